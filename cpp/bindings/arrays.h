@@ -1,0 +1,117 @@
+// Between NumPy and the ops: conversion of inputs, outputs given or made, and their errors.
+//
+// A binding reads:
+//     const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b}});     // None stays absent
+//     const Shape shape = affine_shape(in.shape(0), in.shape(1), in.shape_or_null(2));
+//     Output y(in, "out", out, shape, Alias::none);
+//     dispatch(in.dtype(), [&]<class T>() {
+//         submit<AffineArgs<T>>({in.data<T>(0), ...}, &affine<T>, cost);
+//     });
+//     return y.result();
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <initializer_list>
+#include <vector>
+
+#include "hotloop/scalar.h"
+#include "hotloop/shape.h"
+#include "plan.h"
+
+namespace hotloop::bind {
+
+namespace py = pybind11;
+
+enum class DType { f32, f64 };
+// May `out` be exactly one of the inputs?
+enum class Alias { none, elementwise };
+
+Shape shape_of(const py::array& a);
+const char* name_of(DType dtype);
+
+struct Named {
+    const char* name;
+    py::handle value;
+};
+
+// The floating inputs of an op, promoted together to float32 or float64, C-contiguous and native.
+class Inputs {
+  public:
+    Inputs(const char* op, std::initializer_list<Named> named);
+
+    const char* op() const { return op_; }
+    DType dtype() const { return dtype_; }
+    bool has(int i) const { return !values_[at(i)].is_none(); }
+    Shape shape(int i) const { return shape_of(array(i)); }
+    template <class T>
+    const T* data(int i) const {
+        return has(i) ? static_cast<const T*>(array(i).data()) : nullptr;
+    }
+    // What the caller passed, before conversion, as an array: aliasing is judged on it.
+    const std::vector<py::object>& originals() const { return originals_; }
+
+  private:
+    static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+    py::array array(int i) const { return py::reinterpret_borrow<py::array>(values_[at(i)]); }
+
+    const char* op_;
+    DType dtype_ = DType::f64;
+    std::vector<py::object> values_;
+    std::vector<py::object> originals_;
+};
+
+// One output array: the one given as `out`, or a new one.
+class Output {
+  public:
+    Output() = default;  // not wanted: data() is null, result() is None
+    Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, Alias alias);
+    // The same for other element types, with the dtype by name ("int64", "uint8", ...).
+    Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, const py::dtype& dtype);
+
+    template <class T>
+    T* data() {
+        return work_ ? static_cast<T*>(py::reinterpret_borrow<py::array>(work_).mutable_data()) : nullptr;
+    }
+    // The array to return; a strided `out` is filled here, so call it after the op has run.
+    py::object result();
+
+  private:
+    void make(const Inputs& in, const char* name, py::handle given, const Shape& shape,
+              const py::dtype& dtype, Alias alias);
+    py::object given_ = py::none();
+    py::object work_;  // what the op writes
+};
+
+// Parts of `out` where an op has several outputs: None, or a tuple of `count`.
+std::vector<py::object> split_out(const char* op, py::handle out, std::size_t count);
+
+// Integer class ids as a C-contiguous int64 array of rank `rank`. TypeError / ValueError as API 1 says.
+py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::handle value);
+
+// An array that an op changes in place: writable, native, C-contiguous float32 or float64.
+py::array in_place(const char* op, const char* name, py::handle value);
+
+// A new array, aligned to 64 bytes where it will live long (in a plan).
+py::array new_array(const py::dtype& dtype, const Shape& shape);
+
+DType dtype_of(const char* op, const char* name, const py::array& a);
+py::dtype numpy_dtype(DType dtype);
+
+// A Python number, or a 1-element array that a recorded step reads at each run.
+Scalar<double> live_scalar(const char* op, const char* name, py::handle value);
+Scalar<std::int64_t> live_integer(const char* op, const char* name, py::handle value);
+
+// Raises RuntimeError: conversions cannot be recorded.
+void refuse_in_plan(const char* op, const char* name);
+
+template <class F>
+void dispatch(DType dtype, F&& f) {
+    if (dtype == DType::f32)
+        f.template operator()<float>();
+    else
+        f.template operator()<double>();
+}
+
+}  // namespace hotloop::bind

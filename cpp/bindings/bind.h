@@ -1,0 +1,11 @@
+// Each topic registers its functions; module.cpp calls them all.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace hotloop::bind {
+
+void bind_affine(pybind11::module_& m);
+void bind_runtime(pybind11::module_& m);
+
+}  // namespace hotloop::bind

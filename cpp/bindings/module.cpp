@@ -1,0 +1,12 @@
+#include "bind.h"
+#include "hotloop/dispatch.h"
+#include "plan.h"
+
+PYBIND11_MODULE(_core, m) {
+    using namespace hotloop;
+    m.doc() = "The compiled core of hotloop; hotloop.functional is its documented face.";
+    select_isa();
+    bind::bind_plan(m);
+    bind::bind_runtime(m);
+    bind::bind_affine(m);
+}

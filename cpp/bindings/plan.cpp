@@ -1,0 +1,58 @@
+#include "plan.h"
+
+#include "arrays.h"
+
+namespace hotloop::bind {
+namespace {
+
+thread_local Plan* current = nullptr;
+
+// `with plan.recording():`
+struct Recording {
+    py::object plan;
+    void enter() { plan.cast<Plan&>().start(); }
+};
+
+}  // namespace
+
+Plan* Plan::recording() { return current; }
+
+void Plan::start() {
+    if (current) throw std::runtime_error("Plan.recording: another plan records in this thread");
+    current = this;
+}
+
+void Plan::stop() { current = nullptr; }
+
+void Plan::run() const {
+    for (const std::unique_ptr<Step>& step : steps_) step->run();
+}
+
+void Plan::rebind(const py::array& old, const py::array& now) {
+    if (old.is(now)) return;
+    const bool same = old.dtype().is(now.dtype()) && shape_of(old) == shape_of(now) &&
+                      (now.flags() & py::array::c_style) != 0;
+    if (!same)
+        fail("Plan.rebind", "the new array must be C-contiguous of the same dtype and shape as the old: ",
+             shape_of(old), " and ", shape_of(now));
+    for (const std::unique_ptr<Step>& step : steps_) step->rebind(old.data(), now.data());
+}
+
+void bind_plan(py::module_& m) {
+    py::class_<Recording>(m, "_Recording")
+        .def("__enter__", &Recording::enter)
+        .def("__exit__", [](Recording&, const py::args&) { Plan::stop(); });
+    py::class_<Plan>(m, "Plan")
+        .def(py::init<>())
+        .def("recording", [](py::object self) { return Recording{std::move(self)}; })
+        .def(
+            "run",
+            [](const Plan& plan) {
+                const py::gil_scoped_release unlocked;
+                plan.run();
+            })
+        .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))
+        .def("__len__", &Plan::size);
+}
+
+}  // namespace hotloop::bind

@@ -1,0 +1,83 @@
+// The recorded step: a list of op calls on fixed buffers, run without Python.
+//
+// While a Plan records (per thread), `submit` appends the call instead of running it.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <vector>
+
+#include "hotloop/common.h"
+
+namespace hotloop::bind {
+
+namespace py = pybind11;
+
+// One recorded call.
+struct Step {
+    virtual ~Step() = default;
+    virtual void run() const = 0;
+    // Reads `now` wherever the call reads `old`.
+    virtual void rebind(const void* old, const void* now) = 0;
+};
+
+// Args lists the pointers that it reads: `template <class F> void inputs(F f) { f(x); f(w); }`.
+template <class Args>
+struct Call final : Step {
+    Call(const Args& a, void (*f)(const Args&)) : args(a), op(f) {}
+    void run() const override { op(args); }
+    void rebind(const void* old, const void* now) override {
+        args.inputs([=](auto*& p) {
+            if (p == old) p = static_cast<std::remove_reference_t<decltype(p)>>(now);
+        });
+    }
+    Args args;
+    void (*op)(const Args&);
+};
+
+class Plan {
+  public:
+    // The plan that records in this thread, or null.
+    static Plan* recording();
+
+    void append(std::unique_ptr<Step> step) { steps_.push_back(std::move(step)); }
+    // Keeps an array alive for as long as the plan.
+    void hold(py::object array) { held_.push_back(std::move(array)); }
+    // The call appended last, to fold another into it; null when there is none of this kind.
+    template <class Args>
+    Call<Args>* last() {
+        return steps_.empty() ? nullptr : dynamic_cast<Call<Args>*>(steps_.back().get());
+    }
+
+    void run() const;
+    void rebind(const py::array& old, const py::array& now);
+    std::size_t size() const { return steps_.size(); }
+
+    void start();
+    static void stop();
+
+  private:
+    std::vector<std::unique_ptr<Step>> steps_;
+    std::vector<py::object> held_;
+};
+
+// Runs op(args) now, without the GIL when it is worth about 10 us, or appends it to the recording
+// plan. `cost` in floating-point operations.
+template <class Args>
+void submit(const Args& args, void (*op)(const Args&), double cost) {
+    constexpr double kWorthReleasing = 1e6;
+    if (Plan* plan = Plan::recording()) {
+        plan->append(std::make_unique<Call<Args>>(args, op));
+    } else if (cost >= kWorthReleasing) {
+        const py::gil_scoped_release unlocked;
+        op(args);
+    } else {
+        op(args);
+    }
+}
+
+void bind_plan(py::module_& m);
+
+}  // namespace hotloop::bind

@@ -1,0 +1,23 @@
+// Scratch memory: one growing block per thread and purpose, kept for the next call, so that a
+// training step allocates nothing after its first batch.
+#pragma once
+
+#include <cstddef>
+
+#include "hotloop/common.h"
+
+namespace hotloop {
+
+// What the block is for. Two blocks that live at the same time on one thread need two purposes.
+enum class Scratch { packed_b, padded, offsets, partial, extra, count };
+
+// At least `bytes` bytes, aligned to 64, contents undefined, valid until this thread asks for the
+// same purpose again. Throws std::bad_alloc.
+void* scratch_bytes(Scratch purpose, std::size_t bytes);
+
+template <class T>
+T* scratch(Scratch purpose, index_t count) {
+    return static_cast<T*>(scratch_bytes(purpose, static_cast<std::size_t>(count) * sizeof(T)));
+}
+
+}  // namespace hotloop

@@ -1,0 +1,72 @@
+// The kernels of one instruction set as tables of function pointers, with the tuning numbers that
+// belong to them beside them; and the choice of the set, made once at start.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hotloop/common.h"
+
+namespace hotloop {
+
+template <class T>
+struct GemmArgs;
+
+// Every topic's table for both element types.
+template <template <class> class Table>
+struct KernelSet {
+    Table<float> f32;
+    Table<double> f64;
+};
+
+template <class T>
+struct GemmKernels {
+    int tile_rows;
+    int tile_cols;
+    int vector_size;
+    // Rows [m0, m1) and columns [n0, n1) of C; n0 a multiple of tile_cols.
+    void (*gemm)(const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1);
+    // Panels of tile_cols columns, k rows each, zeros beyond n: b(k, n) at b[k * row_stride + n].
+    void (*pack)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
+    // The same panels from the transpose: b(k, n) at b[n * row_stride + k].
+    void (*pack_transposed)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
+};
+
+template <class T>
+struct ReduceKernels {
+    // out[c] = sum over the rows of x (rows, cols), even and odd rows added apart.
+    void (*sum_rows)(const T* x, index_t rows, index_t cols, T* out);
+};
+
+template <class T>
+struct ProbeKernels {
+    int flops_a_round;
+    T (*fma_chain)(index_t rounds);
+    void (*triad)(const T* b, const T* c, T* a, index_t n);
+};
+
+// One row per topic; CONTRIBUTING.md lists what a new one needs.
+#define HOTLOOP_KERNEL_TOPICS(X) \
+    X(gemm, GemmKernels)         \
+    X(reduce, ReduceKernels)     \
+    X(probe, ProbeKernels)
+
+template <class T>
+struct Kernels {
+#define HOTLOOP_MEMBER(topic, Table) const Table<T>* topic;
+    HOTLOOP_KERNEL_TOPICS(HOTLOOP_MEMBER)
+#undef HOTLOOP_MEMBER
+};
+
+// The table in use. Chosen by HOTLOOP_ISA or, without it, the best that the processor and the
+// operating system support.
+template <class T>
+const Kernels<T>& kernels();
+
+const char* isa_in_use();
+std::vector<std::string> isa_available();
+
+// Throws std::runtime_error when HOTLOOP_ISA names a set that is unknown or not supported here.
+void select_isa();
+
+}  // namespace hotloop

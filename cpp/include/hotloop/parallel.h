@@ -1,0 +1,43 @@
+// The only door to threads.
+#pragma once
+
+#include <type_traits>
+
+#include "hotloop/common.h"
+
+namespace hotloop {
+
+// Thread count: HOTLOOP_NUM_THREADS, else OMP_NUM_THREADS, as given; else the smaller of the
+// processors this process may use and its cgroup quota.
+int num_threads();
+void set_num_threads(int n);  // n >= 1
+
+namespace detail {
+using Task = void (*)(void* context, index_t begin, index_t end);
+void run_parallel(index_t tasks, int threads, Task task, void* context);
+int threads_for(index_t tasks, double cost);
+}  // namespace detail
+
+// Calls body(begin, end) so that [0, tasks) is covered once, on as many threads as the work is
+// worth; `cost` is the whole work in floating-point operations (8 a byte moved is a fair rate). The
+// split is by thread and may differ between runs, so body's result must not depend on it. A
+// reduction is split into blocks fixed by its shape, one task a block, summed in order afterwards.
+// A caller that finds the pool busy, and a child of fork, runs on its own thread alone.
+template <class Body>
+void parallel_for(index_t tasks, double cost, Body&& body) {
+    const int threads = detail::threads_for(tasks, cost);
+    if (threads <= 1) {
+        if (tasks > 0) body(index_t{0}, tasks);
+        return;
+    }
+    using Plain = std::remove_reference_t<Body>;
+    detail::run_parallel(
+        tasks,
+        threads,
+        [](void* context, index_t begin, index_t end) {
+            (*static_cast<Plain*>(context))(begin, end);
+        },
+        const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace hotloop

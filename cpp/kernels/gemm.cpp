@@ -1,0 +1,245 @@
+// The tile kernel: MR rows times NV vectors of C live in registers while k runs.
+//
+// Per k it loads one row of B (NV vectors) and broadcasts MR numbers of A, for MR * NV fused
+// multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator a cell), so
+// the bits of C depend neither on the tile nor on who computes it.
+#include "kernels.h"
+#include "simd/math.h"
+#include "simd/transpose.h"
+#include "simd/vec.h"
+
+namespace hotloop {
+namespace {
+
+using simd::Vec;
+
+#if defined(HOTLOOP_ISA_AVX512)
+constexpr int kTileRows = 14;
+constexpr int kTileVectors = 2;
+#elif defined(HOTLOOP_ISA_AVX2)
+constexpr int kTileRows = 6;
+constexpr int kTileVectors = 2;
+#elif defined(HOTLOOP_ISA_NEON)
+constexpr int kTileRows = 8;
+constexpr int kTileVectors = 3;
+#else
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 2;
+#endif
+
+template <class T>
+constexpr int kTileCols = kTileVectors * Vec<T>::size;
+
+// How the numbers of one column of A lie: in rows that each have a pointer, or side by side.
+enum class Rows { pointers, adjacent };
+
+template <class T>
+HOTLOOP_INLINE Vec<T> apply_gate(Vec<T> dy, Vec<T> y, Activation kind) {
+    const Vec<T> one = Vec<T>::set(T{1});
+    if (kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
+    if (kind == Activation::sigmoid) return dy * (y * (one - y));
+    return dy * (one - y * y);
+}
+
+// One tile: rows first_row .. first_row + MR, columns b / c / bias .. + (NV - 1) vectors + tail.
+template <class T, int MR, int NV, Rows kRows, bool kPartial>
+void tile(const GemmArgs<T>& g,
+          index_t first_row,
+          const T* __restrict b,
+          index_t first_col,
+          int tail) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    const auto load = [tail](const T* p, int j) HOTLOOP_LAMBDA {
+        return kPartial && j == NV - 1 ? V::load(p + j * W, tail) : V::load(p + j * W);
+    };
+
+    const T* a[kRows == Rows::adjacent ? 1 : MR];
+    if constexpr (kRows == Rows::adjacent) {
+        a[0] = g.a + first_row;
+    } else {
+        for (int i = 0; i < MR; ++i)
+            a[i] = g.a + (g.a_row_offset ? g.a_row_offset[first_row + i]
+                                         : (first_row + i) * g.a_row_stride);
+    }
+    T* c[MR];
+    for (int i = 0; i < MR; ++i)
+        c[i] = g.c + first_col +
+               (g.c_row_offset ? g.c_row_offset[first_row + i] : (first_row + i) * g.c_row_stride);
+
+    V acc[MR][NV];
+    if (g.accumulate) {
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] = load(c[i], j);
+    } else {
+        V start[NV];
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) start[j] = g.bias ? load(g.bias + first_col, j) : V::zero();
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] = start[j];
+    }
+
+    const index_t step = g.a_step;
+    const index_t b_row = g.b_row_stride;
+    const auto rank_one = [&](index_t at) HOTLOOP_LAMBDA {
+        V row[NV];
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) row[j] = load(b, j);
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i) {
+            const V x = V::set(kRows == Rows::adjacent ? a[0][at + i] : a[i][at]);
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] = simd::fma(x, row[j], acc[i][j]);
+        }
+        b += b_row;
+    };
+    for (index_t s = 0; s < g.segments; ++s) {
+        index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
+        for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);
+    }
+
+    const V zero = V::zero();
+    if (g.activation == Activation::relu) {
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] = simd::max(zero, acc[i][j]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) {
+            if (kPartial && j == NV - 1)
+                acc[i][j].store(c[i] + j * W, tail);
+            else
+                acc[i][j].store(c[i] + j * W);
+        }
+
+    // The rarer endings run over the stored tile, which is still in the first-level cache.
+    if (g.gate || g.activation == Activation::sigmoid || g.activation == Activation::tanh) {
+        for (int i = 0; i < MR; ++i)
+            for (int j = 0; j < NV; ++j) {
+                const int n = kPartial && j == NV - 1 ? tail : W;
+                T* at = c[i] + j * W;
+                V y = V::load(at, n);
+                if (g.gate)
+                    y = apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind);
+                else
+                    y = g.activation == Activation::sigmoid ? simd::sigmoid(y) : simd::tanh(y);
+                y.store(at, n);
+            }
+    }
+}
+
+template <class T>
+using Tile = void (*)(const GemmArgs<T>&, index_t, const T*, index_t, int);
+
+template <class T, int NV, Rows kRows, bool kPartial, int... MR>
+constexpr Tile<T> pick(int rows, std::integer_sequence<int, MR...>) {
+    constexpr Tile<T> by_rows[] = {&tile<T, MR + 1, NV, kRows, kPartial>...};
+    return by_rows[rows - 1];
+}
+
+template <class T, Rows kRows, bool kPartial>
+Tile<T> pick(int rows, int vectors) {
+    constexpr auto all = std::make_integer_sequence<int, kTileRows>{};
+    if (vectors == 1) return pick<T, 1, kRows, kPartial>(rows, all);
+    if constexpr (kTileVectors == 3)
+        if (vectors == 3) return pick<T, 3, kRows, kPartial>(rows, all);
+    return pick<T, 2, kRows, kPartial>(rows, all);
+}
+
+template <class T>
+Tile<T> pick(bool adjacent, bool partial, int rows, int vectors) {
+    // Where masks cost nothing the partial tile serves whole panels too: half the code.
+    constexpr bool kAlways = HOTLOOP_FREE_MASKS != 0;
+    if (adjacent)
+        return partial || kAlways ? pick<T, Rows::adjacent, true>(rows, vectors)
+                                  : pick<T, Rows::adjacent, kAlways>(rows, vectors);
+    return partial || kAlways ? pick<T, Rows::pointers, true>(rows, vectors)
+                              : pick<T, Rows::pointers, kAlways>(rows, vectors);
+}
+
+// Rows [m0, m1) times columns [n0, n1) of C; n0 is a multiple of the tile's columns.
+template <class T>
+void gemm(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1) {
+    constexpr int W = Vec<T>::size;
+    const index_t rows = m1 - m0;
+    if (rows <= 0) return;
+    // Tiles of nearly equal height: 100 rows are 4 of 13 and 4 of 12, not 7 of 14 and one of 2.
+    const index_t tiles = (rows + kTileRows - 1) / kTileRows;
+    const index_t low = rows / tiles;
+    const index_t taller = rows % tiles;
+    const bool adjacent = g.a_row_stride == 1 && !g.a_row_offset;
+    for (index_t n = n0; n < n1; n += kTileCols<T>) {
+        const index_t cols = n1 - n < kTileCols<T> ? n1 - n : kTileCols<T>;
+        const int vectors = static_cast<int>((cols + W - 1) / W);
+        const int tail = static_cast<int>(cols - (vectors - 1) * W);
+        const T* b = g.b + (n / kTileCols<T>)*g.b_panel_stride;
+        const Tile<T> high_tile =
+            pick<T>(adjacent, tail < W, static_cast<int>(taller ? low + 1 : low), vectors);
+        const Tile<T> low_tile = pick<T>(adjacent, tail < W, static_cast<int>(low), vectors);
+        index_t m = m0;
+        for (index_t t = 0; t < tiles; ++t) {
+            const bool high = t < taller;
+            (high ? high_tile : low_tile)(g, m, b, n, tail);
+            m += high ? low + 1 : low;
+        }
+    }
+}
+
+// Panels of B^T for C = A B^T: out[p][k][j] = b[(p * cols + j) * row_stride + k], columns beyond
+// n zero. One W x W block at a time: read along rows, written along columns.
+template <class T>
+void pack_transposed(const T* b, index_t row_stride, index_t n, index_t k, T* out) {
+    constexpr int W = Vec<T>::size;
+    constexpr index_t cols = kTileCols<T>;
+    for (index_t p = 0; p < n; p += cols, out += cols * k) {
+        for (index_t j0 = 0; j0 < cols; j0 += W) {
+            const index_t lanes = n - p - j0;
+            for (index_t k0 = 0; k0 < k; k0 += W) {
+                const index_t depth = k - k0 < W ? k - k0 : W;
+                if (lanes >= W && depth == W) {
+                    simd::transpose<T>(b + (p + j0) * row_stride + k0, row_stride, out + k0 * cols + j0, cols);
+                    continue;
+                }
+                for (index_t kk = 0; kk < depth; ++kk)
+                    for (index_t j = 0; j < W; ++j)
+                        out[(k0 + kk) * cols + j0 + j] =
+                            j < lanes ? b[(p + j0 + j) * row_stride + k0 + kk] : T{0};
+            }
+        }
+    }
+}
+
+// Panels of a B whose rows are contiguous: out[p][k][j] = b[k * row_stride + p * cols + j].
+template <class T>
+void pack(const T* b, index_t row_stride, index_t n, index_t k, T* out) {
+    using V = Vec<T>;
+    constexpr index_t cols = kTileCols<T>;
+    for (index_t p = 0; p < n; p += cols, out += cols * k)
+        for (index_t kk = 0; kk < k; ++kk)
+            for (index_t j = 0; j < cols; j += V::size) {
+                const index_t left = n - p - j;
+                const T* from = b + kk * row_stride + p + j;
+                const V row = left >= V::size ? V::load(from)
+                              : left > 0      ? V::load(from, static_cast<int>(left))
+                                              : V::zero();
+                row.store(out + kk * cols + j);
+            }
+}
+
+template <class T>
+constexpr GemmKernels<T> make() {
+    return {kTileRows, kTileCols<T>, Vec<T>::size, &gemm<T>, &pack<T>, &pack_transposed<T>};
+}
+
+}  // namespace
+}  // namespace hotloop
+
+extern "C" const hotloop::KernelSet<hotloop::GemmKernels> HOTLOOP_KERNEL_TABLE(gemm) = {
+    hotloop::make<float>(), hotloop::make<double>()};

@@ -1,0 +1,112 @@
+#include "hotloop/ops/product.h"
+
+#include <algorithm>
+
+#include "hotloop/buffer.h"
+#include "hotloop/dispatch.h"
+#include "hotloop/gemm_args.h"
+#include "hotloop/parallel.h"
+
+namespace hotloop {
+namespace {
+
+constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
+
+// A block of A this large stays in the second-level cache while all panels of B pass by.
+constexpr index_t kBlockBytes = 512 * 1024;
+// Longer sums are cut: a panel of B then stays in the second-level cache too.
+constexpr index_t kDepth = 4096;
+// From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
+constexpr index_t kPackRows = 192;
+
+// One stretch of columns [n0, n1) and rows [m0, m1), all of k.
+template <class T>
+void compute(const GemmArgs<T>& whole, index_t k, index_t m0, index_t m1, index_t n0, index_t n1) {
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    for (index_t k0 = 0; k0 == 0 || k0 < k; k0 += kDepth) {
+        GemmArgs<T> g = whole;
+        g.segment_length = std::min(kDepth, k - k0);
+        g.a += k0 * g.a_step;
+        g.b += k0 * g.b_row_stride;
+        if (k0 > 0) g.accumulate = true;
+        if (k0 + kDepth < k) {
+            g.activation = Activation::none;
+            g.gate = nullptr;
+        }
+        const index_t row_bytes = std::max<index_t>(1, g.segment_length * static_cast<index_t>(sizeof(T)));
+        const index_t rows =
+            std::max<index_t>(kernel.tile_rows, kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows);
+        for (index_t m = m0; m < m1; m += rows) kernel.gemm(g, m, std::min(m + rows, m1), n0, n1);
+    }
+}
+
+}  // namespace
+
+template <class T>
+void product(const Product<T>& p) {
+    if (p.m == 0 || p.n == 0) return;
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const index_t panels = ceil_div(p.n, kernel.tile_cols);
+    const index_t tiles = ceil_div(p.m, kernel.tile_rows);
+    const bool transposed = p.b_col_stride != 1;
+    const bool packed = p.k > 0 && (transposed || p.m >= kPackRows);
+    const double cost = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+
+    GemmArgs<T> g;
+    g.a = p.a;
+    g.a_row_stride = p.a_row_stride;
+    g.a_step = p.a_col_stride;
+    g.b = p.b;
+    g.b_row_stride = p.b_row_stride;
+    g.b_panel_stride = kernel.tile_cols;
+    g.c = p.c;
+    g.c_row_stride = p.c_row_stride;
+    g.bias = p.bias;
+    g.activation = p.activation;
+    g.gate = p.gate;
+    g.gate_kind = p.gate_kind;
+
+    T* const copy = packed ? scratch<T>(Scratch::packed_b, panels * kernel.tile_cols * p.k) : nullptr;
+    const auto pack = [&](index_t begin, index_t end) {
+        const index_t n0 = begin * kernel.tile_cols;
+        const index_t n1 = std::min(end * kernel.tile_cols, p.n);
+        (transposed ? kernel.pack_transposed : kernel.pack)(
+            p.b + n0 * (transposed ? p.b_col_stride : 1),
+            transposed ? p.b_col_stride : p.b_row_stride,
+            n1 - n0,
+            p.k,
+            copy + n0 * p.k);
+    };
+    if (packed) {
+        g.b = copy;
+        g.b_row_stride = kernel.tile_cols;
+        g.b_panel_stride = kernel.tile_cols * p.k;
+    }
+
+    // Threads share out whichever axis divides more evenly. Columns have the advantage that each
+    // thread packs its own panels, without a region of its own for that.
+    const int threads = num_threads();
+    const auto load = [&](index_t tasks) {
+        return static_cast<double>(ceil_div(tasks, threads)) / static_cast<double>(tasks);
+    };
+    if (load(panels) <= load(tiles) * 1.05) {
+        parallel_for(panels, cost, [&](index_t begin, index_t end) {
+            if (packed) pack(begin, end);
+            compute(g, p.k, 0, p.m, begin * kernel.tile_cols, std::min(end * kernel.tile_cols, p.n));
+        });
+        return;
+    }
+    if (packed) {
+        const double bytes = static_cast<double>(p.n) * static_cast<double>(p.k) * sizeof(T);
+        parallel_for(panels, 8 * bytes, pack);
+    }
+    parallel_for(tiles, cost, [&](index_t begin, index_t end) {
+        // Rows in proportion, not whole tiles: the kernel evens out its tile heights.
+        compute(g, p.k, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
+    });
+}
+
+template void product<float>(const Product<float>&);
+template void product<double>(const Product<double>&);
+
+}  // namespace hotloop

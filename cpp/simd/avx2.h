@@ -1,0 +1,38 @@
+// AVX2 with FMA: 8 floats or 4 doubles.
+#pragma once
+
+#include <immintrin.h>
+
+#define HOTLOOP_VECTOR_BYTES 32
+#define HOTLOOP_FREE_MASKS 0
+
+namespace hotloop::simd {
+namespace {
+
+typedef float f32v __attribute__((vector_size(32)));
+typedef double f64v __attribute__((vector_size(32)));
+
+HOTLOOP_INLINE __m256i first8(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+HOTLOOP_INLINE __m256i first4(int n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return _mm256_fmadd_ps(a, b, c); }
+HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return _mm256_fmadd_pd(a, b, c); }
+HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm256_sqrt_ps(a); }
+HOTLOOP_INLINE f64v native_sqrt(f64v a) { return _mm256_sqrt_pd(a); }
+HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return _mm256_max_ps(a, b); }
+HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return _mm256_max_pd(a, b); }
+HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return _mm256_min_ps(a, b); }
+HOTLOOP_INLINE f64v native_min(f64v a, f64v b) { return _mm256_min_pd(a, b); }
+HOTLOOP_INLINE f32v native_load(const float* p, int n) { return _mm256_maskload_ps(p, first8(n)); }
+HOTLOOP_INLINE f64v native_load(const double* p, int n) { return _mm256_maskload_pd(p, first4(n)); }
+HOTLOOP_INLINE void native_store(float* p, f32v a, int n) { _mm256_maskstore_ps(p, first8(n), a); }
+HOTLOOP_INLINE void native_store(double* p, f64v a, int n) {
+    _mm256_maskstore_pd(p, first4(n), a);
+}
+
+}  // namespace
+}  // namespace hotloop::simd
