@@ -19,8 +19,8 @@ HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return _mm512_fmadd_ps(
 HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return _mm512_fmadd_pd(a, b, c); }
 HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm512_sqrt_ps(a); }
 HOTLOOP_INLINE f64v native_sqrt(f64v a) { return _mm512_sqrt_pd(a); }
-HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return _mm512_max_ps(a, b); }
-HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return _mm512_max_pd(a, b); }
+HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return _mm512_maskz_max_ps(0xffff, a, b); }
+HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return _mm512_maskz_max_pd(0xff, a, b); }
 HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 HOTLOOP_INLINE f64v native_min(f64v a, f64v b) { return _mm512_maskz_min_pd(0xff, a, b); }
 HOTLOOP_INLINE f32v native_load(const float* p, int n) {

@@ -1,0 +1,234 @@
+// Elementary functions on Vec<T>, written once for float and double and for every instruction set.
+//
+// Branch-free and free of tables. They hold for every IEEE input: NaN gives NaN, infinities give the
+// limits, subnormal inputs and results are rounded once. Where the instruction set has no fused
+// multiply-add the same code runs with two roundings, so no step relies on an exact fma.
+// bench/prove_math.py measures the error of each function over all float inputs.
+//
+// Methods: the reduction by ln 2 in two parts and the formulas for tanh and sigmoid are those of
+// Cody and Waite, "Software Manual for the Elementary Functions" (1980); log follows the scheme
+// of Tang, "Table-driven implementation of the logarithm function" (1990), without the table; erfc
+// uses the map of Shepherd and Laframboise, "Chebyshev approximation of (1+2x)exp(x^2)erfc x"
+// (1981). The coefficients are minimax, from scripts/minimax.py.
+#pragma once
+
+#include "math_constants.h"
+#include "vec.h"
+
+namespace hotloop::simd {
+namespace {
+
+template <class T>
+HOTLOOP_INLINE Vec<T> constant(T x) {
+    return Vec<T>::set(x);
+}
+
+// c[0] + c[1] x + c[2] x^2 + ...
+template <class T, int N>
+HOTLOOP_INLINE Vec<T> polynomial(Vec<T> x, const T (&c)[N]) {
+    Vec<T> y = constant(c[N - 1]);
+#pragma GCC unroll 32
+    for (int i = N - 2; i >= 0; --i) y = fma(y, x, constant(c[i]));
+    return y;
+}
+
+// magnitude >= 0 with the sign bit of x.
+template <class T>
+HOTLOOP_INLINE Vec<T> with_sign_of(Vec<T> x, Vec<T> magnitude) {
+    return from_bits<T>(bits(magnitude) | (bits(x) & MathConstants<T>::sign_bit));
+}
+
+// x = k ln 2 + r with |r| <= ln(2) / 2. Adding 1.5 * 2^(mantissa bits) rounds k to an integer and
+// leaves it in the low bits of `shifted`. k * ln2_hi is exact: ln2_hi ends in as many zeros as k
+// has bits.
+template <class T>
+struct Reduced {
+    Vec<T> shifted;
+    Vec<T> r;
+};
+template <class T>
+HOTLOOP_INLINE Reduced<T> reduce(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Vec<T> shifter = constant(M::shifter);
+    const Vec<T> shifted = fma(x, constant(M::log2_e), shifter);
+    const Vec<T> k = shifted - shifter;
+    return {shifted, fma(k, constant(-M::ln2_lo), fma(k, constant(-M::ln2_hi), x))};
+}
+
+// c * 2^k for a power of two c; the result must be a normal number.
+template <class T>
+HOTLOOP_INLINE Vec<T> power_of_two(Vec<T> shifted, T c) {
+    return from_bits<T>((bits(shifted) << MathConstants<T>::mantissa_bits) + bits(constant(c)));
+}
+
+// p * 2^k for any k that exp can meet: in two exact steps, of which only the second can round.
+template <class T>
+HOTLOOP_INLINE Vec<T> scale(Vec<T> p, Vec<T> shifted) {
+    using M = MathConstants<T>;
+    const Ints<T> one = bits(constant(T{1}));
+    const Ints<T> whole = bits(shifted) << M::mantissa_bits;
+    const Ints<T> half = (bits(shifted) << (M::mantissa_bits - 1)) & M::exponent_and_sign;
+    return p * from_bits<T>(half + one) * from_bits<T>(whole - half + one);
+}
+
+// exp(r) for |r| <= ln(2) / 2.
+template <class T>
+HOTLOOP_INLINE Vec<T> exp_reduced(Vec<T> r) {
+    const Vec<T> one = constant(T{1});
+    return fma(fma(polynomial(r, MathConstants<T>::exp), r, one), r, one);
+}
+
+// exp(r) - 1 for |r| <= ln(2) / 2, relative to itself.
+template <class T>
+HOTLOOP_INLINE Vec<T> expm1_reduced(Vec<T> r) {
+    return fma(r * r, polynomial(r, MathConstants<T>::expm1), r);
+}
+
+// exp(x) for x <= 0.
+template <class T>
+HOTLOOP_INLINE Vec<T> exp_negative(Vec<T> x) {
+    const Reduced<T> q = reduce(max(constant(MathConstants<T>::exp_lowest), x));
+    return scale(exp_reduced(q.r), q.shifted);
+}
+
+template <class T>
+HOTLOOP_INLINE Vec<T> exp(Vec<T> x) {
+    return exp_negative(min(constant(MathConstants<T>::exp_highest), x));
+}
+
+template <class T>
+HOTLOOP_INLINE Vec<T> expm1(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Reduced<T> q =
+        reduce(min(constant(M::exp_highest), max(constant(M::expm1_lowest), x)));
+    // Half of the result, so that the power of two stays finite up to the overflow.
+    const Vec<T> s = power_of_two(q.shifted, T{0.5});
+    const Vec<T> y = fma(s, expm1_reduced(q.r), s - constant(T{0.5}));
+    return select(abs(x) < constant(M::tiny), x, y + y);
+}
+
+template <class T>
+HOTLOOP_INLINE Vec<T> sigmoid(Vec<T> x) {
+    const Vec<T> one = constant(T{1});
+    const Vec<T> e = exp_negative(-abs(x));
+    return select(x < Vec<T>::zero(), e, one) / (one + e);
+}
+
+// tanh |x| = t / (t + 2) with t = expm1(2 |x|).
+template <class T>
+HOTLOOP_INLINE Vec<T> tanh(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Vec<T> a = min(constant(M::tanh_highest), abs(x));
+    const Reduced<T> q = reduce(a + a);
+    const Vec<T> s = power_of_two(q.shifted, T{1});
+    const Vec<T> t = fma(s, expm1_reduced(q.r), s - constant(T{1}));
+    return with_sign_of(x, t / (t + constant(T{2})));
+}
+
+// x = 2^k m with sqrt(1/2) <= m < sqrt(2), f = m - 1, s = f / (2 + f):
+// log m = 2 atanh s = f - f^2/2 + s (f^2/2 + R), R = s^2 (2/3 + 2/5 s^2 + ...).
+template <class T>
+HOTLOOP_INLINE Vec<T> log(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Vec<T> one = constant(T{1});
+    const Ints<T> subnormal = x < constant(M::smallest_normal);
+    const Vec<T> normal = select(subnormal, x * constant(M::subnormal_scale), x);
+    const Ints<T> biased = bits(normal) - bits(constant(M::sqrt_half));
+    const Vec<T> k = from_bits<T>((biased >> M::mantissa_bits) + bits(constant(M::shifter))) -
+                     select(subnormal, constant(M::shifter + M::subnormal_exponent),
+                            constant(M::shifter));
+    const Vec<T> f =
+        from_bits<T>((biased & M::mantissa_mask) + bits(constant(M::sqrt_half))) - one;
+    const Vec<T> s = f / (constant(T{2}) + f);
+    const Vec<T> z = s * s;
+    const Vec<T> half_square = constant(T{0.5}) * f * f;
+    const Vec<T> r = fma(z, polynomial(z, M::log), half_square);
+    const Vec<T> low = fma(s, r, k * constant(M::ln2_lo));
+    const Vec<T> y = fma(k, constant(M::ln2_hi), f - (half_square - low));
+    const Vec<T> infinity = constant(M::infinity);
+    const Vec<T> outside = select(x == Vec<T>::zero(), -infinity, constant(M::nan));
+    return select(x > Vec<T>::zero(), select(x == infinity, x, y), outside);
+}
+
+// exp(-z^2 c) for z >= 0 and c = 1 or 1/2, not yet scaled by 2^k. The square is split in an exact
+// high part and a rest: its rounding error alone would cost z^2 c ULP.
+template <class T>
+struct Gaussian {
+    Vec<T> shifted;
+    Vec<T> p;
+};
+template <class T>
+HOTLOOP_INLINE Gaussian<T> gaussian(Vec<T> z, T c) {
+    const Vec<T> head = from_bits<T>(bits(z) & MathConstants<T>::upper_half);
+    const Vec<T> scaled = constant(-c) * head;
+    const Reduced<T> q = reduce(scaled * head);
+    return {q.shifted, exp_reduced(fma(constant(-c) * (z - head), z + head, q.r))};
+}
+
+// exp(a^2) erfc(a) for a >= 0, in units where z / c = a / center, and divided by c / center:
+// (a + center) exp(a^2) erfc(a) is a smooth function of t = (a - center) / (a + center), which
+// stays inside (-1, 1). As 2 z q - 1, t keeps the relative precision of a small z.
+template <class T>
+HOTLOOP_INLINE Vec<T> scaled_erfc(Vec<T> z, T c) {
+    const Vec<T> one = constant(T{1});
+    const Vec<T> q = one / (z + constant(c));
+    return q * polynomial(fma(z + z, q, -one), MathConstants<T>::erfc);
+}
+
+template <class T>
+HOTLOOP_INLINE Vec<T> erf(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Vec<T> a = min(constant(M::erf_highest), abs(x));
+    const Gaussian<T> g = gaussian(a, T{1});
+    const Vec<T> erfc = g.p * power_of_two(g.shifted, T{1}) *
+                        scaled_erfc(a, M::erfc_center);
+    const Vec<T> small = fma(a, polynomial(a * a, M::erf), a);
+    const Vec<T> one = constant(T{1});
+    return with_sign_of(x, select(a < one, small, one - erfc));
+}
+
+// The normal distribution at -|x|, relative to itself far into the tail: Phi(-|x|) is
+// cdf * 2^k, and its density is pdf * 2^k.
+template <class T>
+struct NormalTail {
+    Vec<T> shifted;
+    Vec<T> z;  // |x|, at most where Phi(-|x|) underflows
+    Vec<T> cdf;
+    Vec<T> pdf;
+};
+template <class T>
+HOTLOOP_INLINE NormalTail<T> normal_tail(Vec<T> x) {
+    using M = MathConstants<T>;
+    const Vec<T> z = min(constant(M::normal_highest), abs(x));
+    const Gaussian<T> g = gaussian(z, T{0.5});
+    const Vec<T> q = scaled_erfc(z, M::erfc_center_sqrt2);
+    return {g.shifted, z, constant(M::sqrt_half) * q * g.p, g.p * constant(M::inverse_sqrt_2pi)};
+}
+
+// Phi(x) = erfc(-x / sqrt 2) / 2
+template <class T>
+HOTLOOP_INLINE Vec<T> normal_cdf(Vec<T> x) {
+    const NormalTail<T> tail = normal_tail(x);
+    const Vec<T> y = scale(tail.cdf, tail.shifted);
+    return select(x < Vec<T>::zero(), y, constant(T{1}) - y);
+}
+
+// x Phi(x); the limit at -infinity is -0.
+template <class T>
+HOTLOOP_INLINE Vec<T> gelu(Vec<T> x) {
+    const Ints<T> negative = x < Vec<T>::zero();
+    const NormalTail<T> tail = normal_tail(x);
+    const Vec<T> y = scale(select(negative, -tail.z * tail.cdf, tail.cdf), tail.shifted);
+    return select(negative, y, x * (constant(T{1}) - y));
+}
+
+// Phi(x) + x phi(x); its values at x and -x add up to 1.
+template <class T>
+HOTLOOP_INLINE Vec<T> gelu_derivative(Vec<T> x) {
+    const NormalTail<T> tail = normal_tail(x);
+    const Vec<T> y = scale(fma(-tail.z, tail.pdf, tail.cdf), tail.shifted);
+    return select(x < Vec<T>::zero(), y, constant(T{1}) - y);
+}
+
+}  // namespace
+}  // namespace hotloop::simd
