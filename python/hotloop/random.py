@@ -1,0 +1,118 @@
+"""The process's random state: one NumPy generator (PCG64) that everything random draws from.
+
+Initial weights, shuffles and dropout seeds come from `generator`, so one seed gives one training, bit for
+bit, for any number of threads; and `get_state` / `set_state` let a run continue exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+__all__ = ["generator", "get_state", "set_seed", "set_state"]
+
+_lock = threading.Lock()
+_state: dict[str, np.random.Generator] = {}
+
+
+def generator() -> np.random.Generator:
+    """Return the process's generator; before the first `set_seed` it starts from the system's entropy.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The same object for the life of the process; `set_seed` and `set_state` change its state in place.
+
+    Examples
+    --------
+    >>> generator() is generator()
+    True
+    """
+    if "generator" not in _state:
+        with _lock:
+            _state.setdefault("generator", np.random.Generator(np.random.PCG64()))
+    return _state["generator"]
+
+
+def set_seed(seed: int) -> None:
+    """Start hotloop's generator anew from `seed`.
+
+    Python's and NumPy's own generators are left alone; `hotloop.utils.set_random_seed` seeds all three.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+
+    Raises
+    ------
+    TypeError
+        `seed` is no integer.
+    ValueError
+        `seed` is negative.
+
+    Examples
+    --------
+    >>> set_seed(1)
+    >>> first = generator().random()
+    >>> set_seed(1)
+    >>> generator().random() == first
+    True
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        msg = f"set_seed: seed must be an integer, but got {seed!r}"
+        raise TypeError(msg)
+    if seed < 0:
+        msg = f"set_seed: seed must not be negative, but got {seed}"
+        raise ValueError(msg)
+    generator().bit_generator.state = np.random.PCG64(int(seed)).state
+
+
+def get_state() -> dict[str, Any]:
+    """Return the generator's state, a dict of strings and integers that JSON can hold.
+
+    Returns
+    -------
+    dict
+        NumPy's form of a PCG64 state.
+
+    Examples
+    --------
+    >>> state = get_state()
+    >>> first = generator().random(3)
+    >>> set_state(state)
+    >>> bool((generator().random(3) == first).all())
+    True
+    """
+    return dict(generator().bit_generator.state)
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Put the generator where `get_state` saw it.
+
+    Parameters
+    ----------
+    state : dict
+        What `get_state` returned, in this process or another.
+
+    Raises
+    ------
+    ValueError
+        `state` is not the state of a PCG64 generator; the generator is left as it was.
+
+    Examples
+    --------
+    >>> set_state({"bit_generator": "MT19937"})
+    Traceback (most recent call last):
+    ...
+    ValueError: set_state: not the state of a PCG64 generator: {'bit_generator': 'MT19937'}
+    """
+    trial = np.random.PCG64(0)
+    try:
+        trial.state = state
+    except (TypeError, ValueError, KeyError, OverflowError):
+        msg = f"set_state: not the state of a PCG64 generator: {state!r}"
+        raise ValueError(msg) from None
+    generator().bit_generator.state = trial.state
