@@ -41,22 +41,22 @@ class Axis(NamedTuple):
         return np.arange(self.out) * self.stride + k * self.dilation - self.before
 
 
-def _axis(size: int, k: int, s: int, d: int, pad: tuple[int, int] | str, ceil_mode: bool) -> Axis:
+def _axis(size: int, k: int, s: int, d: int, padding: tuple[int, int] | str, ceil_mode: bool) -> Axis:
     span = d * (k - 1) + 1
-    if pad == "same":
+    before, after = (0, 0) if isinstance(padding, str) else padding
+    if padding == "same" and s > 0:
         total = max((-(-size // s) - 1) * s + span - size, 0)
-        pad = (total // 2, total - total // 2)
-    elif pad == "valid":
-        pad = (0, 0)
-    before, after = int(pad[0]), int(pad[1])
-    free = size + before + after - span
-    out = (-(-free // s) if ceil_mode else free // s) + 1
-    if ceil_mode and (out - 1) * s >= size + before:
-        out -= 1  # the last window would start in the end padding
-    if min(k, s, d) < 1 or min(before, after) < 0 or out < 1:
-        msg = f"size {size}, kernel {k}, stride {s}, dilation {d}, padding {before, after} give {out} windows"
+        before, after = total // 2, total - total // 2
+    out = 0
+    if min(k, s, d) > 0 and min(before, after) >= 0:
+        free = size + before + after - span
+        out = (-(-free // s) if ceil_mode else free // s) + 1
+        if ceil_mode and (out - 1) * s >= size + before:
+            out -= 1  # the last window would start in the end padding
+    if out < 1:
+        msg = f"size {size}, kernel {k}, stride {s}, dilation {d}, padding {padding} leave no windows"
         raise ValueError(msg)
-    return Axis(size, k, s, d, before, after, out)
+    return Axis(size, k, s, d, int(before), int(after), out)
 
 
 def axes(

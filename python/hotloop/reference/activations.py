@@ -86,7 +86,7 @@ def _normal_cdf(x: FloatArray) -> FloatArray:
     one = x.dtype.type(1)
     pi, h = np.arccos(-one), 9 * one / 20
     a = np.minimum(np.abs(x) / np.sqrt(2 * one), 120)
-    nodes = ((np.arange(16) + one / 2) * h) ** 2
+    nodes = ((np.arange(16, dtype=x.dtype) + one / 2) * h) ** 2
     total = sum(np.exp(-t) / (t + a * a) for t in nodes)
     pole = np.exp(-2 * pi * a / h)
     tail = h / pi * a * np.exp(-a * a) * total + np.where(a < pi / h, pole / (1 + pole), 0)

@@ -16,7 +16,7 @@ LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 
 
-def philox4x32(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> Words:
+def philox4x32(counter: tuple[Words, ...], key: tuple[int, int]) -> Words:
     """Philox4x32-10 (Salmon et al., SC 2011): four 32-bit counters (M,) -> four 32-bit words (M, 4)."""
     c0, c1, c2, c3 = counter
     k0, k1 = (np.uint64(k) for k in key)
