@@ -39,6 +39,12 @@ struct ReduceKernels {
 };
 
 template <class T>
+struct LayoutKernels {
+    // y[c * y_stride + r] = x[r * x_stride + c], y apart from x.
+    void (*transpose)(const T* x, index_t x_stride, index_t rows, index_t cols, T* y, index_t y_stride);
+};
+
+template <class T>
 struct ProbeKernels {
     int flops_a_round;
     T (*fma_chain)(index_t rounds);
@@ -49,6 +55,7 @@ struct ProbeKernels {
 #define HOTLOOP_KERNEL_TOPICS(X) \
     X(gemm, GemmKernels)         \
     X(reduce, ReduceKernels)     \
+    X(layout, LayoutKernels)     \
     X(probe, ProbeKernels)
 
 template <class T>
