@@ -15,6 +15,8 @@ typedef double f64v __attribute__((vector_size(64)));
 HOTLOOP_INLINE __mmask16 first16(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 HOTLOOP_INLINE __mmask8 first8(int n) { return static_cast<__mmask8>((1u << n) - 1u); }
 
+HOTLOOP_INLINE f32v native_set(float x) { return _mm512_set1_ps(x); }
+HOTLOOP_INLINE f64v native_set(double x) { return _mm512_set1_pd(x); }
 HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return _mm512_fmadd_ps(a, b, c); }
 HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return _mm512_fmadd_pd(a, b, c); }
 HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm512_sqrt_ps(a); }
@@ -23,6 +25,10 @@ HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return _mm512_maskz_max_ps(0xff
 HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return _mm512_maskz_max_pd(0xff, a, b); }
 HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return _mm512_maskz_min_ps(0xffff, a, b); }
 HOTLOOP_INLINE f64v native_min(f64v a, f64v b) { return _mm512_maskz_min_pd(0xff, a, b); }
+// a * 2^k for integral k, rounded once.
+#define HOTLOOP_NATIVE_SCALE 1
+HOTLOOP_INLINE f32v native_scale(f32v a, f32v k) { return _mm512_maskz_scalef_ps(0xffff, a, k); }
+HOTLOOP_INLINE f64v native_scale(f64v a, f64v k) { return _mm512_maskz_scalef_pd(0xff, a, k); }
 HOTLOOP_INLINE f32v native_load(const float* p, int n) {
     return _mm512_maskz_loadu_ps(first16(n), p);
 }

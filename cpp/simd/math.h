@@ -39,36 +39,46 @@ HOTLOOP_INLINE Vec<T> with_sign_of(Vec<T> x, Vec<T> magnitude) {
 }
 
 // x = k ln 2 + r with |r| <= ln(2) / 2. Adding 1.5 * 2^(mantissa bits) rounds k to an integer and
-// leaves it in the low bits of `shifted`. k * ln2_hi is exact: ln2_hi ends in as many zeros as k
-// has bits.
+// leaves it in the low bits of `shifted`, here with an offset that makes it an exponent field. k *
+// ln2_hi is exact: ln2_hi ends in as many zeros as k has bits.
 template <class T>
 struct Reduced {
     Vec<T> shifted;
+    Vec<T> k;
     Vec<T> r;
 };
 template <class T>
-HOTLOOP_INLINE Reduced<T> reduce(Vec<T> x) {
+HOTLOOP_INLINE Vec<T> remainder(Vec<T> k, Vec<T> x) {
     using M = MathConstants<T>;
-    const Vec<T> shifter = constant(M::shifter);
+    return fma(k, constant(-M::ln2_lo), fma(k, constant(-M::ln2_hi), x));
+}
+template <class T>
+HOTLOOP_INLINE Reduced<T> reduce(Vec<T> x, T offset) {
+    using M = MathConstants<T>;
+    const Vec<T> shifter = constant(M::shifter + offset);
     const Vec<T> shifted = fma(x, constant(M::log2_e), shifter);
     const Vec<T> k = shifted - shifter;
-    return {shifted, fma(k, constant(-M::ln2_lo), fma(k, constant(-M::ln2_hi), x))};
+    return {shifted, k, remainder(k, x)};
 }
 
-// c * 2^k for a power of two c; the result must be a normal number.
+// 2^k for an offset of M::bias, 2^(k - 1) for one less; the result must be a normal number.
 template <class T>
-HOTLOOP_INLINE Vec<T> power_of_two(Vec<T> shifted, T c) {
-    return from_bits<T>((bits(shifted) << MathConstants<T>::mantissa_bits) + bits(constant(c)));
+HOTLOOP_INLINE Vec<T> power_of_two(const Reduced<T>& q) {
+    return from_bits<T>(bits(q.shifted) << MathConstants<T>::mantissa_bits);
 }
 
-// p * 2^k for any k that exp can meet: in two exact steps, of which only the second can round.
+// p * 2^k for any k that exp can meet and an offset of 2 M::bias: in two steps, each with half of
+// the biased exponent, of which only the second can round.
 template <class T>
-HOTLOOP_INLINE Vec<T> scale(Vec<T> p, Vec<T> shifted) {
+HOTLOOP_INLINE Vec<T> scale(Vec<T> p, const Reduced<T>& q) {
+#if defined(HOTLOOP_NATIVE_SCALE)
+    return {native_scale(p.v, q.k.v)};
+#else
     using M = MathConstants<T>;
-    const Ints<T> one = bits(constant(T{1}));
-    const Ints<T> whole = bits(shifted) << M::mantissa_bits;
-    const Ints<T> half = (bits(shifted) << (M::mantissa_bits - 1)) & M::exponent_and_sign;
-    return p * from_bits<T>(half + one) * from_bits<T>(whole - half + one);
+    const Ints<T> whole = bits(q.shifted) << M::mantissa_bits;
+    const Ints<T> half = (bits(q.shifted) << (M::mantissa_bits - 1)) & M::exponent_and_sign;
+    return p * from_bits<T>(half) * from_bits<T>(whole - half);
+#endif
 }
 
 // exp(r) for |r| <= ln(2) / 2.
@@ -87,8 +97,9 @@ HOTLOOP_INLINE Vec<T> expm1_reduced(Vec<T> r) {
 // exp(x) for x <= 0.
 template <class T>
 HOTLOOP_INLINE Vec<T> exp_negative(Vec<T> x) {
-    const Reduced<T> q = reduce(max(constant(MathConstants<T>::exp_lowest), x));
-    return scale(exp_reduced(q.r), q.shifted);
+    using M = MathConstants<T>;
+    const Reduced<T> q = reduce(max(constant(M::exp_lowest), x), 2 * M::bias);
+    return scale(exp_reduced(q.r), q);
 }
 
 template <class T>
@@ -99,10 +110,10 @@ HOTLOOP_INLINE Vec<T> exp(Vec<T> x) {
 template <class T>
 HOTLOOP_INLINE Vec<T> expm1(Vec<T> x) {
     using M = MathConstants<T>;
-    const Reduced<T> q =
-        reduce(min(constant(M::exp_highest), max(constant(M::expm1_lowest), x)));
+    const Vec<T> inside = min(constant(M::exp_highest), max(constant(M::expm1_lowest), x));
     // Half of the result, so that the power of two stays finite up to the overflow.
-    const Vec<T> s = power_of_two(q.shifted, T{0.5});
+    const Reduced<T> q = reduce(inside, M::bias - 1);
+    const Vec<T> s = power_of_two(q);
     const Vec<T> y = fma(s, expm1_reduced(q.r), s - constant(T{0.5}));
     return select(abs(x) < constant(M::tiny), x, y + y);
 }
@@ -119,8 +130,8 @@ template <class T>
 HOTLOOP_INLINE Vec<T> tanh(Vec<T> x) {
     using M = MathConstants<T>;
     const Vec<T> a = min(constant(M::tanh_highest), abs(x));
-    const Reduced<T> q = reduce(a + a);
-    const Vec<T> s = power_of_two(q.shifted, T{1});
+    const Reduced<T> q = reduce(a + a, M::bias);
+    const Vec<T> s = power_of_two(q);
     const Vec<T> t = fma(s, expm1_reduced(q.r), s - constant(T{1}));
     return with_sign_of(x, t / (t + constant(T{2})));
 }
@@ -150,24 +161,27 @@ HOTLOOP_INLINE Vec<T> log(Vec<T> x) {
     return select(x > Vec<T>::zero(), select(x == infinity, x, y), outside);
 }
 
-// exp(-z^2 c) for z >= 0 and c = 1 or 1/2, not yet scaled by 2^k. The square is split in an exact
-// high part and a rest: its rounding error alone would cost z^2 c ULP.
+// exp(-c z^2) = p 2^k for z >= 0 and c = 1 or 1/2. The square is split in an exact high part and a
+// rest: its rounding error alone would cost c z^2 ULP.
 template <class T>
 struct Gaussian {
-    Vec<T> shifted;
+    Reduced<T> exponent;
     Vec<T> p;
 };
 template <class T>
-HOTLOOP_INLINE Gaussian<T> gaussian(Vec<T> z, T c) {
+HOTLOOP_INLINE Gaussian<T> gaussian(Vec<T> z, T c, T offset) {
     const Vec<T> head = from_bits<T>(bits(z) & MathConstants<T>::upper_half);
-    const Vec<T> scaled = constant(-c) * head;
-    const Reduced<T> q = reduce(scaled * head);
-    return {q.shifted, exp_reduced(fma(constant(-c) * (z - head), z + head, q.r))};
+    const Vec<T> square = constant(-c) * head * head;
+    const Vec<T> rest = constant(-c) * (z - head) * (z + head);
+    // k comes from both parts: the head of a NaN may be an infinity.
+    Reduced<T> q = reduce(square + rest, offset);
+    q.r = remainder(q.k, square) + rest;
+    return {q, exp_reduced(q.r)};
 }
 
-// exp(a^2) erfc(a) for a >= 0, in units where z / c = a / center, and divided by c / center:
-// (a + center) exp(a^2) erfc(a) is a smooth function of t = (a - center) / (a + center), which
-// stays inside (-1, 1). As 2 z q - 1, t keeps the relative precision of a small z.
+// sqrt(1/2) exp(a^2) erfc(a) center / c, for z / c = a / center >= 0: (a + center) exp(a^2) erfc(a)
+// is a smooth function of t = (a - center) / (a + center), which stays inside (-1, 1). Computed as
+// 2 z q - 1, t keeps the relative precision of a small z.
 template <class T>
 HOTLOOP_INLINE Vec<T> scaled_erfc(Vec<T> z, T c) {
     const Vec<T> one = constant(T{1});
@@ -179,9 +193,9 @@ template <class T>
 HOTLOOP_INLINE Vec<T> erf(Vec<T> x) {
     using M = MathConstants<T>;
     const Vec<T> a = min(constant(M::erf_highest), abs(x));
-    const Gaussian<T> g = gaussian(a, T{1});
-    const Vec<T> erfc = g.p * power_of_two(g.shifted, T{1}) *
-                        scaled_erfc(a, M::erfc_center);
+    const Gaussian<T> g = gaussian(a, T{1}, M::bias);
+    const Vec<T> scaled = constant(M::sqrt2) * scaled_erfc(a, M::erfc_center);
+    const Vec<T> erfc = g.p * power_of_two(g.exponent) * scaled;
     const Vec<T> small = fma(a, polynomial(a * a, M::erf), a);
     const Vec<T> one = constant(T{1});
     return with_sign_of(x, select(a < one, small, one - erfc));
@@ -191,7 +205,7 @@ HOTLOOP_INLINE Vec<T> erf(Vec<T> x) {
 // cdf * 2^k, and its density is pdf * 2^k.
 template <class T>
 struct NormalTail {
-    Vec<T> shifted;
+    Reduced<T> exponent;
     Vec<T> z;  // |x|, at most where Phi(-|x|) underflows
     Vec<T> cdf;
     Vec<T> pdf;
@@ -200,16 +214,21 @@ template <class T>
 HOTLOOP_INLINE NormalTail<T> normal_tail(Vec<T> x) {
     using M = MathConstants<T>;
     const Vec<T> z = min(constant(M::normal_highest), abs(x));
-    const Gaussian<T> g = gaussian(z, T{0.5});
-    const Vec<T> q = scaled_erfc(z, M::erfc_center_sqrt2);
-    return {g.shifted, z, constant(M::sqrt_half) * q * g.p, g.p * constant(M::inverse_sqrt_2pi)};
+    const Gaussian<T> g = gaussian(z, T{0.5}, 2 * M::bias);
+    const Vec<T> far = scaled_erfc(z, M::erfc_center_sqrt2) * g.p;
+    // k is 0 here.
+    const Vec<T> near = fma(-z, polynomial(z * z, M::normal), constant(T{0.5}));
+    return {g.exponent,
+            z,
+            select(z < constant(M::normal_near), near, far),
+            g.p * constant(M::inverse_sqrt_2pi)};
 }
 
 // Phi(x) = erfc(-x / sqrt 2) / 2
 template <class T>
 HOTLOOP_INLINE Vec<T> normal_cdf(Vec<T> x) {
     const NormalTail<T> tail = normal_tail(x);
-    const Vec<T> y = scale(tail.cdf, tail.shifted);
+    const Vec<T> y = scale(tail.cdf, tail.exponent);
     return select(x < Vec<T>::zero(), y, constant(T{1}) - y);
 }
 
@@ -218,7 +237,7 @@ template <class T>
 HOTLOOP_INLINE Vec<T> gelu(Vec<T> x) {
     const Ints<T> negative = x < Vec<T>::zero();
     const NormalTail<T> tail = normal_tail(x);
-    const Vec<T> y = scale(select(negative, -tail.z * tail.cdf, tail.cdf), tail.shifted);
+    const Vec<T> y = scale(select(negative, -tail.z * tail.cdf, tail.cdf), tail.exponent);
     return select(negative, y, x * (constant(T{1}) - y));
 }
 
@@ -226,7 +245,7 @@ HOTLOOP_INLINE Vec<T> gelu(Vec<T> x) {
 template <class T>
 HOTLOOP_INLINE Vec<T> gelu_derivative(Vec<T> x) {
     const NormalTail<T> tail = normal_tail(x);
-    const Vec<T> y = scale(fma(-tail.z, tail.pdf, tail.cdf), tail.shifted);
+    const Vec<T> y = scale(fma(-tail.z, tail.pdf, tail.cdf), tail.exponent);
     return select(x < Vec<T>::zero(), y, constant(T{1}) - y);
 }
 

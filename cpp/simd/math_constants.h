@@ -25,11 +25,13 @@ struct MathConstants<float> {
     static constexpr float subnormal_scale = 0x1p23f;
     static constexpr float subnormal_exponent = 23.0f;
     static constexpr float shifter = 0x1.8p23f;
+    static constexpr float bias = 127.0f;
 
     static constexpr float log2_e = 0x1.715476p+0f;
     static constexpr float ln2_hi = 0x1.62e4p-1f;  // 15 bits
     static constexpr float ln2_lo = 0x1.7f7d1cp-20f;
     static constexpr float sqrt_half = 0x1.6a09e6p-1f;
+    static constexpr float sqrt2 = 0x1.6a09e6p+0f;
     static constexpr float inverse_sqrt_2pi = 0.398942280f;
 
     // Beyond these the result no longer changes.
@@ -52,13 +54,18 @@ struct MathConstants<float> {
     // erf(x) / x - 1 in x^2 for |x| <= 1: 2^-29.6 of erf
     static constexpr float erf[] = {0.128379166f,   -0.37612626f,    0.112835854f, -0.0268538147f,
                                     0.00518833054f, -0.000801020244f, 7.85384982e-5f};
-    // (a + c) exp(a^2) erfc(a) in (a - c) / (a + c) for a <= 10.3, c = erfc_center: 2^-28.8
+    // (Phi(x) - 1/2) / x in x^2 for |x| <= 0.8: 2^-27.7
+    static constexpr float normal_near = 0.8f;
+    static constexpr float normal[] = {0.398942292f, -0.0664902404f, 0.0099717984f,
+                                       -0.00117958908f, 0.000101336955f};
+    // sqrt(1/2) (a + c) exp(a^2) erfc(a) in (a - c) / (a + c) for a <= 10.3, c = erfc_center: 2^-28.8
     static constexpr float erfc_center = 3.0f;
     static constexpr float erfc_center_sqrt2 = 4.24264069f;
-    static constexpr float erfc[] = {1.07400692f,     -0.88339448f,    0.590228319f,
-                                     -0.310465962f,   0.119529173f,    -0.0268400572f,
-                                     -0.00122703519f, 0.00308057573f,  -0.000482012285f,
-                                     -0.000324728899f};
+    static constexpr float erfc[] = {
+        0.759437561f,      -0.624654233f,     0.417354435f,
+        -0.219532594f,     0.0845198855f,     -0.0189787876f,
+        -0.000867644907f,  0.00217829598f,    -0.000340834144f,
+        -0.000229618003f};
 };
 
 template <>
@@ -74,11 +81,13 @@ struct MathConstants<double> {
     static constexpr double subnormal_scale = 0x1p52;
     static constexpr double subnormal_exponent = 52.0;
     static constexpr double shifter = 0x1.8p52;
+    static constexpr double bias = 1023.0;
 
     static constexpr double log2_e = 0x1.71547652b82fep+0;
     static constexpr double ln2_hi = 0x1.62e42fefa38p-1;  // 42 bits
     static constexpr double ln2_lo = 0x1.ef35793c76730p-45;
     static constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1;
+    static constexpr double sqrt2 = 0x1.6a09e667f3bcdp+0;
     static constexpr double inverse_sqrt_2pi = 0.39894228040143268;
 
     static constexpr double exp_lowest = -746.0;
@@ -111,18 +120,25 @@ struct MathConstants<double> {
         -0.026866170643113415,   0.005223977606130842,   -0.0008548325929766244,
         0.0001205529358693695,   -1.4924712439534814e-05, 1.644713269978662e-06,
         -1.6206318752969203e-07, 1.3710988704190503e-08, -7.779462971761561e-10};
+    // 2^-61.8
+    static constexpr double normal_near = 0.8;
+    static constexpr double normal[] = {
+        0.3989422804014327,     -0.06649038006690541,   0.00997355701003419,
+        -0.0011873282154480148, 0.00011543468728738874, -9.444654342644941e-06,
+        6.659625340361729e-07,  -4.121162127581012e-08, 2.253333444494287e-09,
+        -9.781051528480346e-11};
     // a <= 27.6: 2^-58.1
     static constexpr double erfc_center = 4.0;
     static constexpr double erfc_center_sqrt2 = 5.6568542494923802;
     static constexpr double erfc[] = {
-        1.095995661000491,       -0.9765487290808821,    0.7732087022652367,
-        -0.5408538313132248,     0.3308515878780258,     -0.17401093724029226,
-        0.07638151490909427,     -0.026370053334597538,  0.00611205565739673,
-        -0.0002809589158633934,  -0.0004550526929378035, 0.00017681308527912792,
-        -3.635133424863586e-06,  -1.8861774262328016e-05, 4.694292490637669e-06,
-        1.426056302061584e-06,   -8.459554274594795e-07, -7.79090136226473e-08,
-        1.2390724591925231e-07,  2.54218299156981e-09,   -1.5395146235419805e-08,
-        -3.556279880694683e-10,  1.0269551623146204e-09};
+        0.7749859640444798,       -0.6905242284921964,      0.5467411166441991,
+        -0.3824414117523064,      0.233947401354889,        -0.1230443137232374,
+        0.05400988714952194,      -0.01864644353314485,     0.004321876002334829,
+        -0.00019866795464182615,  -0.0003217708449735206,   0.00012502573160338667,
+        -2.5704274952389208e-06,  -1.333728848610203e-05,   3.319366053002983e-06,
+        1.0083740815415576e-06,   -5.981808193381624e-07,   -5.5089991848129014e-08,
+        8.761565382765247e-08,    1.7975948323561162e-09,   -1.0886012300423893e-08,
+        -2.5146696194364967e-10,  7.261669592471998e-10};
 };
 
 }  // namespace
