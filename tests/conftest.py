@@ -1,0 +1,25 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="session")
+def mnist_data() -> tuple[Arrays, Arrays]:
+    """Give MNIST from ``HOTLOOP_DATA_DIR``; without a copy there, skip (nothing is ever downloaded)."""
+    from hotloop.datasets import mnist  # noqa: PLC0415 - the plain tests run without the data sets
+    from hotloop.datasets.idx import FILES, find  # noqa: PLC0415
+
+    root = Path(os.environ.get("HOTLOOP_DATA_DIR", ""))
+    folders = (root / "mnist", root) if root.parts else ()
+    if not any(all(find(folder, stem) for stem in FILES.values()) for folder in folders):
+        pytest.skip("needs MNIST: set HOTLOOP_DATA_DIR to the folder that holds mnist/ with the four IDX files")
+    return mnist.load_data()
