@@ -21,5 +21,7 @@ def mnist_data() -> tuple[Arrays, Arrays]:
     root = Path(os.environ.get("HOTLOOP_DATA_DIR", ""))
     folders = (root / "mnist", root) if root.parts else ()
     if not any(all(find(folder, stem) for stem in FILES.values()) for folder in folders):
-        pytest.skip("needs MNIST: set HOTLOOP_DATA_DIR to the folder that holds mnist/ with the four IDX files")
+        pytest.skip(
+            "needs MNIST: set HOTLOOP_DATA_DIR to the folder that holds mnist/ with the four IDX files"
+        )
     return mnist.load_data()

@@ -27,7 +27,9 @@ from hotloop.datasets.idx import FILES
 
 
 @pytest.fixture(autouse=True)
-def no_outer_folders(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_outer_folders(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keep the tests off the user's cache and data folder."""
     monkeypatch.setenv("HOTLOOP_CACHE_DIR", str(tmp_path / "cache"))
     if "mnist_data" not in request.fixturenames:
@@ -84,12 +86,12 @@ class _Handler(SimpleHTTPRequestHandler):
         self.log = log
         super().__init__(*args, **kwargs)
 
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, *_args: Any) -> None:
         self.log.append(self.path)
 
 
 class _Server(ThreadingHTTPServer):
-    def handle_error(self, *args: Any) -> None:
+    def handle_error(self, *_args: Any) -> None:
         """Say nothing when a client hangs up early: one test does so on purpose."""
 
 
@@ -129,7 +131,9 @@ def by_content(*mirrors: str) -> _fetch.Source:
 def by_file(*mirrors: str) -> _fetch.Source:
     """Describe the small set as Fashion-MNIST is described."""
     sums = {
-        key: hashlib.md5(gzip.compress(idx_bytes(array), mtime=0), usedforsecurity=False).hexdigest()
+        key: hashlib.md5(
+            gzip.compress(idx_bytes(array), mtime=0), usedforsecurity=False
+        ).hexdigest()
         for key, array in ARRAYS.items()
     }
     return _fetch.Source("small", mirrors, SHAPES, gz_md5=sums)
@@ -162,7 +166,9 @@ def test_download_then_cache(mirror: Mirror, tmp_path: Path, describe: Describe)
     assert len(mirror.requests) == 4
     assert_sound(_fetch.load(source))
     assert len(mirror.requests) == 4  # the second time comes from the disk
-    assert sorted(p.name for p in (tmp_path / "cache/small").iterdir()) == sorted(f"{n}.gz" for n in FILES.values())
+    assert sorted(p.name for p in (tmp_path / "cache/small").iterdir()) == sorted(
+        f"{n}.gz" for n in FILES.values()
+    )
 
 
 @both_kinds
@@ -172,7 +178,9 @@ def test_the_next_mirror_is_tried(mirror: Mirror, describe: Describe) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("damage", ["cut", "flipped", "other content", "html"])
-def test_a_wrong_download_is_not_kept(mirror: Mirror, tmp_path: Path, describe: Describe, damage: str) -> None:
+def test_a_wrong_download_is_not_kept(
+    mirror: Mirror, tmp_path: Path, describe: Describe, damage: str
+) -> None:
     path = mirror.folder / f"{FILES['x_test']}.gz"
     data = path.read_bytes()
     path.write_bytes(
@@ -191,7 +199,9 @@ def test_a_wrong_download_is_not_kept(mirror: Mirror, tmp_path: Path, describe: 
 
 
 @both_kinds
-def test_a_cached_file_altered_on_disk_is_fetched_anew(mirror: Mirror, tmp_path: Path, describe: Describe) -> None:
+def test_a_cached_file_altered_on_disk_is_fetched_anew(
+    mirror: Mirror, tmp_path: Path, describe: Describe
+) -> None:
     source = describe(mirror.url)
     _fetch.load(source)
     path = tmp_path / "cache/small" / f"{FILES['y_test']}.gz"
@@ -209,12 +219,16 @@ def test_without_network_the_damaged_cache_is_named_and_kept(tmp_path: Path) -> 
     path = folder / f"{FILES['y_test']}.gz"
     path.write_bytes(gzip.compress(idx_bytes(ARRAYS["y_test"] ^ 1)))
     before = path.read_bytes()
-    with pytest.raises(DatasetNotFoundError, match=r"cache.small \(small: .*is not the published file: sha256"):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"cache.small \(small: .*is not the published file: sha256"
+    ):
         _fetch.load(source)
     assert path.read_bytes() == before
 
 
-def test_nowhere_says_where_it_looked_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nowhere_says_where_it_looked_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(OSError, match="no copy at hand and none could be downloaded") as caught:
         _fetch.load(by_content("http://127.0.0.1:9/a/", "http://127.0.0.1:9/b/"))
@@ -231,7 +245,9 @@ def test_nowhere_says_where_it_looked_and_what_to_do(tmp_path: Path, monkeypatch
         assert part in text
 
 
-def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HOTLOOP_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(DatasetNotFoundError, match="the cache cannot be written"):
@@ -239,7 +255,9 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytes
 
 
 @both_kinds
-def test_a_file_without_end_stops(mirror: Mirror, monkeypatch: pytest.MonkeyPatch, describe: Describe) -> None:
+def test_a_file_without_end_stops(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, describe: Describe
+) -> None:
     monkeypatch.setattr(_fetch, "_MAX_DOWNLOAD", 1000)
     (mirror.folder / f"{FILES['x_train']}.gz").write_bytes(bytes(200_000))
     with pytest.raises(DatasetNotFoundError, match="longer than any of this data set"):
@@ -287,7 +305,9 @@ def test_two_processes_at_once(mirror: Mirror, tmp_path: Path) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("below", ["small", ""])
-def test_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, describe: Describe, below: str) -> None:
+def test_data_dir(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, describe: Describe, below: str
+) -> None:
     put(tmp_path / "data" / below)
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
     assert_sound(_fetch.load(describe()))
@@ -295,7 +315,9 @@ def test_data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, describe: Des
 
 
 @pytest.mark.parametrize("below", ["small", ""])
-def test_content_is_known_in_any_wrapping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str) -> None:
+def test_content_is_known_in_any_wrapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
     put(tmp_path / "data" / below, plain=True)
     assert_sound(_fetch.load(by_content()))
@@ -308,7 +330,9 @@ def test_a_file_without_published_sum_counts_in_the_named_folder_only(
 ) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
     put(tmp_path / "data", plain=True)
-    with pytest.raises(DatasetNotFoundError, match=r"is not the published \.gz file: its md5 is not"):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"is not the published \.gz file: its md5 is not"
+    ):
         _fetch.load(by_file())
     put(tmp_path / "data/small", plain=True)
     assert_sound(_fetch.load(by_file()))
@@ -321,22 +345,32 @@ def test_a_wrong_file_in_the_named_folder_is_refused(
     path = put(tmp_path / "data/small") / f"{FILES['y_train']}.gz"
     path.write_bytes(gzip.compress(idx_bytes(ARRAYS["y_train"] + np.uint8(1))))
     advice = "replace or remove it, or point HOTLOOP_DATA_DIR elsewhere"
-    with pytest.raises(ValueError, match=rf"is not the published file: sha256 of its content .*; {advice}"):
+    with pytest.raises(
+        ValueError, match=rf"is not the published file: sha256 of its content .*; {advice}"
+    ):
         _fetch.load(by_content(mirror.url))
-    with pytest.raises(ValueError, match=r"should hold uint8 of shape \(30,\), labels 0 to 9, .* largest 10"):
+    with pytest.raises(
+        ValueError, match=r"should hold uint8 of shape \(30,\), labels 0 to 9, .* largest 10"
+    ):
         _fetch.load(by_file(mirror.url))
     assert not mirror.requests
 
 
-def test_the_other_set_of_the_same_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_set_of_the_same_names_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
     put(tmp_path / "data/small")
-    source = replace(by_file(), gz_md5=dict.fromkeys(FILES, "0" * 32), foreign_sha256=by_content().content_sha256)
+    source = replace(
+        by_file(), gz_md5=dict.fromkeys(FILES, "0" * 32), foreign_sha256=by_content().content_sha256
+    )
     with pytest.raises(ValueError, match="belongs to another data set of the same file names"):
         _fetch.load(source)
 
 
-def test_the_cache_is_the_systems_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_the_systems_unless_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pooch = pytest.importorskip("pooch")
     monkeypatch.delenv("HOTLOOP_CACHE_DIR")
     assert _fetch.cache_folder() == Path(pooch.os_cache("hotloop"))
@@ -368,9 +402,13 @@ def test_mnist(mnist_data: Any) -> None:
 def test_mnist_is_not_taken_for_fashion(mnist_data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(mnist_data) == 2
     root = Path(os.environ["HOTLOOP_DATA_DIR"])
-    monkeypatch.setenv("HOTLOOP_DATA_DIR", str(root / "mnist" if (root / "mnist").is_dir() else root))
+    monkeypatch.setenv(
+        "HOTLOOP_DATA_DIR", str(root / "mnist" if (root / "mnist").is_dir() else root)
+    )
     monkeypatch.setattr(fashion_mnist, "SOURCE", replace(fashion_mnist.SOURCE, mirrors=()))
-    with pytest.raises(DatasetNotFoundError, match=r"belongs to another data set of the same file names \(MNIST\)"):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"belongs to another data set of the same file names \(MNIST\)"
+    ):
         fashion_mnist.load_data()
 
 

@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 from hotloop.datasets import load_folder, read_idx
 from hotloop.datasets.idx import FILES
 
-CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
+CODES = {
+    "uint8": 0x08,
+    "int8": 0x09,
+    "int16": 0x0B,
+    "int32": 0x0C,
+    "float32": 0x0D,
+    "float64": 0x0E,
+}
 
 
 def idx_bytes(array: NDArray[Any]) -> bytes:
     """Return `array` in the IDX format."""
-    header = bytes([0, 0, CODES[array.dtype.name], array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    header = bytes([0, 0, CODES[array.dtype.name], array.ndim]) + struct.pack(
+        f">{array.ndim}I", *array.shape
+    )
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
@@ -35,7 +44,8 @@ def write_set(folder: Path, **changes: NDArray[Any] | None) -> Path:
         "y_train": rng.integers(0, 3, 12, np.uint8),
         "x_test": rng.integers(0, 256, (4, 6, 5), np.uint8),
         "y_test": rng.integers(0, 3, 4, np.uint8),
-    } | changes
+        **changes,
+    }
     folder.mkdir(exist_ok=True)
     for key, array in arrays.items():
         if array is not None:
@@ -77,9 +87,15 @@ def test_an_empty_array_is_legal(tmp_path: Path) -> None:
         (b"\0\0\x08\x00", "the rank must be 3, but the header says 0"),
         (idx_bytes(np.zeros(3, np.uint8)), "the rank must be 3, but the header says 1"),
         (b"\0\0\x08\x03" + bytes(7), "truncated in the header: 11 bytes, rank 3 needs 16"),
-        (idx_bytes(IMAGES)[:-1], r"is truncated: the header announces \(2, 3, 4\) of uint8, 24 bytes, but 23 follow"),
+        (
+            idx_bytes(IMAGES)[:-1],
+            r"is truncated: the header announces \(2, 3, 4\) of uint8, 24 bytes, but 23 follow",
+        ),
         (idx_bytes(IMAGES) + b"x", r"has bytes behind its end: the header announces \(2, 3, 4\)"),
-        (b"\0\0\x08\x03" + struct.pack(">3I", 2**20, 2**10, 2), "more than the limit of 1073741824 bytes"),
+        (
+            b"\0\0\x08\x03" + struct.pack(">3I", 2**20, 2**10, 2),
+            "more than the limit of 1073741824 bytes",
+        ),
         (b"\0\0\x08\x03" + struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1), "more than the limit"),
         (b"\0\0\x0e\x03" + struct.pack(">3I", 2**16, 2**11, 2), "of float64, more than the limit"),
     ],
@@ -94,9 +110,13 @@ def test_refuses(tmp_path: Path, data: bytes, reason: str, compress: bool) -> No
 
 def test_refuses_damaged_gzip(tmp_path: Path) -> None:
     path = tmp_path / "file.gz"
-    whole = gzip.compress(idx_bytes(np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8)))
+    whole = gzip.compress(
+        idx_bytes(np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8))
+    )
     path.write_bytes(whole[:-20])
-    with pytest.raises(ValueError, match=r"file.gz: the gzip stream ends early; the file is truncated"):
+    with pytest.raises(
+        ValueError, match=r"file.gz: the gzip stream ends early; the file is truncated"
+    ):
         read_idx(path)
     for damaged in (
         whole[:40] + bytes([whole[40] ^ 0xFF]) + whole[41:],
@@ -105,13 +125,17 @@ def test_refuses_damaged_gzip(tmp_path: Path) -> None:
         b"\x1f\x8b\x07" + whole[3:],
     ):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"file.gz: (damaged gzip data, or bytes behind its end|the file)"):
+        with pytest.raises(
+            ValueError, match=r"file.gz: (damaged gzip data, or bytes behind its end|the file)"
+        ):
             read_idx(path)
 
 
 def test_a_lying_header_allocates_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file.gz"
-    path.write_bytes(gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 1000, 1000, 1000) + bytes(100)))
+    path.write_bytes(
+        gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 1000, 1000, 1000) + bytes(100))
+    )
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="is truncated"):
@@ -156,12 +180,12 @@ def test_altered_files_read_or_refuse(
     data[at % len(data)] = byte
     path = tmp_path_factory.getbasetemp() / "altered"
     path.write_bytes(bytes(data[: len(data) - cut]))
+    refusal = None
     try:
-        got = read_idx(path, max_bytes=10**6)
+        assert read_idx(path, max_bytes=10**6).ndim == data[3]
     except ValueError as error:
-        assert str(error).startswith(f"read_idx: {path}: ")
-    else:
-        assert got.ndim == data[3]
+        refusal = str(error)
+    assert refusal is None or refusal.startswith(f"read_idx: {path}: ")
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -175,7 +199,12 @@ def test_load_folder(tmp_path: Path) -> None:
     plain.write_bytes(gzip.decompress((folder / f"{plain.name}.gz").read_bytes()))
     (folder / f"{plain.name}.gz").unlink()
     (x_train, y_train), (x_test, y_test) = load_folder(folder)
-    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == ((12, 6, 5), (12,), (4, 6, 5), (4,))
+    assert (x_train.shape, y_train.shape, x_test.shape, y_test.shape) == (
+        (12, 6, 5),
+        (12,),
+        (4, 6, 5),
+        (4,),
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,5 +223,7 @@ def test_load_folder_refuses(tmp_path: Path, changes: dict[str, NDArray[Any]], r
 
 
 def test_load_folder_names_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"own lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte \("):
+    with pytest.raises(
+        FileNotFoundError, match=r"own lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte \("
+    ):
         load_folder(write_set(tmp_path / "own", y_train=None, y_test=None))

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +22,7 @@ _VALIDATION = {"color": "#D55E00", "linestyle": "--", "marker": "s"}
 _MARKERS_UP_TO = 30
 
 
-def history(history: Any, ax: Axes | Sequence[Axes] | None = None) -> Axes | NDArray[Any]:
+def history(history: Any, ax: Axes | Sequence[Axes] | None = None) -> Any:
     """Draw what `fit` recorded, a panel for the loss and one for each metric, over the epochs.
 
     Parameters
@@ -68,7 +67,12 @@ def history(history: Any, ax: Axes | Sequence[Axes] | None = None) -> Axes | NDA
             msg = "plotting needs matplotlib: pip install 'hotloop[plot]'"
             raise ImportError(msg) from error
         _, axes = plt.subplots(
-            1, len(names), figsize=(4 * len(names), 3.4), dpi=100, layout="constrained", squeeze=False
+            1,
+            len(names),
+            figsize=(4 * len(names), 3.4),
+            dpi=100,
+            layout="constrained",
+            squeeze=False,
         )
         targets = list(axes[0])
     elif isinstance(ax, Sequence | np.ndarray):
@@ -92,16 +96,22 @@ def panels(curves: Mapping[str, Sequence[float]]) -> list[str]:
 
 def _panel(ax: Axes, name: str, curves: Mapping[str, Sequence[float]], epochs: list[int]) -> None:
     """Draw one metric, of the training and of the validation data."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - as above
+
     for key, label, style in ((name, "train", _TRAIN), (f"val_{name}", "validation", _VALIDATION)):
         values = curves.get(key, ())
         if not len(values):
             continue
         first = epochs[0] + 1 if len(epochs) == len(values) else 1
-        marks = {"markersize": 4, "linewidth": 1.8} if len(values) <= _MARKERS_UP_TO else {"markersize": 0}
+        marks = (
+            {"markersize": 4, "linewidth": 1.8}
+            if len(values) <= _MARKERS_UP_TO
+            else {"markersize": 0}
+        )
         ax.plot(range(first, first + len(values)), values, label=label, **style, **marks)  # type: ignore[arg-type]
     ax.set_xlabel("epoch")
     ax.set_ylabel(name.replace("_", " "))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(visible=True, color="0.88", linewidth=0.8)
     ax.set_axisbelow(True)
     for side in ("top", "right"):

@@ -7,7 +7,7 @@ bit, for any number of threads; and `get_state` / `set_state` let a run continue
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def set_state(state: dict[str, Any]) -> None:
     """
     trial = np.random.PCG64(0)
     try:
-        trial.state = state
+        trial.state = cast("Any", state)
     except (TypeError, ValueError, KeyError, OverflowError):
         msg = f"set_state: not the state of a PCG64 generator: {state!r}"
         raise ValueError(msg) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import random as python_random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,7 @@ def train_test_split(
         train, test = np.arange(n_train), np.arange(n_train, n_train + n_test)
     else:
         # The legacy generator is what scikit-learn makes of a seed.
-        rng = random.generator() if random_state is None else np.random.RandomState(random_state)  # noqa: NPY002
+        rng = random.generator() if random_state is None else np.random.RandomState(random_state)
         order = rng.permutation(n)
         if stratify is None:
             test, train = order[:n_test], order[n_test : n_test + n_train]
@@ -197,20 +198,24 @@ def _sizes(n: int, train_size: float | None, test_size: float | None) -> tuple[i
             wanted = f"a number of rows below {n}" if whole else "a share above 0 and below 1"
             msg = f"train_test_split: {name} must be {wanted}, but got {size}"
             raise ValueError(msg)
-    if test_size is None and train_size is None:
-        test_size = 0.25
-    n_test = None if test_size is None else _rows(test_size, n, math.ceil)
-    n_train = n - n_test if train_size is None and n_test is not None else _rows(train_size or 0, n, math.floor)
-    if n_test is None:
+    if test_size is None:
+        n_train = (
+            n - _rows(0.25, n, math.ceil)
+            if train_size is None
+            else _rows(train_size, n, math.floor)
+        )
         n_test = n - n_train
+    else:
+        n_test = _rows(test_size, n, math.ceil)
+        n_train = n - n_test if train_size is None else _rows(train_size, n, math.floor)
     if n_train < 1 or n_test < 1 or n_train + n_test > n:
         msg = f"train_test_split: {n} rows cannot be split into {n_train} to train and {n_test} to test"
         raise ValueError(msg)
     return n_train, n_test
 
 
-def _rows(size: float, n: int, rounding: Any) -> int:
-    return int(size) if isinstance(size, numbers.Integral) else int(rounding(size * n))
+def _rows(size: Any, n: int, rounding: Callable[[float], int]) -> int:
+    return int(size) if isinstance(size, numbers.Integral) else rounding(size * n)
 
 
 def _stratified(
@@ -265,7 +270,11 @@ def set_random_seed(seed: int) -> None:
     >>> first == (python_random.random(), float(np.random.rand()))
     True
     """
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= int(seed) < 2**32:
+    if (
+        isinstance(seed, bool)
+        or not isinstance(seed, numbers.Integral)
+        or not 0 <= int(seed) < 2**32
+    ):
         msg = f"set_random_seed: seed must be an integer from 0 to 2**32 - 1, but got {seed!r}"
         raise ValueError(msg)
     python_random.seed(int(seed))

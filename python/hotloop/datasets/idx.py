@@ -47,7 +47,9 @@ class IdxFile(NamedTuple):
     sha256: str
 
 
-def read_idx(path: str | os.PathLike[str], *, ndim: int | None = None, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+def read_idx(
+    path: str | os.PathLike[str], *, ndim: int | None = None, max_bytes: int = MAX_BYTES
+) -> NDArray[Any]:
     """Read one IDX file, gzipped or plain (told apart by content, not by name).
 
     The header is checked against the length of the file and `max_bytes` before anything of the size
@@ -92,7 +94,9 @@ def read_idx(path: str | os.PathLike[str], *, ndim: int | None = None, max_bytes
     return read_idx_file(path, ndim=ndim, max_bytes=max_bytes).array
 
 
-def read_idx_file(path: str | os.PathLike[str], *, ndim: int | None = None, max_bytes: int = MAX_BYTES) -> IdxFile:
+def read_idx_file(
+    path: str | os.PathLike[str], *, ndim: int | None = None, max_bytes: int = MAX_BYTES
+) -> IdxFile:
     """Read as `read_idx` does, and give the checksum of the content beside the array."""
     path = Path(path)
     with path.open("rb") as raw:
@@ -112,7 +116,9 @@ def read_idx_file(path: str | os.PathLike[str], *, ndim: int | None = None, max_
             raise ValueError(msg) from None
 
 
-def _parse(path: Path, stream: IO[bytes], ndim: int | None, max_bytes: int, size: int | None) -> IdxFile:
+def _parse(
+    path: Path, stream: IO[bytes], ndim: int | None, max_bytes: int, size: int | None
+) -> IdxFile:
     """Check the header, read the elements, insist on the end of the file."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
@@ -156,7 +162,9 @@ def _parse(path: Path, stream: IO[bytes], ndim: int | None, max_bytes: int, size
     return IdxFile(array.astype(dtype.newbyteorder("="), copy=False), digest.hexdigest())
 
 
-def _wrong_length(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], expected: int, got: int) -> str:
+def _wrong_length(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], expected: int, got: int
+) -> str:
     what = "is truncated" if got < expected else "has bytes behind its end"
     came = f"{got}" if got <= expected else f"{got} or more"
     return (

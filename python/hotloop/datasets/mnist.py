@@ -18,7 +18,12 @@ SOURCE = _fetch.Source(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://sagemaker-sample-files.s3.amazonaws.com/datasets/image/MNIST/",
     ),
-    shapes={"x_train": (60000, 28, 28), "y_train": (60000,), "x_test": (10000, 28, 28), "y_test": (10000,)},
+    shapes={
+        "x_train": (60000, 28, 28),
+        "y_train": (60000,),
+        "x_test": (10000, 28, 28),
+        "y_test": (10000,),
+    },
     # Of the IDX bytes themselves, so that a copy compressed anew, or not at all, is still known.
     content_sha256={
         "x_train": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
