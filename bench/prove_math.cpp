@@ -119,20 +119,25 @@ template <class M>
 Expected<M> reference(int f, typename M::Real x) {
     using Real = typename M::Real;
     static const Real half_root = 1 / HOTLOOP_QUAD(sqrt)(Quad{2});
-    static const Real density_scale =
-        half_root / HOTLOOP_QUAD(sqrt)(HOTLOOP_QUAD(acos)(Quad{-1}));
+    static const Real density_scale = half_root / HOTLOOP_QUAD(sqrt)(HOTLOOP_QUAD(acos)(Quad{-1}));
     const auto same = [](Real y) { return Expected<M>{y, y}; };
     switch (f) {
-        case kExp: return same(M::exp(x));
-        case kExpm1: return same(M::expm1(x));
-        case kLog: return same(M::log(x));
-        case kTanh: return same(M::tanh(x));
-        case kErf: return same(M::erf(x));
+        case kExp:
+            return same(M::exp(x));
+        case kExpm1:
+            return same(M::expm1(x));
+        case kLog:
+            return same(M::log(x));
+        case kTanh:
+            return same(M::tanh(x));
+        case kErf:
+            return same(M::erf(x));
         case kSigmoid: {
             const Real e = M::exp(x < 0 ? x : -x);
             return same((x < 0 ? e : 1) / (1 + e));
         }
-        default: break;
+        default:
+            break;
     }
     const Real cdf = M::erfc(-x * half_root) / 2;
     if (f == kNormalCdf) return same(cdf);
@@ -193,21 +198,48 @@ struct SomeDoubles {
             const std::uint64_t bits = random(b * block + i);
             const double u = static_cast<double>(bits >> 10) * 0x1p-53 - 1;  // [-1, 1)
             switch (i % 8) {
-                case 0: std::memcpy(x + i, &bits, sizeof(bits)); break;
-                case 1: x[i] = u; break;
-                case 2: x[i] = 4 * u; break;
-                case 3: x[i] = 40 * u; break;
-                case 4: x[i] = 750 * u; break;
-                case 5: x[i] = 1 + 0.5 * u; break;
-                case 6: x[i] = std::ldexp(u, -static_cast<int>(bits % 60)); break;
-                default: x[i] = 1 + std::ldexp(u, -static_cast<int>(bits % 52)); break;
+                case 0:
+                    std::memcpy(x + i, &bits, sizeof(bits));
+                    break;
+                case 1:
+                    x[i] = u;
+                    break;
+                case 2:
+                    x[i] = 4 * u;
+                    break;
+                case 3:
+                    x[i] = 40 * u;
+                    break;
+                case 4:
+                    x[i] = 750 * u;
+                    break;
+                case 5:
+                    x[i] = 1 + 0.5 * u;
+                    break;
+                case 6:
+                    x[i] = std::ldexp(u, -static_cast<int>(bits % 60));
+                    break;
+                default:
+                    x[i] = 1 + std::ldexp(u, -static_cast<int>(bits % 52));
+                    break;
             }
         }
         if (b == 0) {
             using L = std::numeric_limits<double>;
-            const double edges[] = {0.0, -0.0, L::infinity(), -L::infinity(), L::quiet_NaN(),
-                                    L::min(), -L::min(), L::denorm_min(), -L::denorm_min(),
-                                    L::max(), L::lowest(), L::epsilon(), 1.0, -1.0};
+            const double edges[] = {0.0,
+                                    -0.0,
+                                    L::infinity(),
+                                    -L::infinity(),
+                                    L::quiet_NaN(),
+                                    L::min(),
+                                    -L::min(),
+                                    L::denorm_min(),
+                                    -L::denorm_min(),
+                                    L::max(),
+                                    L::lowest(),
+                                    L::epsilon(),
+                                    1.0,
+                                    -1.0};
             std::memcpy(x, edges, sizeof(edges));
         }
     }
@@ -299,8 +331,7 @@ void time_all(const char* type) {
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     const std::uint64_t size = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-    const auto threads =
-        argc > 3 ? static_cast<unsigned>(std::strtoul(argv[3], nullptr, 10)) : 1u;
+    const auto threads = argc > 3 ? static_cast<unsigned>(std::strtoul(argv[3], nullptr, 10)) : 1u;
     const std::string only = argc > 4 ? argv[4] : "";
     if (mode == "float") return prove("float", AllFloats{size}, threads, only) ? 0 : 1;
     if (mode == "double") return prove("double", SomeDoubles{size}, threads, only) ? 0 : 1;
@@ -309,6 +340,8 @@ int main(int argc, char** argv) {
         time_all<double>("double");
         return 0;
     }
-    std::fprintf(stderr, "usage: prove float|double <step or count> <threads> [function]\n       prove time\n");
+    std::fprintf(stderr,
+                 "usage: prove float|double <step or count> <threads> [function]\n"
+                 "       prove time\n");
     return 2;
 }

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#define HOTLOOP_PROVED(apply) \
+#define HOTLOOP_PROVED(apply)                                                                  \
     apply(exp) apply(expm1) apply(log) apply(tanh) apply(sigmoid) apply(erf) apply(normal_cdf) \
         apply(gelu) apply(gelu_derivative)
 
@@ -11,8 +11,8 @@
 template <class T>
 using ProveKernel = void (*)(const T* x, T* y, std::size_t n);
 
-#define HOTLOOP_DECLARE_PROVED(isa)                            \
-    extern "C" const ProveKernel<float> prove_float_##isa[];   \
+#define HOTLOOP_DECLARE_PROVED(isa)                          \
+    extern "C" const ProveKernel<float> prove_float_##isa[]; \
     extern "C" const ProveKernel<double> prove_double_##isa[];
 
 HOTLOOP_DECLARE_PROVED(baseline)

@@ -1,16 +1,15 @@
 // cpp/simd/math.h over arrays: compiled once per instruction set, -DHOTLOOP_PROVE_ISA=<its name>.
-#include "prove_math.h"
-
 #include "../cpp/simd/math.h"
+#include "prove_math.h"
 
 namespace {
 
-#define HOTLOOP_LOOP(function)                                                    \
-    template <class T>                                                            \
-    void loop_##function(const T* x, T* y, std::size_t n) {                       \
-        using V = hotloop::simd::Vec<T>;                                          \
-        for (std::size_t i = 0; i < n; i += static_cast<std::size_t>(V::size))    \
-            hotloop::simd::function(V::load(x + i)).store(y + i);                 \
+#define HOTLOOP_LOOP(function)                                                 \
+    template <class T>                                                         \
+    void loop_##function(const T* x, T* y, std::size_t n) {                    \
+        using V = hotloop::simd::Vec<T>;                                       \
+        for (std::size_t i = 0; i < n; i += static_cast<std::size_t>(V::size)) \
+            hotloop::simd::function(V::load(x + i)).store(y + i);              \
     }
 HOTLOOP_PROVED(HOTLOOP_LOOP)
 

@@ -1,7 +1,7 @@
 // Elementary functions on Vec<T>, written once for float and double and for every instruction set.
 //
-// Branch-free and free of tables. They hold for every IEEE input: NaN gives NaN, infinities give the
-// limits, subnormal inputs and results are rounded once. Where the instruction set has no fused
+// Branch-free and free of tables. They hold for every IEEE input: NaN gives NaN, infinities give
+// the limits, subnormal inputs and results are rounded once. Where the instruction set has no fused
 // multiply-add the same code runs with two roundings, so no step relies on an exact fma.
 // bench/prove_math.py measures the error of each function over all float inputs.
 //
@@ -94,7 +94,7 @@ HOTLOOP_INLINE Vec<T> expm1_reduced(Vec<T> r) {
     return fma(r * r, polynomial(r, MathConstants<T>::expm1), r);
 }
 
-// exp(x) for x <= 0.
+// exp(x) for x <= 0: exp without its upper clamp.
 template <class T>
 HOTLOOP_INLINE Vec<T> exp_negative(Vec<T> x) {
     using M = MathConstants<T>;
@@ -145,11 +145,10 @@ HOTLOOP_INLINE Vec<T> log(Vec<T> x) {
     const Ints<T> subnormal = x < constant(M::smallest_normal);
     const Vec<T> normal = select(subnormal, x * constant(M::subnormal_scale), x);
     const Ints<T> biased = bits(normal) - bits(constant(M::sqrt_half));
-    const Vec<T> k = from_bits<T>((biased >> M::mantissa_bits) + bits(constant(M::shifter))) -
-                     select(subnormal, constant(M::shifter + M::subnormal_exponent),
-                            constant(M::shifter));
-    const Vec<T> f =
-        from_bits<T>((biased & M::mantissa_mask) + bits(constant(M::sqrt_half))) - one;
+    const Vec<T> k =
+        from_bits<T>((biased >> M::mantissa_bits) + bits(constant(M::shifter))) -
+        select(subnormal, constant(M::shifter + M::subnormal_exponent), constant(M::shifter));
+    const Vec<T> f = from_bits<T>((biased & M::mantissa_mask) + bits(constant(M::sqrt_half))) - one;
     const Vec<T> s = f / (constant(T{2}) + f);
     const Vec<T> z = s * s;
     const Vec<T> half_square = constant(T{0.5}) * f * f;
@@ -218,9 +217,7 @@ HOTLOOP_INLINE NormalTail<T> normal_tail(Vec<T> x) {
     const Vec<T> far = scaled_erfc(z, M::erfc_center_sqrt2) * g.p;
     // k is 0 here.
     const Vec<T> near = fma(-z, polynomial(z * z, M::normal), constant(T{0.5}));
-    return {g.exponent,
-            z,
-            select(z < constant(M::normal_near), near, far),
+    return {g.exponent, z, select(z < constant(M::normal_near), near, far),
             g.p * constant(M::inverse_sqrt_2pi)};
 }
 
