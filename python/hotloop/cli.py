@@ -1,0 +1,364 @@
+"""The command ``hotloop``: ``train``, ``evaluate`` and ``info``.
+
+Exit codes: 0 done; 1 failed, with one line on stderr that says why; 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hotloop as hl
+from hotloop import zoo
+from hotloop._atomic import atomic_open
+
+__all__ = ["main"]
+
+MODEL_FILE = "model.hotloop"
+HISTORY_FILE = "history.csv"
+CURVES_FILE = "curves.png"
+
+_MANY_ROWS = 10_000
+_EPOCHS = {"mlp": 10, "simple_cnn": 3, "deep_cnn": 5}
+_EPOCHS_FEW_ROWS = 30
+
+
+class CommandError(Exception):
+    """A failure whose text is the whole message to the user."""
+
+
+class Data(NamedTuple):
+    """Images (N, H, W) uint8 with labels (N,), and what brings the pixels into [0, 1]."""
+
+    name: str
+    train: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    test: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    scale: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments behind the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed (also when interrupted).
+
+    Raises
+    ------
+    SystemExit
+        Code 2 for wrong usage, 0 for ``--help`` and ``--version``.
+
+    Examples
+    --------
+    >>> main(["evaluate", "nowhere.hotloop", "--data", "digits"])
+    1
+    """
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], None] = args.command
+    try:
+        command(args)
+    except KeyboardInterrupt:
+        return _fail(args.name, "interrupted")
+    except (CommandError, OSError, ValueError, ImportError, MemoryError) as error:
+        return _fail(args.name, str(error) or type(error).__name__)
+    except Exception as error:
+        return _fail(args.name, f"{type(error).__name__}: {error}")
+    return 0
+
+
+def _fail(command: str, reason: str) -> int:
+    sys.stderr.write(f"hotloop {command}: {' '.join(reason.split())}\n")
+    return 1
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+# --- arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hotloop", description="Train neural networks on the CPU."
+    )
+    parser.add_argument("--version", action="version", version=f"hotloop {hl.__version__}")
+    commands = parser.add_subparsers(
+        title="commands", required=True, dest="name", metavar="COMMAND"
+    )
+
+    train = commands.add_parser(
+        "train",
+        help="train a network and save it",
+        description=f"Train a network; leave {MODEL_FILE}, {HISTORY_FILE} and {CURVES_FILE} in a folder. Ctrl-C ends the "
+        "training early: the weights of the last finished step are saved, and the exit code is 1.",
+    )
+    _add_data(train, default="digits")
+    train.add_argument(
+        "--model", choices=list(zoo.MODELS), default="mlp", help="the network (default: mlp)"
+    )
+    train.add_argument(
+        "--epochs",
+        type=_positive_int,
+        metavar="N",
+        help=f"passes over the data (default: {_EPOCHS_FEW_ROWS} for data under {_MANY_ROWS:,} rows, else "
+        + ", ".join(f"{name} {epochs}" for name, epochs in _EPOCHS.items())
+        + ")",
+    )
+    train.add_argument(
+        "--batch-size",
+        type=_positive_int,
+        default=32,
+        metavar="N",
+        help="rows a step (default: 32)",
+    )
+    train.add_argument(
+        "--optimizer",
+        type=_optimizer,
+        default="adam",
+        metavar="NAME",
+        help="sgd, adam, ... (default: adam)",
+    )
+    train.add_argument(
+        "--lr",
+        type=_positive_float,
+        metavar="X",
+        help="learning rate (default: the optimizer's own)",
+    )
+    train.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="same seed, same weights, bit for bit (default: 0)",
+    )
+    train.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where the files go; files of an earlier run there are replaced (default: a new folder under runs/)",
+    )
+    train.set_defaults(command=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="test a saved network",
+        description="Print the test accuracy of a saved network.",
+    )
+    evaluate.add_argument(
+        "model", metavar="MODEL", help=f"the saved network, such as runs/digits-mlp/{MODEL_FILE}"
+    )
+    _add_data(evaluate, default=None)
+    evaluate.add_argument(
+        "--batch-size", type=_positive_int, default=256, metavar="N", help="(default: 256)"
+    )
+    evaluate.set_defaults(command=_evaluate)
+
+    info = commands.add_parser("info", help="print version, instruction set, threads, compiler")
+    info.set_defaults(command=lambda _: hl.show_config())
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--data",
+        default=default,
+        required=default is None,
+        metavar="digits|mnist|fashion_mnist|DIR",
+        help="a data set by name, or a folder with the four IDX files under MNIST's names"
+        + (f" (default: {default})" if default else ""),
+    )
+
+
+def _number(text: str, kind: Callable[[str], Any], rule: str, accept: Callable[[Any], bool]) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not accept(value):
+        msg = f"must be {rule}, but got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
+def _positive_int(text: str) -> Any:
+    return _number(text, int, "a whole number from 1", lambda value: value >= 1)
+
+
+def _positive_float(text: str) -> Any:
+    return _number(text, float, "a finite number above 0", lambda value: 0 < value < math.inf)
+
+
+def _seed(text: str) -> Any:
+    return _number(
+        text, int, "a whole number from 0 to 2**32 - 1", lambda value: 0 <= value < 2**32
+    )
+
+
+def _optimizer(text: str) -> str:
+    try:
+        hl.optimizers.get(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+# --- data
+
+
+def _load(name: str) -> Data:
+    """Load a data set by its name, else from the folder of that name."""
+    named = {"digits": 1 / 16, "mnist": 1 / 255, "fashion_mnist": 1 / 255}
+    if name in named:
+        train, test = getattr(hl.datasets, name).load_data()
+        return Data(name, train, test, named[name])
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        msg = f"--data {name}: neither {', '.join(named)} nor a folder"
+        raise CommandError(msg)
+    train, test = hl.datasets.load_folder(folder)
+    return Data(folder.resolve().name, train, test, 1 / 255)
+
+
+# --- train
+
+
+def _train(args: argparse.Namespace) -> None:
+    data = _load(args.data)
+    (x, y), (x_test, y_test) = data.train, data.test
+    classes = int(max(y.max(), y_test.max())) + 1
+    epochs = args.epochs or (_EPOCHS[args.model] if len(x) >= _MANY_ROWS else _EPOCHS_FEW_ROWS)
+
+    hl.utils.set_random_seed(args.seed)
+    model = zoo.build(args.model, (*x.shape[1:], 1), classes, scale=data.scale)
+    optimizer = hl.optimizers.get(args.optimizer)
+    if args.lr is not None:
+        optimizer.learning_rate = args.lr
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    out = _folder(args.out, f"{data.name}-{args.model}")
+    model.summary()
+
+    log = hl.callbacks.History()
+    started = time.perf_counter()
+    interrupted = False
+    try:
+        model.fit(
+            x[..., None],
+            y,
+            batch_size=args.batch_size,
+            epochs=epochs,
+            validation_data=(x_test[..., None], y_test),
+            callbacks=[log],
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    seconds = time.perf_counter() - started
+    files = _leave(out, model, log)
+    if interrupted:
+        msg = f"interrupted after {len(log.epoch)} of {epochs} epochs; {out / MODEL_FILE} holds the last finished step"
+        raise CommandError(msg)
+
+    loss, accuracy = model.evaluate(x_test[..., None], y_test, verbose=0)
+    _say()
+    _say(
+        f"data            {data.name}: {len(x):,} images to train, {len(x_test):,} to test, {classes} classes"
+    )
+    _say(f"model           {args.model}, {model.count_params():,} parameters")
+    _say(
+        f"training        {epochs} epochs in {seconds:.1f} s, batch size {args.batch_size}, "
+        f"{args.optimizer}, learning rate {float(optimizer.learning_rate):g}, seed {args.seed}"
+    )
+    _say(f"saved           {', '.join(files)} in {out}")
+    _say(f"test loss       {loss:.4f}")
+    _say(f"test accuracy   {accuracy:.4f}")
+    if not math.isfinite(loss):
+        msg = f"the loss is {loss}: the training diverged; try a smaller --lr"
+        raise CommandError(msg)
+
+
+def _folder(chosen: Path | None, name: str) -> Path:
+    """Make the folder for a run: the one chosen, else a new one under ``runs``, so that no run is lost."""
+    if chosen is not None:
+        chosen.mkdir(parents=True, exist_ok=True)
+        return chosen
+    runs = Path("runs")
+    runs.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        folder = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _leave(out: Path, model: hl.Model, log: Any) -> list[str]:
+    """Save model, history and curves; return the names of the files written."""
+    model.save(out / MODEL_FILE)
+    columns = sorted(log.history)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *columns])  # the columns of Keras's CSVLogger, epochs from 0
+    writer.writerows(zip(log.epoch, *(log.history[name] for name in columns), strict=True))
+    with atomic_open(out / HISTORY_FILE) as file:
+        file.write(text.getvalue().encode())
+    files = [MODEL_FILE, HISTORY_FILE]
+    if log.epoch and _draw(out / CURVES_FILE, log):
+        files.append(CURVES_FILE)
+    return files
+
+
+def _draw(path: Path, log: Any) -> bool:
+    """Draw the curves, or say in one line what is missing."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError:
+        _say(f"no {path.name}: drawing needs matplotlib (pip install 'hotloop[plot]')")
+        return False
+    # A figure of its own, without pyplot: no display is looked for.
+    figure = Figure(figsize=(8, 3.4), dpi=100, layout="constrained")
+    hl.plotting.history(log, ax=figure.subplots(1, 2))
+    with atomic_open(path) as file:
+        figure.savefig(file, format="png")
+    return True
+
+
+# --- evaluate
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    model = hl.models.load_model(args.model)
+    data = _load(args.data)
+    x, y = data.test
+    images: NDArray[Any] = x
+    if not any(isinstance(layer, hl.layers.Rescaling) for layer in model.layers):
+        images = x.astype(np.float32) * np.float32(data.scale)
+    wanted = tuple(model.input_shape[1:])
+    if any(n is None for n in wanted) or math.prod(wanted) != math.prod(x.shape[1:]):
+        msg = f"{args.model} takes inputs of shape {wanted}, but the images of {data.name} are {x.shape[1:]}"
+        raise CommandError(msg)
+    scores = model.predict(images.reshape(-1, *wanted), batch_size=args.batch_size)
+    if scores.ndim != 2 or scores.shape[1] <= int(y.max()):
+        msg = f"{args.model} gives {scores.shape[1:]} an image, but {data.name} needs one score for each of its classes"
+        raise CommandError(msg)
+    right = int((scores.argmax(axis=1) == y).sum())
+    _say(f"test accuracy   {right / len(y):.4f}   ({right:,} of {len(y):,} images)")
