@@ -47,7 +47,9 @@ def test_half_the_summed_squares(y: Any, figure: float) -> None:
     assert F.mean_squared_error(y, t) * y.size / 2 == pytest.approx(figure, rel=1e-14)
 
 
-@pytest.mark.parametrize(("y", "figure"), [(PREDICTED, 0.510825457099338), (EXCHANGED, 2.302584092994546)])
+@pytest.mark.parametrize(
+    ("y", "figure"), [(PREDICTED, 0.510825457099338), (EXCHANGED, 2.302584092994546)]
+)
 def test_cross_entropy_with_the_lessons_epsilon(y: Any, figure: float) -> None:
     t = F.one_hot(2, 10, "float64")
     assert F.cross_entropy(y, t, eps=1e-7) == pytest.approx(figure, rel=1e-14)
@@ -71,7 +73,9 @@ def test_three_layers() -> None:
         (F.identity, lambda x: x),
     ],
 )
-def test_curves_from_minus_five_to_five(op: Callable[..., Any], expected: Callable[..., Any]) -> None:
+def test_curves_from_minus_five_to_five(
+    op: Callable[..., Any], expected: Callable[..., Any]
+) -> None:
     x = np.arange(-5.0, 5.0, 0.1)
     np.testing.assert_allclose(op(x), expected(x), rtol=1e-15, atol=0)
 
@@ -103,7 +107,9 @@ def test_half_the_summed_binary_cross_entropy() -> None:
     summed = -np.sum(t * np.log(y) + (1 - t) * np.log(1 - y)) / 2
     assert F.binary_cross_entropy(logits, t) * t.size / 2 == pytest.approx(summed, rel=1e-14)
     both = np.stack([1 - y, y], axis=-1)
-    assert F.cross_entropy(both[:, 0], t[:, 0].astype(int)) * len(t) / 2 == pytest.approx(summed, rel=1e-14)
+    assert F.cross_entropy(both[:, 0], t[:, 0].astype(int)) * len(t) / 2 == pytest.approx(
+        summed, rel=1e-14
+    )
 
 
 def test_affine_of_one_sample() -> None:
@@ -111,7 +117,9 @@ def test_affine_of_one_sample() -> None:
     w = np.array([[0.98913291, 0.3114957, 0.74020997], [0.0272213, 0.29891712, 0.30511339]])
     dy = np.array([2.14017912, -1.88100173, -0.33160328])
     dx, dw, db = F.affine_backward(dy, x, w)
-    np.testing.assert_allclose(F.affine(x, w), [0.82646212, 0.41241281, 0.76768601], rtol=0, atol=2e-8)
+    np.testing.assert_allclose(
+        F.affine(x, w), [0.82646212, 0.41241281, 0.76768601], rtol=0, atol=2e-8
+    )
     assert dx is not None
     np.testing.assert_allclose(dx, [1.28554159, -0.60518177], rtol=0, atol=2e-8)
     np.testing.assert_allclose(dw[0], [1.75734588, -1.5445299, -0.2722864], rtol=0, atol=2e-8)
@@ -154,7 +162,9 @@ def test_conv_output_size(size: int, kernel: int, options: dict[str, Any], out: 
 
 def test_convolution_does_not_flip_the_kernel() -> None:
     image = np.random.default_rng(0).integers(0, 256, size=(440, 440))
-    sobel = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]])
+    sobel = np.array(
+        [[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]], [[[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]]
+    )
     y = F.conv2d(image[np.newaxis, np.newaxis], sobel)
     assert y.shape == (1, 2, 438, 438)
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
@@ -165,7 +175,8 @@ def test_convolution_does_not_flip_the_kernel() -> None:
 def test_naive_loops() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(4, 5)), rng.normal(size=(5, 3))
-    product, largest = np.zeros((4, 3)), a.copy()
+    product: np.ndarray[Any, Any] = np.zeros((4, 3))
+    largest: np.ndarray[Any, Any] = a.copy()
     for i, j in np.ndindex(4, 3):
         for k in range(5):
             product[i, j] += a[i, k] * b[k, j]

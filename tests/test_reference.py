@@ -1,4 +1,4 @@
-"""The reference is the oracle of the other tests; here its gradients meet central differences in float64."""
+"""The reference is the oracle of the other tests; here its gradients meet central differences."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def random(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
 
 
 def distinct(*shape: int) -> np.ndarray[Any, Any]:
-    """Shuffle numbers at least 0.1 apart, so that no step of the differences changes which is the largest."""
+    """Shuffle numbers at least 0.1 apart: no small step changes which is the largest."""
     values = np.random.default_rng(shape).permutation(int(np.prod(shape)))
     return 0.1 * values.reshape(shape)
 
 
 def check(forward: Forward, backward: Backward, arrays: Arrays) -> None:
-    """Compare ``backward(dy, y, *arrays)`` with the differences of ``sum(dy * forward(*arrays))``."""
+    """Compare ``backward(dy, y, *arrays)`` with differences of ``sum(dy * forward(*arrays))``."""
     y = forward(*arrays)
     dy = random(*np.shape(y), seed=1)
     grads = backward(dy, y, *arrays)
@@ -57,13 +57,19 @@ def check(forward: Forward, backward: Backward, arrays: Arrays) -> None:
 
 ELEMENTWISE = {
     "relu": (R.relu, lambda dy, y, _: R.relu_backward(dy, y)),
-    "leaky_relu": (lambda x: R.leaky_relu(x, 0.2), lambda dy, y, _: R.leaky_relu_backward(dy, y, 0.2)),
+    "leaky_relu": (
+        lambda x: R.leaky_relu(x, 0.2),
+        lambda dy, y, _: R.leaky_relu_backward(dy, y, 0.2),
+    ),
     "elu": (lambda x: R.elu(x, 0.7), lambda dy, y, _: R.elu_backward(dy, y, 0.7)),
     "gelu": (R.gelu, lambda dy, _, x: R.gelu_backward(dy, x)),
     "sigmoid": (R.sigmoid, lambda dy, y, _: R.sigmoid_backward(dy, y)),
     "tanh": (R.tanh, lambda dy, y, _: R.tanh_backward(dy, y)),
     "softmax": (R.softmax, lambda dy, y, _: R.softmax_backward(dy, y)),
-    "softmax over axis 0": (lambda x: R.softmax(x, 0), lambda dy, y, _: R.softmax_backward(dy, y, 0)),
+    "softmax over axis 0": (
+        lambda x: R.softmax(x, 0),
+        lambda dy, y, _: R.softmax_backward(dy, y, 0),
+    ),
     "log_softmax": (R.log_softmax, lambda dy, y, _: R.log_softmax_backward(dy, y)),
     "log_softmax over axis 0": (
         lambda x: R.log_softmax(x, 0),
@@ -88,7 +94,9 @@ def test_affine(batch: tuple[int, ...]) -> None:
 
 
 def test_affine_skips_what_is_not_needed() -> None:
-    dx, dw, db = R.affine_backward(random(3, 2), random(3, 4), random(4, 2), need_dx=False, need_db=False)
+    dx, dw, db = R.affine_backward(
+        random(3, 2), random(3, 4), random(4, 2), need_dx=False, need_db=False
+    )
     assert dx is None
     assert db is None
     assert dw.shape == (4, 2)
@@ -106,7 +114,11 @@ def test_softmax_cross_entropy(labels: Any, weight: Any) -> None:
         probs = R.softmax_cross_entropy(x, labels, sample_weight=weight)[1]
         return dy * R.softmax_cross_entropy_backward(probs, labels, sample_weight=weight)
 
-    check(lambda x: R.softmax_cross_entropy(x, labels, sample_weight=weight)[0], backward, [random(3, 3)])
+    check(
+        lambda x: R.softmax_cross_entropy(x, labels, sample_weight=weight)[0],
+        backward,
+        [random(3, 3)],
+    )
 
 
 @pytest.mark.parametrize("labels", [IDS[0], ROWS[0]], ids=["id", "row"])
@@ -134,7 +146,9 @@ def test_losses_of_probabilities(labels: Any) -> None:
             lambda dy, _, p, eps=eps: dy * R.cross_entropy_backward(p, labels, eps=eps),
             [probs.copy()],
         )
-    check(lambda p: R.nll(p, labels), lambda dy, _, p: dy * R.nll_backward(p, labels), [random(3, 3)])
+    check(
+        lambda p: R.nll(p, labels), lambda dy, _, p: dy * R.nll_backward(p, labels), [random(3, 3)]
+    )
 
 
 def test_losses_of_elements() -> None:
@@ -235,7 +249,14 @@ def test_pools(options: dict[str, Any], data_format: Any) -> None:
 def test_batch_norm(shape: tuple[int, ...], data_format: Any) -> None:
     def forward(x: Any, gamma: Any, beta: Any) -> Any:
         return R.batch_norm(
-            x, gamma, beta, np.zeros(3), np.ones(3), training=True, eps=1e-3, data_format=data_format
+            x,
+            gamma,
+            beta,
+            np.zeros(3),
+            np.ones(3),
+            training=True,
+            eps=1e-3,
+            data_format=data_format,
         )
 
     check(
@@ -251,7 +272,9 @@ def test_batch_norm(shape: tuple[int, ...], data_format: Any) -> None:
 def test_layer_norm(shape: tuple[int, ...]) -> None:
     check(
         lambda *args: R.layer_norm(*args, eps=1e-3)[0],
-        lambda dy, _, *args: R.layer_norm_backward(dy, args[0], args[1], *R.layer_norm(*args, eps=1e-3)[1:]),
+        lambda dy, _, *args: R.layer_norm_backward(
+            dy, args[0], args[1], *R.layer_norm(*args, eps=1e-3)[1:]
+        ),
         [random(*shape), random(4), random(4, seed=2)],
     )
 

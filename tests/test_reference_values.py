@@ -1,4 +1,4 @@
-"""What the reference answers to known inputs: published vectors, limits, dtypes, other libraries' figures."""
+"""What the reference answers to known inputs: vectors, limits, dtypes, Keras's figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ def test_dtype_stays(dtype: Any) -> None:
     images = np.linspace(-2, 2, 48, dtype=dtype).reshape(1, 3, 4, 4)
     gamma, ids = np.ones(6, dtype), np.array([0, 1, 2, 3])
     results = [
-        *(op(x) for op in (R.relu, R.leaky_relu, R.elu, R.gelu, R.sigmoid, R.tanh, R.softmax, R.log_softmax)),
+        *(
+            op(x)
+            for op in (
+                R.relu,
+                R.leaky_relu,
+                R.elu,
+                R.gelu,
+                R.sigmoid,
+                R.tanh,
+                R.softmax,
+                R.log_softmax,
+            )
+        ),
         *(op(x) for op in (R.step, R.identity)),
         *R.affine_backward(x, x, np.ones((6, 6), dtype)),
         R.affine(x, x.T, x[0, :4], activation="sigmoid"),
@@ -134,7 +146,9 @@ def test_ids_and_one_hot_rows_agree() -> None:
         R.softmax_cross_entropy(logits, rows, sample_weight=weight)[0], rel=1e-14
     )
     assert R.cross_entropy(probs, ids) == pytest.approx(R.cross_entropy(probs, rows), rel=1e-14)
-    assert R.cross_entropy(probs, ids) == pytest.approx(R.softmax_cross_entropy(logits, ids)[0], rel=1e-14)
+    assert R.cross_entropy(probs, ids) == pytest.approx(
+        R.softmax_cross_entropy(logits, ids)[0], rel=1e-14
+    )
     assert R.nll(np.log(probs), ids) == pytest.approx(R.nll(np.log(probs), rows), rel=1e-14)
     for backward in (R.softmax_cross_entropy_backward, R.cross_entropy_backward, R.nll_backward):
         np.testing.assert_allclose(backward(probs, ids), backward(probs, rows), rtol=1e-14)
@@ -153,7 +167,9 @@ def test_batch_norm_moves_the_running_statistics() -> None:
     np.testing.assert_allclose(mean, 9 + 0.1 * x.mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(var, 3.6 + 0.1 * x.var(axis=(0, 1, 2)))
     seen = mean.copy()
-    still = R.batch_norm(x, np.ones(2), np.zeros(2), mean, var, training=False, data_format="channels_last")
+    still = R.batch_norm(
+        x, np.ones(2), np.zeros(2), mean, var, training=False, data_format="channels_last"
+    )
     np.testing.assert_allclose(still, (x - mean) / np.sqrt(var + 1e-5))
     np.testing.assert_array_equal(mean, seen)
 
@@ -179,7 +195,8 @@ def test_philox_gives_the_published_words(counter: Any, key: Any, words: Any) ->
 def test_dropout_counts_from_seed_offset_and_index() -> None:
     seed, offset = 0x299F31D0A4093822, 0x0370734413198A2E
     words = philox4x32(
-        tuple(np.array([c], np.uint64) for c in (1, 0, 0x13198A2E, 0x03707344)), (0xA4093822, 0x299F31D0)
+        tuple(np.array([c], np.uint64) for c in (1, 0, 0x13198A2E, 0x03707344)),
+        (0xA4093822, 0x299F31D0),
     )
     np.testing.assert_array_equal(uniform(8, seed, offset)[4:], (words[0] >> np.uint64(8)) / 2**24)
     x = np.ones((40, 50), np.float32)
@@ -197,13 +214,28 @@ def test_dropout_counts_from_seed_offset_and_index() -> None:
 PARAM = [1.0, -2.0, 0.5]
 GRADS = [[0.1, -0.3, 0.0], [0.2, 0.1, -1.0], [-0.5, 0.3, 2.0]]
 
-# What Keras 3.15.1 prints in float64 after these gradients, at learning rate 0.1 and weight decay 0.01.
+# What Keras 3.15.1 prints in float64 after these gradients, learning rate 0.1, weight decay 0.01.
 KERAS = {
     "sgd": (R.sgd_update, 0, {}, [1.017042989, -2.004055968, 0.3984014995000001]),
     "momentum": (R.momentum_update, 1, {}, [0.981951989, -1.961782968, 0.4884014995000001]),
-    "nesterov": (R.momentum_update, 1, {"nesterov": True}, [1.00349708, -1.9750552410000002, 0.3893114995]),
-    "adagrad": (R.adagrad_update, 1, {}, [0.8991372886720242, -1.994621793523378, 0.5089587762994361]),
-    "rmsprop": (R.rmsprop_update, 1, {}, [0.6875533378381321, -2.011948919806432, 0.5286986232353992]),
+    "nesterov": (
+        R.momentum_update,
+        1,
+        {"nesterov": True},
+        [1.00349708, -1.9750552410000002, 0.3893114995],
+    ),
+    "adagrad": (
+        R.adagrad_update,
+        1,
+        {},
+        [0.8991372886720242, -1.994621793523378, 0.5089587762994361],
+    ),
+    "rmsprop": (
+        R.rmsprop_update,
+        1,
+        {},
+        [0.6875533378381321, -2.011948919806432, 0.5286986232353992],
+    ),
     "adam": (R.adam_update, 2, {}, [0.8286631392691914, -1.8757795548040057, 0.5414119605954406]),
 }
 
@@ -219,6 +251,13 @@ def test_updates_follow_keras(
     np.testing.assert_allclose(param, expected, rtol=1e-13)
     param32 = np.array(PARAM, np.float32)
     state32 = [np.zeros(3, np.float32) for _ in range(slots)]
-    update(param32, np.array(GRADS[0]), *state32, lr=0.1, **({"step": 1} if slots == 2 else {}), **options)
+    update(
+        param32,
+        np.array(GRADS[0]),
+        *state32,
+        lr=0.1,
+        **({"step": 1} if slots == 2 else {}),
+        **options,
+    )
     assert param32.dtype == np.float32
     assert all(s.dtype == np.float32 for s in state32)

@@ -15,7 +15,9 @@ import hotloop.reference as R
 Image = np.ndarray[Any, Any]
 
 
-def naive_conv2d(x: Image, w: Image, b: Image, stride: Any, pads: Any, dilation: Any, groups: int) -> Image:
+def naive_conv2d(
+    x: Image, w: Image, b: Image, stride: Any, pads: Any, dilation: Any, groups: int
+) -> Image:
     """Seven loops, a cell outside the image counts as 0."""
     (n, c, height, width), (o, cg, kh, kw) = x.shape, w.shape
     (top, bottom), (left, right) = pads
@@ -45,7 +47,9 @@ def pooled_size(size: int, k: int, s: int, before: int, after: int, ceil_mode: b
     return count - 1 if starts[count - 1] >= size else count
 
 
-def naive_pool(x: Image, k: Any, s: Any, pads: Any, ceil_mode: bool, mode: str) -> tuple[Image, Image]:
+def naive_pool(
+    x: Image, k: Any, s: Any, pads: Any, ceil_mode: bool, mode: str
+) -> tuple[Image, Image]:
     """Maximum (with its place) or mean of each window of one plane, read cell by cell."""
     height, width = x.shape
     (top, bottom), (left, right) = pads
@@ -87,14 +91,26 @@ paddings = st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 2)
     batch=st.integers(0, 2),
 )
 def test_conv2d_is_the_sum_it_says(
-    size: Any, kernel: Any, stride: Any, dilation: Any, pads: Any, groups: int, last: bool, batch: int
+    size: Any,
+    kernel: Any,
+    stride: Any,
+    dilation: Any,
+    pads: Any,
+    groups: int,
+    last: bool,
+    batch: int,
 ) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, 2 * groups, *size))
     w = rng.normal(size=(groups, 2, *kernel))
     b = rng.normal(size=groups)
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    options: dict[str, Any] = {"stride": stride, "padding": pads, "dilation": dilation, "groups": groups}
+    options: dict[str, Any] = {
+        "stride": stride,
+        "padding": pads,
+        "dilation": dilation,
+        "groups": groups,
+    }
     if any(n + sum(p) < s for n, p, s in zip(size, pads, spans, strict=True)):
         with pytest.raises(ValueError, match="windows"):
             R.conv2d(x, w, b, **options)
@@ -102,7 +118,11 @@ def test_conv2d_is_the_sum_it_says(
     expected = naive_conv2d(x, w, b, stride, pads, dilation, groups)
     if last:
         y = R.conv2d(
-            x.transpose(0, 2, 3, 1), w.transpose(2, 3, 1, 0), b, data_format="channels_last", **options
+            x.transpose(0, 2, 3, 1),
+            w.transpose(2, 3, 1, 0),
+            b,
+            data_format="channels_last",
+            **options,
         ).transpose(0, 3, 1, 2)
     else:
         y = R.conv2d(x, w, b, **options)
@@ -130,7 +150,9 @@ def test_pools_read_the_cells_they_say(
         pooled_size(n, k, s, p[0], p[1], ceil_mode)
         for n, k, s, p in zip(size, kernel, stride, pads, strict=True)
     ]
-    plane = np.array(data.draw(st.lists(values, min_size=size[0] * size[1], max_size=size[0] * size[1])))
+    plane = np.array(
+        data.draw(st.lists(values, min_size=size[0] * size[1], max_size=size[0] * size[1]))
+    )
     x = plane.reshape(1, 1, *size)
     if min(outs) < 1:
         with pytest.raises(ValueError, match="windows"):
@@ -176,7 +198,9 @@ def test_windows_of_padding_alone() -> None:
     assert np.isneginf(y).sum() == 24
     assert y[0, 0, 2, 2] == 7
     np.testing.assert_array_equal(np.unique(argmax), [-1, 0])
-    np.testing.assert_array_equal(R.max_pool2d_backward(np.ones_like(y), argmax, x.shape), [[[[1]]]])
+    np.testing.assert_array_equal(
+        R.max_pool2d_backward(np.ones_like(y), argmax, x.shape), [[[[1]]]]
+    )
     assert R.avg_pool2d(x, 1, padding=2, count_include_pad=False).sum() == 7
 
 
@@ -190,7 +214,9 @@ def test_rows_of_im2col_stand_in_the_order_of_the_book() -> None:
     cols = R.im2col(x, 2)
     assert cols.shape == (8, 8)
     np.testing.assert_array_equal(cols[1], [1, 2, 4, 5, 10, 11, 13, 14])  # image 0, row 0, column 1
-    np.testing.assert_array_equal(cols[4], [18, 19, 21, 22, 27, 28, 30, 31])  # image 1, row 0, column 0
+    np.testing.assert_array_equal(
+        cols[4], [18, 19, 21, 22, 27, 28, 30, 31]
+    )  # image 1, row 0, column 0
 
 
 @pytest.mark.parametrize("options", [

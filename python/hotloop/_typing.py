@@ -1,8 +1,8 @@
-"""Names of the array and argument types, used by every signature and by the stub of the compiled module."""
+"""The array and argument types, named once: for every signature and the stub of the core."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -11,11 +11,16 @@ __all__ = [
     "Activation",
     "Algorithm",
     "ArrayLike",
+    "BuildFacts",
     "DTypeLike",
     "DataFormat",
     "FloatArray",
+    "Gradients",
     "IntArray",
+    "LiveFloat",
+    "LiveInt",
     "MaskArray",
+    "Normalised",
     "Padding",
     "Pair",
     "Shape4D",
@@ -24,6 +29,12 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
 MaskArray: TypeAlias = NDArray[np.uint8]
+Normalised: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]  # y, mean, inv_std; or gradients
+
+Gradients: TypeAlias = tuple[FloatArray | None, FloatArray, FloatArray | None]  # dx, dw, db
+# A number, or a one-element array (float64, or int64) that a recorded step reads at each run.
+LiveFloat: TypeAlias = float | FloatArray
+LiveInt: TypeAlias = int | IntArray
 
 Pair: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = (
@@ -34,3 +45,13 @@ Shape4D: TypeAlias = tuple[int, int, int, int]
 Activation: TypeAlias = Literal["relu", "sigmoid", "tanh"]
 Algorithm: TypeAlias = Literal["im2col", "implicit_gemm"]
 DataFormat: TypeAlias = Literal["channels_first", "channels_last"]
+
+
+class BuildFacts(TypedDict):
+    """What the compiled core says of itself."""
+
+    isa: str
+    isa_available: list[str]
+    threads: int
+    compiler: str
+    openmp: bool

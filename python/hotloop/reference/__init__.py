@@ -1,38 +1,25 @@
 """The definition of every operation, in plain vectorised NumPy for any floating dtype.
 
-The same names and signatures as in ``hotloop.functional``, without ``out``: what the tests compare with and
-the benchmarks start from. Arrays come back in whatever memory order NumPy made them.
+The same names and signatures as in ``hotloop.functional``, without ``out``: what the tests
+compare with and the benchmarks start from. Arrays come back in whatever memory order NumPy made.
 """
 
 from __future__ import annotations
 
-from .activations import (
-    elu,
-    elu_backward,
-    gelu,
-    gelu_backward,
-    identity,
-    leaky_relu,
-    leaky_relu_backward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    step,
-    tanh,
-    tanh_backward,
-)
+from .activations import identity, sigmoid, sigmoid_backward, step, tanh, tanh_backward
 from .affine import affine, affine_backward, matmul
 from .conv import col2im, conv2d, conv2d_backward, im2col
 from .dropout import dropout, dropout_backward
-from .encoding import one_hot
-from .losses import (
+from .elementwise_losses import (
     binary_cross_entropy,
     binary_cross_entropy_backward,
-    cross_entropy,
-    cross_entropy_backward,
     mean_squared_error,
     mean_squared_error_backward,
+)
+from .encoding import one_hot
+from .losses import (
+    cross_entropy,
+    cross_entropy_backward,
     nll,
     nll_backward,
     softmax_cross_entropy,
@@ -46,6 +33,16 @@ from .pool import (
     global_avg_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
+)
+from .rectifiers import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
 )
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .updates import adagrad_update, adam_update, momentum_update, rmsprop_update, sgd_update

@@ -41,7 +41,9 @@ class Axis(NamedTuple):
         return np.arange(self.out) * self.stride + k * self.dilation - self.before
 
 
-def _axis(size: int, k: int, s: int, d: int, padding: tuple[int, int] | str, ceil_mode: bool) -> Axis:
+def _axis(
+    size: int, k: int, s: int, d: int, padding: tuple[int, int] | str, ceil_mode: bool
+) -> Axis:
     span = d * (k - 1) + 1
     before, after = (0, 0) if isinstance(padding, str) else padding
     if padding == "same" and s > 0:
@@ -54,7 +56,9 @@ def _axis(size: int, k: int, s: int, d: int, padding: tuple[int, int] | str, cei
         if ceil_mode and (out - 1) * s >= size + before:
             out -= 1  # the last window would start in the end padding
     if out < 1:
-        msg = f"size {size}, kernel {k}, stride {s}, dilation {d}, padding {padding} leave no windows"
+        msg = (
+            f"size {size}, kernel {k}, stride {s}, dilation {d}, padding {padding} leave no windows"
+        )
         raise ValueError(msg)
     return Axis(size, k, s, d, int(before), int(after), out)
 
@@ -74,7 +78,9 @@ def axes(
             msg = f"padding must be numbers, 'valid' or 'same', not {padding!r}"
             raise ValueError(msg)
         pads = (padding, padding)
-    elif isinstance(padding, int | np.integer) or all(isinstance(p, int | np.integer) for p in padding):
+    elif isinstance(padding, int | np.integer) or all(
+        isinstance(p, int | np.integer) for p in padding
+    ):
         pads = [(p, p) for p in pair(padding)]  # type: ignore[arg-type]
     geometry = zip(size, pair(kernel), pair(stride), pair(dilation), pads, strict=True)
     rows, columns = (_axis(n, k, s, d, p, ceil_mode) for n, k, s, d, p in geometry)

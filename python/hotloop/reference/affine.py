@@ -7,7 +7,8 @@ import numpy as np
 from hotloop._typing import Activation, FloatArray
 
 from ._common import Array, promote
-from .activations import relu, sigmoid, tanh
+from .activations import sigmoid, tanh
+from .rectifiers import relu
 
 ACTIVATIONS = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}
 
@@ -17,14 +18,18 @@ def activate(y: FloatArray, activation: Activation | None) -> FloatArray:
     return y if activation is None else ACTIVATIONS[activation](y)
 
 
-def matmul(a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> FloatArray:
+def matmul(
+    a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False
+) -> FloatArray:
     """Multiply two matrices, ``a @ b``, each transposed first where asked."""
     a, b = promote(a, b)
     y: FloatArray = np.dot(a.T if transpose_a else a, b.T if transpose_b else b)
     return y
 
 
-def affine(x: Array, w: Array, b: Array | None = None, *, activation: Activation | None = None) -> FloatArray:
+def affine(
+    x: Array, w: Array, b: Array | None = None, *, activation: Activation | None = None
+) -> FloatArray:
     """``activation(x @ w + b)``: (N, I), (I, O), (O,) -> (N, O), or one sample (I,) -> (O,)."""
     if b is None:
         x, w = promote(x, w)

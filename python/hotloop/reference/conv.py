@@ -1,4 +1,4 @@
-"""Convolution (correlation, the kernel is not flipped) as the lessons teach it: patches, then one product."""
+"""Convolution as the lessons teach it: patches, then one product. Kernels are not flipped."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def conv2d(
     data_format: DataFormat = "channels_first",
     algorithm: Algorithm | None = None,  # noqa: ARG001 - both algorithms have this one definition
 ) -> FloatArray:
-    """``y[n, o, p] = sum_cij x[n, c, p * stride + (i, j) * dilation - pad] * w[o, c, i, j] + b[o]``."""
+    """``y[n, o, p] = sum_cij x[n, c, stride * p + dilation * ij - pad] * w[o, c, ij] + b[o]``."""
     if b is None:
         x, w = promote(x, w)
     else:
@@ -106,7 +106,7 @@ def conv2d_backward(
     data_format: DataFormat = "channels_first",
     algorithm: Algorithm | None = None,  # noqa: ARG001 - both algorithms have this one definition
 ) -> tuple[FloatArray | None, FloatArray, FloatArray | None]:
-    """``dw`` = patches.T @ dy, ``dx`` = col2im(dy @ w), ``db`` = sum of dy over batch and places."""
+    """``dw`` = patches.T @ dy, ``dx`` = col2im(dy @ w), ``db`` = sum of dy over all else."""
     dy, x, w = promote(dy, x, w)
     dy, x, kernel = to_nchw(dy, data_format), to_nchw(x, data_format), _oihw(w, data_format)
     n, c = x.shape[:2]
@@ -115,12 +115,16 @@ def conv2d_backward(
     dy_rows = dy.transpose(0, 2, 3, 1).reshape(-1, o)
     dys = np.split(dy_rows, groups, axis=1)
     cols = np.split(_patches(x, rows, columns), groups, axis=1)
-    dw = np.concatenate([np.dot(d.T, p) for d, p in zip(dys, cols, strict=True)]).reshape(kernel.shape)
+    dw = np.concatenate([np.dot(d.T, p) for d, p in zip(dys, cols, strict=True)]).reshape(
+        kernel.shape
+    )
     dx = None
     if need_dx:
         kernels = np.split(kernel.reshape(o, -1), groups)
         dcols = [np.dot(d, k) for d, k in zip(dys, kernels, strict=True)]
-        images = _images(np.concatenate(dcols, axis=1) if groups > 1 else dcols[0], n, c, rows, columns)
+        images = _images(
+            np.concatenate(dcols, axis=1) if groups > 1 else dcols[0], n, c, rows, columns
+        )
         dx = from_nchw(images, data_format)
     dw = dw if data_format == "channels_first" else dw.transpose(2, 3, 1, 0)
     return dx, dw, dy_rows.sum(axis=0) if need_db else None

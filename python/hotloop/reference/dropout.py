@@ -17,7 +17,7 @@ HALF = np.uint64(32)
 
 
 def philox4x32(counter: tuple[Words, ...], key: tuple[int, int]) -> Words:
-    """Philox4x32-10 (Salmon et al., SC 2011): four 32-bit counters (M,) -> four 32-bit words (M, 4)."""
+    """Philox4x32-10 (Salmon et al., SC 2011): four counters of 32 bits (M,) -> words (M, 4)."""
     c0, c1, c2, c3 = counter
     k0, k1 = (np.uint64(k) for k in key)
     for _ in range(10):
@@ -28,7 +28,7 @@ def philox4x32(counter: tuple[Words, ...], key: tuple[int, int]) -> Words:
 
 
 def uniform(size: int, seed: int, offset: int) -> FloatArray:
-    """Draw 24 bits in [0, 1) for each index: word ``i % 4`` at counter ``(i // 4, offset)``, key ``seed``."""
+    """Draw 24 bits in [0, 1) for index i: word ``i % 4`` at counter ``(i // 4, offset)``."""
     blocks = np.arange(-(-size // 4), dtype=np.uint64)
     low, high = np.uint64(offset & 0xFFFFFFFF), np.uint64(offset >> 32 & 0xFFFFFFFF)
     counter = (blocks & LOW, blocks >> HALF, np.full_like(blocks, low), np.full_like(blocks, high))

@@ -1,6 +1,6 @@
-"""Losses: a Python float, the mean over the batch, and the gradient with respect to the first argument.
+"""Losses of classes: the mean over the batch, and the gradient by the first argument.
 
-Labels are class ids (N,) or rows (N, K); a single sample (K,) takes one id or one row and counts as N = 1.
+Labels are class ids (N,) or rows (N, K); a single sample (K,) takes one id or one row, N = 1.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import numpy as np
 from hotloop._typing import FloatArray
 
 from ._common import Array, promote
-from .activations import sigmoid
 from .encoding import class_ids
 from .softmax import shifted
 
 
-def _batch(x: FloatArray) -> int:
+def batch_size(x: FloatArray) -> int:
     """Return N, which is 1 for a single sample; a mean needs at least one."""
     n = len(x) if x.ndim > 1 else 1
     if x.size == 0:
@@ -59,7 +58,7 @@ def softmax_cross_entropy(
     losses = _minus_labelled(z - np.log(total), t, rows)
     if sample_weight is not None:
         losses = losses * sample_weight
-    return float(losses.sum() / _batch(x)), probs
+    return float(losses.sum() / batch_size(x)), probs
 
 
 def softmax_cross_entropy_backward(
@@ -81,52 +80,26 @@ def softmax_cross_entropy_backward(
     return result
 
 
-def binary_cross_entropy(logits: Array, targets: Array) -> float:
-    """``mean(-t log s(x) - (1 - t) log(1 - s(x)))`` with s the sigmoid, over all elements."""
-    x, t = promote(logits, targets)
-    _batch(x)
-    return float((np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))).mean())
-
-
-def binary_cross_entropy_backward(logits: Array, targets: Array) -> FloatArray:
-    """``(sigmoid(x) - t) / size``."""
-    x, t = promote(logits, targets)
-    dx: FloatArray = (sigmoid(x) - t) / max(x.size, 1)
-    return dx
-
-
-def mean_squared_error(y: Array, t: Array) -> float:
-    """``mean((y - t) ** 2)`` over all elements."""
-    y, t = promote(y, t)
-    _batch(y)
-    return float(np.square(y - t).mean())
-
-
-def mean_squared_error_backward(y: Array, t: Array) -> FloatArray:
-    """``2 (y - t) / size``."""
-    y, t = promote(y, t)
-    dy: FloatArray = (y - t) * (2 / max(y.size, 1))
-    return dy
-
-
 def cross_entropy(probs: Array, labels: Array, *, eps: float = 0.0) -> float:
     """``-sum(t * log(probs + eps)) / N``."""
     p, t, rows = _with_labels(probs, labels)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(_minus_labelled(np.log(p + eps), t, rows).sum() / _batch(p))
+        return float(_minus_labelled(np.log(p + eps), t, rows).sum() / batch_size(p))
 
 
 def cross_entropy_backward(probs: Array, labels: Array, *, eps: float = 0.0) -> FloatArray:
     """``-t / (probs + eps) / N``."""
     p, t, rows = _with_labels(probs, labels)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _scatter(-t / (p + eps) if rows else -1 / (np.take_along_axis(p, t, -1) + eps), p, t, rows)
+        return _scatter(
+            -t / (p + eps) if rows else -1 / (np.take_along_axis(p, t, -1) + eps), p, t, rows
+        )
 
 
 def nll(log_probs: Array, labels: Array) -> float:
     """``-sum(t * log_probs) / N``."""
     x, t, rows = _with_labels(log_probs, labels)
-    return float(_minus_labelled(x, t, rows).sum() / _batch(x))
+    return float(_minus_labelled(x, t, rows).sum() / batch_size(x))
 
 
 def nll_backward(log_probs: Array, labels: Array) -> FloatArray:

@@ -6,17 +6,17 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from hotloop._typing import DataFormat, FloatArray
+from hotloop._typing import DataFormat, FloatArray, Normalised
 
 from ._common import Array, promote
-
-Trained = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def _channels(x: FloatArray, data_format: DataFormat) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the axes to average over, and the shape that lays a vector (C,) along the channels."""
     axis = 1 if data_format == "channels_first" else x.ndim - 1
-    return tuple(a for a in range(x.ndim) if a != axis), tuple(-1 if a == axis else 1 for a in range(x.ndim))
+    return tuple(a for a in range(x.ndim) if a != axis), tuple(
+        -1 if a == axis else 1 for a in range(x.ndim)
+    )
 
 
 @overload
@@ -31,7 +31,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
-) -> Trained: ...
+) -> Normalised: ...
 @overload
 def batch_norm(
     x: Array,
@@ -57,7 +57,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
-) -> Trained | FloatArray: ...
+) -> Normalised | FloatArray: ...
 
 
 def batch_norm(
@@ -71,12 +71,12 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
-) -> Trained | FloatArray:
-    """``gamma * (x - mean) / sqrt(var + eps) + beta`` for each feature of (N, F), each channel of images.
+) -> Normalised | FloatArray:
+    """``gamma * (x - mean) / sqrt(var + eps) + beta`` for each feature or channel.
 
-    Training takes mean and (biased) variance from the batch and moves the running arrays towards them, in
-    place: ``running = momentum * running + (1 - momentum) * batch``. A batch without elements has no
-    statistics: it leaves the running arrays alone and answers mean 0, variance 0.
+    Training takes mean and (biased) variance from the batch and moves the running arrays towards
+    them, in place: ``running = momentum * running + (1 - momentum) * batch``. A batch without
+    elements has no statistics: it leaves the running arrays alone and answers mean 0, variance 0.
     """
     x, gamma, beta = promote(x, gamma, beta)
     over, lay = _channels(x, data_format)
@@ -102,7 +102,7 @@ def batch_norm_backward(
     inv_std: Array,
     *,
     data_format: DataFormat = "channels_first",
-) -> Trained:
+) -> Normalised:
     """``dx = gamma * inv_std * (dy - mean(dy) - xhat * mean(dy * xhat))``, dgamma, dbeta."""
     dy, x, gamma, mean, inv_std = promote(dy, x, gamma, mean, inv_std)
     over, lay = _channels(x, data_format)
@@ -113,7 +113,7 @@ def batch_norm_backward(
     return dx * (gamma * inv_std).reshape(lay), dgamma, dbeta
 
 
-def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Trained:
+def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Normalised:
     """``gamma * (x - mean) / sqrt(var + eps) + beta`` over the last axis; also mean, inv_std."""
     x, gamma, beta = promote(x, gamma, beta)
     mean = x.mean(axis=-1)
@@ -121,8 +121,10 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> Tra
     return (x - mean[..., np.newaxis]) * inv_std[..., np.newaxis] * gamma + beta, mean, inv_std
 
 
-def layer_norm_backward(dy: Array, x: Array, gamma: Array, mean: Array, inv_std: Array) -> Trained:
-    """``dx = inv_std * (g - mean(g) - xhat * mean(g * xhat))`` with ``g = dy * gamma``, dgamma, dbeta."""
+def layer_norm_backward(
+    dy: Array, x: Array, gamma: Array, mean: Array, inv_std: Array
+) -> Normalised:
+    """``dx = inv_std * (g - mean(g) - xhat * mean(g * xhat))``, ``g = dy * gamma``; dgamma."""
     dy, x, gamma, mean, inv_std = promote(dy, x, gamma, mean, inv_std)
     xhat = (x - mean[..., np.newaxis]) * inv_std[..., np.newaxis]
     g = dy * gamma

@@ -22,8 +22,8 @@ def max_pool2d(
 ) -> tuple[FloatArray, IntArray]:
     """Maximum of each window, and where it was, as ``h * W + w`` in the plane without padding.
 
-    Of equals the first counts; a NaN is larger than any number; padding is no cell at all, so that a window
-    of nothing else gives -inf and -1.
+    Of equals the first counts; a NaN is larger than any number; padding is no cell at all, so that
+    a window of nothing else gives -inf and -1.
     """
     x = to_nchw(promote(x), data_format)
     stride = pool_size if stride is None else stride

@@ -34,7 +34,7 @@ def momentum_update(
     nesterov: bool = False,
     weight_decay: float = 0.0,
 ) -> None:
-    """``v = momentum * v - lr * grad; param += v``, Nesterov: ``param += momentum * v - lr * grad``."""
+    """``v = momentum * v - lr * grad; param += v``; Nesterov adds ``momentum * v - lr * grad``."""
     g = _decayed(param, grad, lr * weight_decay)
     velocity *= momentum
     velocity -= lr * g
@@ -86,9 +86,9 @@ def adam_update(
     eps: float = 1e-7,
     weight_decay: float = 0.0,
 ) -> None:
-    """``param -= alpha * m / (sqrt(v) + eps)``, alpha = lr * sqrt(1 - beta2 ** step) / (1 - beta1 ** step).
+    """``param -= alpha * m / (sqrt(v) + eps)``, m and v running means of grad and its square.
 
-    First ``m += (1 - beta1) * (grad - m)`` and ``v += (1 - beta2) * (grad ** 2 - v)``; steps count from 1.
+    ``alpha = lr * sqrt(1 - beta2 ** step) / (1 - beta1 ** step)``; steps count from 1.
     """
     g = _decayed(param, grad, lr * weight_decay)
     alpha = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)

@@ -1,0 +1,380 @@
+# The compiled module: every argument may be given by position or by name. The documented face is
+# hotloop.functional; what training alone uses stands at the end.
+
+from types import TracebackType
+from typing import Literal, overload
+
+from hotloop._typing import (
+    Activation,
+    Algorithm,
+    ArrayLike,
+    BuildFacts,
+    DataFormat,
+    DTypeLike,
+    FloatArray,
+    Gradients,
+    IntArray,
+    LiveFloat,
+    LiveInt,
+    MaskArray,
+    Normalised,
+    Padding,
+    Pair,
+    Shape4D,
+)
+
+# affine
+def matmul(
+    a: ArrayLike,
+    b: ArrayLike,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def affine(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    activation: Activation | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def affine_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    need_dx: bool = True,
+    need_db: bool = True,
+    out: Gradients | None = None,
+) -> Gradients: ...
+
+# activations
+def relu(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def relu_backward(dy: ArrayLike, y: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def sigmoid(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def sigmoid_backward(dy: ArrayLike, y: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def tanh(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def tanh_backward(dy: ArrayLike, y: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def step(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def identity(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def gelu(x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def gelu_backward(dy: ArrayLike, x: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+def leaky_relu(x: ArrayLike, alpha: float = 0.01, out: FloatArray | None = None) -> FloatArray: ...
+def leaky_relu_backward(
+    dy: ArrayLike, y: ArrayLike, alpha: float = 0.01, out: FloatArray | None = None
+) -> FloatArray: ...
+def elu(x: ArrayLike, alpha: float = 1.0, out: FloatArray | None = None) -> FloatArray: ...
+def elu_backward(
+    dy: ArrayLike, y: ArrayLike, alpha: float = 1.0, out: FloatArray | None = None
+) -> FloatArray: ...
+
+# softmax
+def softmax(x: ArrayLike, axis: int = -1, out: FloatArray | None = None) -> FloatArray: ...
+def softmax_backward(
+    dy: ArrayLike, y: ArrayLike, axis: int = -1, out: FloatArray | None = None
+) -> FloatArray: ...
+def log_softmax(x: ArrayLike, axis: int = -1, out: FloatArray | None = None) -> FloatArray: ...
+def log_softmax_backward(
+    dy: ArrayLike, y: ArrayLike, axis: int = -1, out: FloatArray | None = None
+) -> FloatArray: ...
+
+# losses
+def softmax_cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    out: FloatArray | None = None,
+) -> tuple[float, FloatArray]: ...
+def softmax_cross_entropy_backward(
+    probs: ArrayLike,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float: ...
+def binary_cross_entropy_backward(
+    logits: ArrayLike, targets: ArrayLike, out: FloatArray | None = None
+) -> FloatArray: ...
+def mean_squared_error(y: ArrayLike, t: ArrayLike) -> float: ...
+def mean_squared_error_backward(
+    y: ArrayLike, t: ArrayLike, out: FloatArray | None = None
+) -> FloatArray: ...
+def cross_entropy(probs: ArrayLike, labels: ArrayLike, eps: float = 0.0) -> float: ...
+def cross_entropy_backward(
+    probs: ArrayLike, labels: ArrayLike, eps: float = 0.0, out: FloatArray | None = None
+) -> FloatArray: ...
+def nll(log_probs: ArrayLike, labels: ArrayLike) -> float: ...
+def nll_backward(
+    log_probs: ArrayLike, labels: ArrayLike, out: FloatArray | None = None
+) -> FloatArray: ...
+
+# convolution
+def conv2d(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    activation: Activation | None = None,
+    data_format: DataFormat = "channels_first",
+    algorithm: Algorithm | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    need_dx: bool = True,
+    need_db: bool = True,
+    data_format: DataFormat = "channels_first",
+    algorithm: Algorithm | None = None,
+    out: Gradients | None = None,
+) -> Gradients: ...
+def im2col(
+    x: ArrayLike,
+    kernel_size: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def col2im(
+    cols: ArrayLike,
+    input_shape: Shape4D,
+    kernel_size: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+
+# pooling
+def max_pool2d(
+    x: ArrayLike,
+    pool_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    data_format: DataFormat = "channels_first",
+    out: tuple[FloatArray, IntArray] | None = None,
+) -> tuple[FloatArray, IntArray]: ...
+def max_pool2d_backward(
+    dy: ArrayLike,
+    argmax: IntArray,
+    input_shape: Shape4D,
+    data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def avg_pool2d(
+    x: ArrayLike,
+    pool_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def avg_pool2d_backward(
+    dy: ArrayLike,
+    input_shape: Shape4D,
+    pool_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+def global_avg_pool2d(
+    x: ArrayLike, data_format: DataFormat = "channels_first", out: FloatArray | None = None
+) -> FloatArray: ...
+def global_avg_pool2d_backward(
+    dy: ArrayLike,
+    input_shape: Shape4D,
+    data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+
+# normalisation
+@overload
+def batch_norm(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    running_mean: FloatArray,
+    running_var: FloatArray,
+    training: Literal[True],
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    data_format: DataFormat = "channels_first",
+    out: Normalised | None = None,
+) -> Normalised: ...
+@overload
+def batch_norm(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    running_mean: FloatArray,
+    running_var: FloatArray,
+    training: Literal[False],
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
+@overload
+def batch_norm(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    running_mean: FloatArray,
+    running_var: FloatArray,
+    training: bool,
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    data_format: DataFormat = "channels_first",
+    out: Normalised | FloatArray | None = None,
+) -> Normalised | FloatArray: ...
+def batch_norm_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    gamma: ArrayLike,
+    mean: ArrayLike,
+    inv_std: ArrayLike,
+    data_format: DataFormat = "channels_first",
+    out: Normalised | None = None,
+) -> Normalised: ...
+def layer_norm(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    eps: float = 1e-5,
+    out: Normalised | None = None,
+) -> Normalised: ...
+def layer_norm_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    gamma: ArrayLike,
+    mean: ArrayLike,
+    inv_std: ArrayLike,
+    out: Normalised | None = None,
+) -> Normalised: ...
+
+# dropout, encoding
+def dropout(
+    x: ArrayLike,
+    rate: float,
+    seed: LiveInt,
+    offset: LiveInt = 0,
+    out: tuple[FloatArray, MaskArray] | None = None,
+) -> tuple[FloatArray, MaskArray]: ...
+def dropout_backward(
+    dy: ArrayLike, mask: MaskArray, rate: float, out: FloatArray | None = None
+) -> FloatArray: ...
+def one_hot(labels: ArrayLike, num_classes: int, dtype: DTypeLike = "float32") -> FloatArray: ...
+
+# updates, in place
+def sgd_update(
+    param: FloatArray, grad: ArrayLike, lr: LiveFloat, weight_decay: float = 0.0
+) -> None: ...
+def momentum_update(
+    param: FloatArray,
+    grad: ArrayLike,
+    velocity: FloatArray,
+    lr: LiveFloat,
+    momentum: float = 0.9,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+) -> None: ...
+def adagrad_update(
+    param: FloatArray,
+    grad: ArrayLike,
+    accumulator: FloatArray,
+    lr: LiveFloat,
+    eps: float = 1e-7,
+    weight_decay: float = 0.0,
+) -> None: ...
+def rmsprop_update(
+    param: FloatArray,
+    grad: ArrayLike,
+    square: FloatArray,
+    lr: LiveFloat,
+    rho: float = 0.9,
+    eps: float = 1e-7,
+    weight_decay: float = 0.0,
+) -> None: ...
+def adam_update(
+    param: FloatArray,
+    grad: ArrayLike,
+    m: FloatArray,
+    v: FloatArray,
+    lr: LiveFloat,
+    step: LiveInt,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-7,
+    weight_decay: float = 0.0,
+) -> None: ...
+
+# training: recorded steps alone use these
+def softmax_cross_entropy_train(
+    logits: FloatArray,
+    labels: IntArray | FloatArray,
+    sample_weight: FloatArray | None,
+    loss: FloatArray,
+    correct: IntArray,
+    probs: FloatArray | None = None,
+    dlogits: FloatArray | None = None,
+) -> None: ...
+def mean_squared_error_train(
+    y: FloatArray, t: FloatArray, loss: FloatArray, dy: FloatArray | None = None
+) -> None: ...
+@overload
+def gather_rows(
+    src: ArrayLike,
+    indices: ArrayLike | None = None,
+    out: FloatArray | None = None,
+    scale: LiveFloat = 1.0,
+    offset: LiveFloat = 0.0,
+) -> FloatArray: ...
+@overload
+def gather_rows(
+    src: ArrayLike,
+    indices: ArrayLike | None,
+    out: IntArray,
+    scale: LiveFloat = 1.0,
+    offset: LiveFloat = 0.0,
+) -> IntArray: ...
+def add(a: ArrayLike, b: ArrayLike, out: FloatArray | None = None) -> FloatArray: ...
+
+# the process
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def config() -> BuildFacts: ...
+def fma_peak(dtype: Literal["float32", "float64"], threads: int, seconds: float) -> float: ...
+def triad(n_bytes: int, threads: int) -> float: ...
+
+# A recorded step: calls on fixed buffers, run again without Python.
+class Plan:
+    def __init__(self) -> None: ...
+    def recording(self) -> _Recording: ...
+    def run(self) -> None: ...
+    def rebind(self, old: FloatArray | IntArray, new: FloatArray | IntArray) -> None: ...
+    def __len__(self) -> int: ...
+
+class _Recording:
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
