@@ -5,6 +5,7 @@
 
 namespace hotloop::bind {
 
+void bind_activations(pybind11::module_& m);
 void bind_affine(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 

@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
     bind::bind_plan(m);
     bind::bind_runtime(m);
     bind::bind_affine(m);
+    bind::bind_activations(m);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hotloop/common.h"
+#include "hotloop/pointwise_kind.h"
 
 namespace hotloop {
 
@@ -45,6 +46,13 @@ struct LayoutKernels {
 };
 
 template <class T>
+struct PointwiseKernels {
+    // y = f(x) and z = f(a, b) by kind; the output may be an input. alpha for the kinds that have one.
+    void (*unary[static_cast<int>(Unary::count)])(const T* x, T* y, index_t n, T alpha);
+    void (*binary[static_cast<int>(Binary::count)])(const T* a, const T* b, T* z, index_t n, T alpha);
+};
+
+template <class T>
 struct ProbeKernels {
     int flops_a_round;
     T (*fma_chain)(index_t rounds);
@@ -55,6 +63,7 @@ struct ProbeKernels {
 #define HOTLOOP_KERNEL_TOPICS(X) \
     X(gemm, GemmKernels)         \
     X(reduce, ReduceKernels)     \
+    X(pointwise, PointwiseKernels) \
     X(layout, LayoutKernels)     \
     X(probe, ProbeKernels)
 
