@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import hotloop as hl
+from hotloop import zoo
 from hotloop.cli import main
 from hotloop.datasets import mnist
 from test_idx import write_set
@@ -127,8 +128,18 @@ def test_same_seed_same_bits() -> None:
 def test_same_bits_with_any_number_of_threads(own_folder: Path) -> None:
     for threads in ("1", "2", "3"):
         subprocess.run(
-            [sys.executable, "-m", "hotloop", "train", "--model", "simple_cnn"]
-            + ["--epochs", "1", "--out", threads],
+            [
+                sys.executable,
+                "-m",
+                "hotloop",
+                "train",
+                "--model",
+                "simple_cnn",
+                "--epochs",
+                "1",
+                "--out",
+                threads,
+            ],
             check=True,
             cwd=own_folder,
             env=os.environ | {"HOTLOOP_NUM_THREADS": threads},
@@ -208,7 +219,7 @@ def test_failures(
     (own_folder / "file").write_text("in the way")
     write_set(own_folder / "own")
     (write_set(own_folder / "broken") / "t10k-labels-idx1-ubyte.gz").write_bytes(b"oops")
-    hl.zoo.mlp((8, 8, 1)).save(own_folder / "model.hotloop")
+    zoo.mlp((8, 8, 1)).save(own_folder / "model.hotloop")
     capsys.readouterr()
     assert main(argv) == 1
     line = one_line(capsys)
@@ -243,7 +254,7 @@ def test_a_fault_of_our_own_is_one_line_too(
 
     monkeypatch.setattr(hl, "show_config", fail)
     assert main(["info"]) == 1
-    assert one_line(capsys) == "hotloop info: RuntimeError: first second"
+    assert one_line(capsys) == "hotloop info: RuntimeError: first; second"
 
 
 def test_divergence_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(command: str, reason: str) -> int:
-    sys.stderr.write(f"hotloop {command}: {' '.join(reason.split())}\n")
+    sys.stderr.write(
+        f"hotloop {command}: {'; '.join(line.strip() for line in reason.splitlines() if line.strip())}\n"
+    )
     return 1
 
 
@@ -318,7 +320,7 @@ def _leave(out: Path, model: hl.Model, log: Any) -> list[str]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["epoch", *columns])  # the columns of Keras's CSVLogger, epochs from 0
-    writer.writerows(zip(log.epoch, *(log.history[name] for name in columns), strict=True))
+    writer.writerows(zip(log.epoch, *(log.history[name] for name in columns), strict=False))
     with atomic_open(out / HISTORY_FILE) as file:
         file.write(text.getvalue().encode())
     files = [MODEL_FILE, HISTORY_FILE]

@@ -180,11 +180,14 @@ def _remove_stale(folder: Path) -> None:
                 part.unlink()
 
 
-def _short(error: Exception) -> str:
-    """Return the first line of an error, without the object addresses that urllib3 repeats."""
-    text = str(error).strip() or type(error).__name__
-    cause = text.rsplit("Caused by ", maxsplit=1)[-1].splitlines()[0]
-    return cause if len(cause) <= 160 else f"{cause[:157]}..."
+def _short(error: BaseException) -> str:
+    """Return the reason at the root of an error: requests and urllib3 wrap it in paragraphs."""
+    root = error
+    while (inner := root.__cause__ or root.__context__) is not None:
+        root = inner
+    if isinstance(root, OSError) and root.strerror:
+        return root.strerror
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _not_found(source: Source, looked: list[str], failures: list[str]) -> DatasetNotFoundError:
