@@ -1,0 +1,8 @@
+"""Time matrix products against the fastest peers: ``python bench/bench_gemm.py [--quick]``."""
+
+from __future__ import annotations
+
+from topics import main
+
+if __name__ == "__main__":
+    raise SystemExit(main("gemm"))
