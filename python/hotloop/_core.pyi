@@ -240,7 +240,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
-    out: Normalised | FloatArray | None = None,
+    out: FloatArray | None = None,
 ) -> Normalised | FloatArray: ...
 def batch_norm_backward(
     dy: ArrayLike,

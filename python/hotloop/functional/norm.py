@@ -33,6 +33,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
 ) -> FloatArray: ...
 @overload
 def batch_norm(
@@ -46,6 +47,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
 ) -> Normalised | FloatArray: ...
 
 
@@ -60,6 +62,7 @@ def batch_norm(
     momentum: float = 0.9,
     eps: float = 1e-5,
     data_format: DataFormat = "channels_first",
+    out: FloatArray | None = None,
 ) -> Normalised | FloatArray:
     """Normalise each feature, or each channel of images, over the batch.
 
@@ -83,6 +86,8 @@ def batch_norm(
         Added to the variance.
     data_format : {"channels_first", "channels_last"}
         Images ``(N, C, H, W)`` or ``(N, H, W, C)``.
+    out : ndarray, optional
+        In inference: where to write y, an array of its shape and dtype.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def batch_norm(
     (array([0.2]), array([1.]))
     """
     return _core.batch_norm(
-        x, gamma, beta, running_mean, running_var, training, momentum, eps, data_format
+        x, gamma, beta, running_mean, running_var, training, momentum, eps, data_format, out
     )
 
 

@@ -81,7 +81,7 @@ def max_pool2d_backward(
 ) -> FloatArray:
     """Carry the gradient back through `max_pool2d`.
 
-    Every dy is added to the cell its maximum came from; -1 receives nothing.
+    ``dx[n, c].flat[argmax[n, c, p, q]] += dy[n, c, p, q]``; an argmax of -1 receives nothing.
 
     Parameters
     ----------

@@ -1,0 +1,98 @@
+"""``hotloop.functional`` is thin: the reference's names, their arguments handed on in order."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop._typing
+import hotloop.functional as F
+import hotloop.reference as R
+
+# Arguments of the compiled functions, read from the stub: {name: [argument, ...]}.
+STUB = {
+    node.name: [argument.arg for argument in node.args.args]
+    for node in ast.parse(Path(hotloop._typing.__file__).with_name("_core.pyi").read_text()).body
+    if isinstance(node, ast.FunctionDef)
+}
+# These answer one array without taking `out`: the labels alone do not say where it would go.
+WITHOUT_OUT = {"one_hot"}
+
+
+def test_names_are_those_of_the_reference() -> None:
+    assert F.__all__ == R.__all__ == sorted(F.__all__)
+    assert set(F.__all__) <= set(STUB)
+    rooms = [{m.name for m in pkgutil.iter_modules(p.__path__) if m.name[0] != "_"} for p in (F, R)]
+    assert rooms[0] == rooms[1]
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_signature_is_that_of_the_reference_and_out(name: str) -> None:
+    ours = dict(inspect.signature(getattr(F, name)).parameters)
+    out = ours.pop("out", None)
+    theirs = inspect.signature(getattr(R, name)).parameters
+    assert list(ours) == list(theirs)
+    assert [(p.kind, p.default) for p in ours.values()] == [
+        (p.kind, p.default) for p in theirs.values()
+    ]
+    one_array = inspect.signature(getattr(F, name)).return_annotation in {
+        "FloatArray",
+        "Normalised | FloatArray",
+    }
+    assert (out is not None) == (one_array and name not in WITHOUT_OUT)
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_arguments_reach_the_core_in_its_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = getattr(F, name)
+    arguments = {parameter: object() for parameter in inspect.signature(function).parameters}
+    seen: list[tuple[object, ...]] = []
+    core = SimpleNamespace(**{name: lambda *given: seen.append(given)})
+    monkeypatch.setattr(importlib.import_module(function.__module__), "_core", core)
+    function(**arguments)
+    received = dict(zip(STUB[name], seen[0], strict=False))
+    assert received == arguments
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_examples_run(name: str) -> None:
+    tests = doctest.DocTestFinder(recurse=False).find(getattr(F, name), name)
+    results = [doctest.DocTestRunner().run(test) for test in tests]
+    assert sum(r.attempted for r in results) > 1
+    assert sum(r.failed for r in results) == 0
+
+
+@pytest.mark.parametrize("name", F.__all__)
+def test_docstrings_say_what_is_needed(name: str) -> None:
+    text = inspect.getdoc(getattr(F, name)) or ""
+    sections = ["Parameters", "Raises", "Notes", "Examples"]
+    if not name.endswith("_update"):
+        sections.insert(1, "Returns")
+    places = [text.find(f"\n{section}\n---") for section in sections]
+    assert places == sorted(places)
+    assert places[0] > 0
+    assert "``" in text[: places[0]]  # the formula
+    assert "Source: " in text
+    for parameter in inspect.signature(getattr(F, name)).parameters:
+        listed = text[places[0] : places[1]]
+        assert (
+            f"\n{parameter} : " in listed
+            or f"{parameter}, " in listed
+            or f", {parameter} : " in listed
+        )
+
+
+def test_out_is_what_comes_back() -> None:
+    x = np.linspace(-1, 1, 6).reshape(2, 3)
+    out: np.ndarray[Any, Any] = np.empty((2, 3))
+    assert F.affine(x, np.eye(3), out=out) is out
+    np.testing.assert_array_equal(out, x)
