@@ -1,0 +1,135 @@
+"""Activation functions: each with its derivative, callable on arrays, found by Keras's strings.
+
+Examples
+--------
+>>> from hotloop import activations
+>>> activations.relu([-5.0, 0.0, 4.0])
+array([0., 0., 4.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hotloop import _core
+from hotloop.registry import lookup
+
+Array = NDArray[Any]
+
+
+class ActivationFunction:
+    """An elementwise function, or softmax, and its derivative.
+
+    Parameters
+    ----------
+    name : str
+        Keras's name.
+    forward : callable
+        ``forward(x, out=None) -> y``; None for the identity.
+    backward : callable
+        ``backward(dy, saved, out=None) -> dx``.
+    saves : str
+        Which of ``"x"`` and ``"y"`` backward needs.
+    fused : bool
+        Whether the core's affine and conv2d apply it before they store.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Array] | None,
+        backward: Callable[..., Array] | None,
+        *,
+        saves: str = "y",
+        fused: bool = False,
+    ) -> None:
+        self.name, self.saves, self.fused = name, saves, fused
+        self._forward, self._backward = forward, backward
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is the identity."""
+        return self._forward is None
+
+    @property
+    def fused_name(self) -> str | None:
+        """What the core's fused ops are told: the name, or None."""
+        return self.name if self.fused else None
+
+    def __call__(self, x: Any) -> Array:
+        """Return the activation of any array."""
+        return _core.identity(x) if self._forward is None else self._forward(x)
+
+    def forward(self, x: Array) -> Array:
+        """Return y; `x` itself for the identity."""
+        return x if self._forward is None else self._forward(x)
+
+    def backward(self, dy: Array, saved: Array, out: Array | None = None) -> Array:
+        """Return dx; `dy` itself for the identity."""
+        return dy if self._backward is None else self._backward(dy, saved, out=out)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name."""
+        return get, (self.name,)
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return f"<activation {self.name}>"
+
+
+linear = ActivationFunction("linear", None, None)
+relu = ActivationFunction("relu", _core.relu, _core.relu_backward, fused=True)
+sigmoid = ActivationFunction("sigmoid", _core.sigmoid, _core.sigmoid_backward, fused=True)
+tanh = ActivationFunction("tanh", _core.tanh, _core.tanh_backward, fused=True)
+
+
+def _softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    return _core.softmax_backward(dy, y, -1, out=out)
+
+
+def _log_softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    return _core.log_softmax_backward(dy, y, -1, out=out)
+
+
+softmax = ActivationFunction("softmax", _core.softmax, _softmax_backward)
+log_softmax = ActivationFunction("log_softmax", _core.log_softmax, _log_softmax_backward)
+
+FUNCTIONS = {
+    function.name: function for function in (linear, relu, sigmoid, tanh, softmax, log_softmax)
+}
+
+
+def get(identifier: Any) -> ActivationFunction:
+    """Return the activation that None, a string or an activation stands for.
+
+    Parameters
+    ----------
+    identifier : None, str or ActivationFunction
+        None is ``"linear"``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the text lists the valid ones.
+    TypeError
+        For a plain function: without a derivative it cannot be trained.
+
+    Examples
+    --------
+    >>> get("relu")
+    <activation relu>
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, ActivationFunction):
+        return identifier
+    if isinstance(identifier, str):
+        return lookup("activation", identifier, FUNCTIONS)
+    msg = (
+        f"an activation must be None, a name or one of hotloop.activations, got {identifier!r}; "
+        "a function of your own needs its derivative: write it as a Layer"
+    )
+    raise TypeError(msg)

@@ -1,0 +1,161 @@
+"""What enters a model: arrays checked and shaped once, batches loaded into a recorded step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop.targets import real_array
+
+if TYPE_CHECKING:
+    from hotloop.executor import LossStep
+    from hotloop.losses import Loss
+
+Array = NDArray[Any]
+Rows = Array | slice
+
+
+def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) -> Array:
+    """Return `x` as a batch of samples of ``shape[1:]``.
+
+    A missing or superfluous last axis of size 1 is put right, as Keras does.
+
+    Raises
+    ------
+    ValueError
+        When the samples have another shape; the text names `owner`, the first layer.
+    """
+    array = real_array(name, "x", x)
+    want = shape[1:]
+    if array.ndim == len(want) and want[-1:] == (1,):
+        array = array.reshape(*array.shape, 1)
+    elif array.ndim == len(want) + 2 and array.shape[-1] == 1:
+        array = array.reshape(array.shape[:-1])
+    got = array.shape[1:]
+    fits = len(got) == len(want) and all(w in (None, g) for w, g in zip(want, got, strict=True))
+    if array.ndim == 0 or not fits:
+        msg = f"{name}: layer {owner!r} expects input of shape {shape}, got {np.shape(x)}"
+        raise ValueError(msg)
+    if array.dtype.itemsize > 8 or array.dtype == np.float16:
+        array = array.astype(np.float64 if array.dtype.itemsize > 8 else np.float32)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def weight_array(
+    name: str,
+    n: int,
+    y: Array,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    dtype: Any,
+) -> Array | None:
+    """Return one weight for each sample, the product of both kinds, or None without any."""
+    weights = None
+    if sample_weight is not None:
+        weights = real_array(name, "sample_weight", sample_weight).astype(dtype)
+        if weights.shape == (n, 1):
+            weights = weights.reshape(n)
+        if weights.shape != (n,):
+            msg = f"{name}: sample_weight must have shape ({n},), got {weights.shape}"
+            raise ValueError(msg)
+    if class_weight is not None:
+        classes = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+        if classes.shape != (n,):
+            msg = f"{name}: class_weight needs one class for each sample, got y {y.shape}"
+            raise ValueError(msg)
+        by_class = np.ones(n, dtype)
+        for k, value in class_weight.items():
+            by_class[classes == k] = value
+        weights = by_class if weights is None else weights * by_class
+    return weights
+
+
+class ArrayData:
+    """Samples, targets and weights in memory, and how a batch of them gets into a step.
+
+    Attributes
+    ----------
+    x, y : ndarray
+        As given, checked.
+    t : ndarray
+        Targets as the loss wants them: int64 ids, or values of the model's dtype.
+    w : ndarray or None
+        One weight for each sample.
+    """
+
+    def __init__(self, x: Array, y: Array, t: Array, w: Array | None) -> None:
+        self.x, self.y, self.t, self.w = x, y, t, w
+        self.ids = t.dtype == np.int64
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.x)
+
+    def part(self, rows: slice) -> ArrayData:
+        """Return views of some rows."""
+        w = None if self.w is None else self.w[rows]
+        return ArrayData(self.x[rows], self.y[rows], self.t[rows], w)
+
+    def load(self, step: LossStep, rows: Rows) -> None:
+        """Load a batch: by one gathering call for indices, in place where possible for a slice."""
+        if isinstance(rows, slice):
+            step.load(self.x[rows])
+            step.load_targets(self.t[rows])
+        else:
+            step.gather(self.x, rows)
+            step.release_targets()
+            np.take(self.t, rows, axis=0, out=step.t_buffer, mode="clip")
+        if step.w_buffer is not None and self.w is not None:
+            step.w_buffer[...] = self.w[rows]
+
+    def batches(self, batch_size: int, order: Array | None) -> Iterator[Rows]:
+        """Yield the rows of each batch, in the given order or as they stand."""
+        for start in range(0, len(self), batch_size):
+            stop = min(len(self), start + batch_size)
+            yield slice(start, stop) if order is None else order[start:stop]
+
+
+def array_data(
+    name: str,
+    x: Array,
+    y: Any,
+    loss: Loss,
+    output_shape: tuple[int | None, ...],
+    dtype: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+) -> ArrayData:
+    """Return checked data; a ValueError names `name` when the lengths differ."""
+    if y is None:
+        msg = f"{name}: y is missing"
+        raise ValueError(msg)
+    targets = real_array(name, "y", y)
+    if targets.ndim == 0 or len(targets) != len(x):
+        rows = len(targets) if targets.ndim else "no"
+        msg = f"{name}: x has {len(x)} samples but y has {rows}"
+        raise ValueError(msg)
+    shape = (len(x), *(size or 0 for size in output_shape[1:]))
+    t = loss.targets(targets, shape, dtype)
+    w = weight_array(name, len(x), targets, sample_weight, class_weight, dtype)
+    if not x.flags.carray and not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+    return ArrayData(x, targets, t, w)
+
+
+def is_batches(x: Any) -> bool:
+    """Whether `x` yields batches itself: a DataLoader, or another iterable that is no array."""
+    from hotloop.data_loader import DataLoader
+
+    if isinstance(x, DataLoader):
+        return True
+    return (
+        isinstance(x, Iterable)
+        and not isinstance(x, list | tuple)
+        and not hasattr(x, "__array__")
+        and not hasattr(x, "dtype")
+    )

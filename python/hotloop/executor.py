@@ -1,0 +1,365 @@
+"""Recorded steps of one model: what `fit`, `train_on_batch`, `predict` and the rest run on.
+
+For each batch size and purpose a step is recorded once: fixed buffers, and core calls on them.
+A training step is two lists: forward with the loss, then backward with the update. Between them
+Python looks at the loss. The loss kernel makes it NaN for labels outside the classes, so a bad
+label is found before any weight moves, and labels need no pass of their own.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import _core
+from hotloop.graph import Graph
+from hotloop.layers import Activation, Conv2D, Dense, Softmax
+from hotloop.layers.base import is_recordable
+from hotloop.losses import BinaryCrossentropy, Loss, MeanSquaredError, _CategoricalBase
+from hotloop.optimizers import Optimizer
+from hotloop.parameters import FlatParameters, aligned_zeros
+from hotloop.program import Pass, Program
+from hotloop.targets import check_range
+
+Array = NDArray[Any]
+_KEPT = 8
+
+
+def final_activation(graph: Graph) -> str | None:
+    """Return the activation that a loss may take over from the last call, by name."""
+    if not graph.nodes or graph.nodes[-1].output != graph.outputs[0]:
+        return None
+    layer = graph.nodes[-1].layer
+    if not is_recordable(layer):
+        return None
+    if isinstance(layer, Dense | Conv2D | Activation):
+        return layer.activation.name
+    if isinstance(layer, Softmax) and layer.axis in (-1, len(graph.shapes[graph.outputs[0]]) - 1):
+        return "softmax"
+    return None
+
+
+class Step:
+    """Input buffers of one recorded step, and the plans that read them."""
+
+    def __init__(self, executor: Executor, n: int, training: bool, logits: bool = False) -> None:
+        graph, self.dtype = executor.graph, executor.dtype
+        self.n = n
+        shape = tuple(size or 0 for size in graph.shapes[graph.inputs[0]][1:])
+        self.x_shape = (n, *shape)
+        self.x_buffer = aligned_zeros(self.x_shape, self.dtype)
+        self.scale, self.offset = graph.rescale.get(graph.inputs[0], (1.0, 0.0))
+        self.forward_program = Program()
+        self.passed = Pass(
+            graph, {graph.inputs[0]: self.x_buffer}, self.forward_program, training, logits
+        )
+        self.binds = (
+            self.passed.binds(graph.inputs[0]) and (self.scale, self.offset) == (1.0, 0.0) and n > 0
+        )
+        self.bound: Array = self.x_buffer
+        self._private = executor.private
+        self.plans: list[Any] = []
+
+    def finish(self, *programs: Program) -> None:
+        """Close the programs."""
+        self.plans = [plan for program in programs for plan in program.finish().plans]
+
+    @property
+    def output(self) -> Array:
+        """Buffer of the model's output."""
+        return self.passed.output
+
+    def load(self, x: Array) -> None:
+        """Make the next run read `x`: in place where it can be, else from a converted copy."""
+        if x is self.bound:
+            return
+        if (
+            self.binds
+            and x.dtype is self.dtype
+            and x.shape == self.x_shape
+            and x.flags.carray
+            and not (x.base is not None and id(x.base) in self._private)
+        ):
+            for plan in self.plans:
+                plan.rebind(self.bound, x)
+            self.bound = x
+        else:
+            self.gather(x, None)
+
+    def gather(self, x: Array, indices: Array | None) -> None:
+        """Copy rows of `x` into the input buffer, cast and rescaled by one kernel call."""
+        self.release()
+        if x.shape[1:] != self.x_shape[1:]:
+            x = x.reshape(len(x), *self.x_shape[1:])
+        _core.gather_rows(x, indices, self.x_buffer, self.scale, self.offset)
+
+    def release(self) -> None:
+        """Read the own buffer again, and let go of the array that was bound."""
+        if self.bound is not self.x_buffer:
+            for plan in self.plans:
+                plan.rebind(self.bound, self.x_buffer)
+            self.bound = self.x_buffer
+
+
+class ForwardStep(Step):
+    """Forward alone; with `backward`, also the by-hand backward from a given gradient."""
+
+    def __init__(self, executor: Executor, n: int, training: bool) -> None:
+        super().__init__(executor, n, training)
+        self.run = self.forward_program.finish().run
+        self.backward_program: Program | None = None
+        self.dy: Array | None = None
+        self.plans = self.forward_program.plans
+        if training:
+            # The by-hand caller may change x before backward, which reads it again.
+            self.binds = False
+
+    def backward(self, dy: Array) -> None:
+        """Fill the gradients from that of the output."""
+        if self.backward_program is None or self.dy is None:
+            program = Program()
+            self.dy = aligned_zeros(self.output.shape, self.dtype)
+            self.passed.backward(program, {self.passed.graph.outputs[0]: self.dy})
+            self.backward_program = program.finish()
+        self.dy[...] = dy
+        self.backward_program.run()
+
+
+class LossStep(Step):
+    """Forward and loss; for training also backward, and update when an optimizer is given.
+
+    Parameters
+    ----------
+    executor : Executor
+        Of the model.
+    n : int
+        Batch size.
+    ids : bool
+        Whether targets are class ids rather than values of the model's dtype.
+    weighted : bool
+        Whether samples have weights.
+    train : bool
+        Whether layers run in training mode and a backward follows.
+    outputs : bool
+        Whether metrics will read the outputs.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        n: int,
+        ids: bool,
+        weighted: bool,
+        train: bool,
+        outputs: bool,
+        optimizer: Optimizer | None,
+    ) -> None:
+        loss = executor.loss
+        graph = executor.graph
+        end = final_activation(graph)
+        takes_over = loss.fuses is not None and loss.fuses == end and not loss.from_logits
+        super().__init__(executor, n, train, takes_over)
+        self.loss, self.loss_name = loss, loss.name
+        y = self.output
+        self.classes = y.shape[-1]
+        self.loss_value = np.zeros(1, np.float64)
+        self.correct = np.zeros(1, np.int64)
+        shape = y.shape[:-1] if ids else y.shape
+        self.t_buffer = aligned_zeros(shape, np.int64 if ids else self.dtype)
+        self.t_bound: Array = self.t_buffer
+        self.ids = ids
+        self.w_buffer = aligned_zeros((n,), self.dtype) if weighted else None
+        needed = train and bool(executor.store.params)
+        dy = aligned_zeros(y.shape, self.dtype) if needed else None
+        self.predictions: Array = y
+        logits = takes_over or loss.from_logits
+        plain = loss.reduction == "sum_over_batch_size"
+        self.counts = False
+        if type(loss).__module__ == "hotloop.losses" and plain:
+            if isinstance(loss, _CategoricalBase) and logits and y.ndim == 2:
+                probs = None
+                if takes_over and outputs:
+                    probs = self.predictions = aligned_zeros(y.shape, self.dtype)
+                with self.forward_program.recording():
+                    _core.softmax_cross_entropy_train(
+                        y, self.t_buffer, self.w_buffer, self.loss_value, self.correct, probs, dy
+                    )
+                self.counts = True
+            elif isinstance(loss, MeanSquaredError) and not weighted:
+                with self.forward_program.recording():
+                    _core.mean_squared_error_train(y, self.t_buffer, self.loss_value, dy)
+            else:
+                self._python_loss(y, dy, takes_over, outputs)
+        else:
+            self._python_loss(y, dy, takes_over, outputs)
+        self.backward_program = Program()
+        self.optimizer = optimizer
+        self.slots = None
+        if dy is not None:
+            self.passed.backward(self.backward_program, {graph.outputs[0]: dy})
+            if optimizer is not None:
+                self._record_update(executor.store, optimizer)
+        self.finish(self.forward_program, self.backward_program)
+        self._forward = self.forward_program.run
+        self._backward = self.backward_program.run
+
+    def _python_loss(self, y: Array, dy: Array | None, takes_over: bool, outputs: bool) -> None:
+        """Append a loss that NumPy computes."""
+        loss, t, w, value = self.loss, self.t_buffer, self.w_buffer, self.loss_value
+        if takes_over:
+            fused = loss.from_config(loss.get_config())
+            fused.from_logits = True
+            loss = fused
+            if outputs:
+                end = final_activation(self.passed.graph)
+                with self.forward_program.recording():
+                    self.predictions = _core.softmax(y, -1) if end == "softmax" else _core.sigmoid(y)
+
+        def run() -> None:
+            if self.ids:
+                check_range(self.loss_name, self.t_bound, self.classes)
+            value[0] = loss.compute(y, self.t_bound if self.ids else t, w, dy)
+
+        self.forward_program.python(run)
+
+    def _record_update(self, store: FlatParameters, optimizer: Optimizer) -> None:
+        slots = self.slots = optimizer.flat_slots(store.params)
+        program = self.backward_program
+        if type(optimizer).__module__.startswith("hotloop.optimizers."):
+            with program.recording():
+                optimizer.apply(
+                    store.params.flat,
+                    store.grads.flat,
+                    slots.flat,
+                    optimizer.lr_array,
+                    optimizer.step_array,
+                )
+            return
+
+        def run() -> None:
+            optimizer.apply(
+                store.params.flat,
+                store.grads.flat,
+                slots.flat,
+                optimizer.learning_rate,
+                float(optimizer.step_array[0]),
+            )
+
+        program.python(run)
+
+    def load_targets(self, t: Array) -> None:
+        """Make the next run read targets that have the form the step was recorded for."""
+        if self.ids and t.dtype is self.t_buffer.dtype and t.flags.carray and self.n:
+            if t is not self.t_bound:
+                for plan in self.forward_program.plans:
+                    plan.rebind(self.t_bound, t)
+                self.t_bound = t
+        else:
+            self.release_targets()
+            self.t_buffer[...] = t
+
+    def release_targets(self) -> None:
+        """Read the own target buffer again."""
+        if self.t_bound is not self.t_buffer:
+            for plan in self.forward_program.plans:
+                plan.rebind(self.t_bound, self.t_buffer)
+            self.t_bound = self.t_buffer
+
+    def run(self) -> float:
+        """Run the step on what was loaded, and return the loss.
+
+        Raises
+        ------
+        ValueError
+            For labels outside the classes; no weight has moved then.
+        """
+        self._forward()
+        loss = float(self.loss_value[0])
+        if loss != loss and self.ids:  # noqa: PLR0124  (NaN)
+            check_range(self.loss_name, self.t_bound, self.classes)
+        optimizer = self.optimizer
+        if optimizer is not None:
+            optimizer.step_array[0] = optimizer.iterations + 1
+            self._backward()
+            optimizer.iterations += 1
+        else:
+            self._backward()
+        return loss
+
+
+class Executor:
+    """The recorded steps of one model, the last few of them.
+
+    Parameters
+    ----------
+    graph : Graph
+        The model's calls.
+    store : FlatParameters
+        Its weights.
+    dtype : str
+        Its dtype.
+    """
+
+    def __init__(self, graph: Graph, store: FlatParameters, dtype: str) -> None:
+        self.graph, self.store = graph, store
+        self.dtype = np.dtype(dtype)
+        self.loss: Loss = MeanSquaredError()
+        self._steps: OrderedDict[Any, Any] = OrderedDict()
+        # Arrays whose views must never be bound: a step would mistake them for its own operands.
+        self.private = {
+            id(flat if flat.base is None else flat.base)
+            for flat in (store.params.flat, store.grads.flat)
+        }
+
+    def clear(self) -> None:
+        """Forget all recorded steps."""
+        self._steps.clear()
+
+    def forward_step(self, n: int, training: bool) -> ForwardStep:
+        """Return the forward for batches of `n`."""
+        key = ("forward", n, training)
+        step: ForwardStep | None = self._find(key)
+        if step is None:
+            step = self._keep(key, ForwardStep(self, n, training))
+        return step
+
+    def loss_step(
+        self,
+        n: int,
+        *,
+        ids: bool,
+        weighted: bool,
+        train: bool,
+        outputs: bool,
+        optimizer: Optimizer | None = None,
+    ) -> LossStep:
+        """Return forward and loss for batches of `n`, with backward and update as asked."""
+        key = ("loss", n, ids, weighted, train, outputs, optimizer is not None)
+        step: LossStep | None = self._find(key)
+        if step is None or step.optimizer is not optimizer or self._lost_slots(step):
+            step = self._keep(key, LossStep(self, n, ids, weighted, train, outputs, optimizer))
+        return step
+
+    def _lost_slots(self, step: LossStep) -> bool:
+        optimizer = step.optimizer
+        return optimizer is not None and step.slots is not None and (
+            optimizer.flat_slots(self.store.params) is not step.slots
+        )
+
+    def _find(self, key: Any) -> Any:
+        step = self._steps.get(key)
+        if step is not None:
+            self._steps.move_to_end(key)
+        return step
+
+    def _keep(self, key: Any, step: Any) -> Any:
+        self._steps[key] = step
+        while len(self._steps) > _KEPT:
+            self._steps.popitem(last=False)
+        return step
+
+
+__all__ = ["Executor", "ForwardStep", "LossStep", "Step", "final_activation"]

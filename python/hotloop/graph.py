@@ -1,0 +1,57 @@
+"""The calls that make up a model, in an order in which they can run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hotloop.layers.base import Layer, Shape
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of one layer: the values it reads and the one it makes."""
+
+    layer: Layer
+    inputs: tuple[int, ...]
+    output: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All calls of a model; values are numbered, `shapes` has the batch in front (None)."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    shapes: dict[int, Shape]
+    # Scale and offset of a leading Rescaling, which belongs to gathering the batch.
+    rescale: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def needs_gradient(self) -> set[int]:
+        """Return the values that some trainable weight lies in front of."""
+        needed: set[int] = set()
+        for node in self.nodes:
+            if node.layer.trainable_weights or any(i in needed for i in node.inputs):
+                needed.add(node.output)
+        return needed
+
+
+def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
+    """Return the graph of layers in a row, building each for what the one before answers."""
+    from hotloop.layers import InputLayer, Rescaling
+
+    shapes: dict[int, Shape] = {0: input_shape}
+    nodes: list[Node] = []
+    rescale: dict[int, tuple[float, float]] = {}
+    value = 0
+    for layer in layers:
+        shape = layer.ensure_built(shapes[value], dtype)
+        if type(layer) is InputLayer:
+            continue
+        if type(layer) is Rescaling and not nodes and not rescale:
+            rescale[0] = (layer.scale, layer.offset)
+            continue
+        nodes.append(Node(layer, (value,), value + 1))
+        value += 1
+        shapes[value] = shape
+    return Graph((0,), (value,), tuple(nodes), shapes, rescale)

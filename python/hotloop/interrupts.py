@@ -1,0 +1,55 @@
+"""Ctrl-C between steps: an interrupt waits for the step that runs, so that no step is half done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class DeferredInterrupt:
+    """While `inside` is true, the first Ctrl-C waits; a second one goes through at once.
+
+    Outside the main thread, and where Ctrl-C has no Python handler, it changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self.inside = False
+        self.pending: tuple[int, FrameType | None] | None = None
+        self._previous: Any = None
+
+    def __enter__(self) -> DeferredInterrupt:
+        """Take the signal over."""
+        if threading.current_thread() is threading.main_thread():
+            previous = signal.getsignal(signal.SIGINT)
+            if callable(previous):
+                self._previous = previous
+                signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the signal back, and deliver one that waits."""
+        self.inside = False
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            if kind is None:
+                self.deliver()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.inside and self.pending is None:
+            self.pending = (number, frame)
+        else:
+            self._previous(number, frame)
+
+    def deliver(self) -> None:
+        """Hand a waiting interrupt to whoever handled it before: by default KeyboardInterrupt."""
+        if self.pending is not None:
+            number, frame = self.pending
+            self.pending = None
+            self._previous(number, frame)

@@ -1,0 +1,396 @@
+"""What a layer is, and what one call of it may keep for its backward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import config, initializers
+from hotloop.parameters import Weight, aligned_zeros, loaded_value
+from hotloop.registry import snake_case
+
+Array = NDArray[Any]
+Shape = tuple[int | None, ...]
+
+
+class Cache:
+    """What one call of a layer keeps until its backward: a fresh object for each call.
+
+    A layer stores on it what it likes: ``cache.x = x``.
+
+    Attributes
+    ----------
+    need_dx : bool
+        False when nothing before this call can be trained; `backward` may then return None.
+    owns_dy : bool
+        True when `backward` may write into `dy`.
+    logits : bool
+        True when the loss takes this call's values before the final softmax or sigmoid; only
+        the package's own layers ever see it.
+    """
+
+    need_dx: bool = True
+    owns_dy: bool = False
+    logits: bool = False
+
+    def __init__(self, layer: Layer, accumulate: bool = False) -> None:
+        self._layer = layer
+        self.accumulate = accumulate
+        self.targets: dict[str, Array] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Only reached for attributes that the forward did not store."""
+        msg = f"the cache of this call holds no {name!r}: forward did not store it"
+        raise AttributeError(msg)
+
+    def grad(self, name: str) -> Array:
+        """Return the array that `backward` writes the gradient of weight `name` to.
+
+        It is overwritten, not added to: sums over several calls of one layer are formed by
+        the caller.
+        """
+        live = self._layer.weight(name).grad
+        if live is not None and not self.accumulate:
+            return live
+        if name not in self.targets:
+            value = self._layer.weight(name).value
+            self.targets[name] = aligned_zeros(value.shape, value.dtype)
+        return self.targets[name]
+
+
+class _Views(MutableMapping[str, Array]):
+    """Live weights or gradients of one layer by name; setting an item copies into the array."""
+
+    def __init__(self, find: Callable[[str], Array], names: Callable[[], list[str]]) -> None:
+        self._find, self._names = find, names
+
+    def __getitem__(self, name: str) -> Array:
+        return self._find(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._find(name)[...] = value
+
+    def __delitem__(self, name: str) -> None:
+        msg = f"weight {name!r} cannot be removed"
+        raise TypeError(msg)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+
+class Layer:
+    """Base of all layers: weights, a forward and its backward.
+
+    A subclass writes `forward(x, cache, training)` and `backward(dy, cache)`, and where it needs
+    them `build(input_shape)` and `compute_output_shape(input_shape)`. `backward` returns the
+    gradient of the input and writes the gradients of the weights to ``cache.grad(name)``.
+
+    Parameters
+    ----------
+    name : str, optional
+        Unique in a model; None derives one from the class.
+    trainable : bool
+        False freezes the weights; what holds is what `Model.compile` found.
+    dtype : str, optional
+        ``"float32"`` or ``"float64"``; None takes the model's.
+    input_shape : tuple of int, optional
+        Shape of one sample, for the first layer of a `Sequential`.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> class Scale(hl.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight("scale", (input_shape[-1],), "ones")
+    ...     def forward(self, x, cache, training):
+    ...         cache.x = x
+    ...         return x * self.scale
+    ...     def backward(self, dy, cache):
+    ...         cache.grad("scale")[...] = (dy * cache.x).sum(axis=0)
+    ...         return dy * self.scale
+    >>> model = hl.Sequential([hl.Input((3,)), Scale(), hl.layers.Dense(2)])
+    >>> model.count_params()
+    11
+    """
+
+    # True for layers that only reshape: their output is a view of their input.
+    is_view = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            msg = f"a layer's name must be a string without '/', got {name!r}"
+            raise ValueError(msg)
+        self.given_name = name
+        self.model_name: str | None = None
+        self.trainable = bool(trainable)
+        self.given_dtype = None if dtype is None else check_dtype(dtype)
+        self.given_input_shape = None if input_shape is None else tuple(input_shape)
+        self.built = False
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self.dtype = self.given_dtype or config.floatx()
+        self._weights: dict[str, Weight] = {}
+        self._weight_attributes: dict[str, str] = {}
+
+    # -- what subclasses write ---------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of `input_shape`, whose first axis is the batch (None)."""
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape that `forward` answers to `input_shape`; unchanged by default."""
+        return input_shape
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:
+        """Return the output for `x`; what backward needs goes onto `cache`."""
+        msg = f"layer {self.name!r} ({type(self).__name__}) defines no forward"
+        raise NotImplementedError(msg)
+
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
+        """Return the gradient of the input; write those of the weights to ``cache.grad``."""
+        msg = f"layer {self.name!r} ({type(self).__name__}) defines no backward"
+        raise NotImplementedError(msg)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again, as plain values."""
+        given: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        if self.given_dtype is not None:
+            given["dtype"] = self.given_dtype
+        if self.given_input_shape is not None:
+            given["input_shape"] = list(self.given_input_shape)
+        return given
+
+    # -- what subclasses use -----------------------------------------------------------------
+
+    def add_weight(
+        self,
+        name: str,
+        shape: Sequence[int],
+        initializer: Any = "glorot_uniform",
+        trainable: bool = True,
+    ) -> Array:
+        """Make a weight and return its live array; an attribute that holds it stays live.
+
+        Parameters
+        ----------
+        name : str
+            Unique in the layer; ``model.params`` lists it as ``"<layer>/<name>"``.
+        shape : sequence of int
+            Its shape.
+        initializer : str, Initializer or callable
+            Its first value.
+        trainable : bool
+            False for what training keeps but no gradient moves, such as running statistics.
+
+        Raises
+        ------
+        ValueError
+            When the name is taken or holds a slash.
+        """
+        if name in self._weights or "/" in name:
+            msg = f"layer {self.name!r}: weight name {name!r} is taken or holds a '/'"
+            raise ValueError(msg)
+        shape = tuple(int(n) for n in shape)
+        value = loaded_value(f"{self.name}/{name}", shape, self.dtype)
+        if value is None:
+            drawn = initializers.get(initializer)(shape, self.dtype)
+            value = np.array(drawn, dtype=self.dtype, order="C")
+            if value.shape != shape:
+                msg = (
+                    f"layer {self.name!r}: the initializer of {name!r} answered shape "
+                    f"{value.shape} instead of {shape}"
+                )
+                raise ValueError(msg)
+        self._weights[name] = Weight(name, value, trainable)
+        return value
+
+    def weight(self, name: str) -> Weight:
+        """Return the weight `name`; a KeyError lists those that exist."""
+        try:
+            return self._weights[name]
+        except KeyError:
+            msg = f"layer {self.name!r} has no weight {name!r}; it has {sorted(self._weights)}"
+            raise KeyError(msg) from None
+
+    # -- what everybody may use --------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The given name, else the one that the model gave, else the class in snake case."""
+        return self.given_name or self.model_name or snake_case(type(self).__name__)
+
+    @property
+    def params(self) -> MutableMapping[str, Array]:
+        """Live weights by name."""
+        return _Views(lambda name: self.weight(name).value, lambda: list(self._weights))
+
+    @property
+    def grads(self) -> MutableMapping[str, Array]:
+        """Live gradients by name, once the layer is in a model."""
+        return _Views(
+            self._live_grad, lambda: [k for k, w in self._weights.items() if w.grad is not None]
+        )
+
+    def _live_grad(self, name: str) -> Array:
+        grad = self.weight(name).grad
+        if grad is None:
+            msg = f"layer {self.name!r}: weight {name!r} has no gradient (frozen, or in no model)"
+            raise KeyError(msg)
+        return grad
+
+    def ordered_weights(self) -> list[Weight]:
+        """Return the weights, trainable ones first, as Keras orders them."""
+        everything = list(self._weights.values())
+        return sorted(everything, key=lambda weight: not weight.trainable)
+
+    @property
+    def weights(self) -> list[Array]:
+        """Live arrays, trainable ones first."""
+        return [weight.value for weight in self.ordered_weights()]
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Live arrays that training moves."""
+        return [w.value for w in self.ordered_weights() if w.trainable and self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """Live arrays that training does not move by gradients."""
+        return [w.value for w in self.ordered_weights() if not (w.trainable and self.trainable)]
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of the weights."""
+        return [value.copy() for value in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Copy `weights`, ordered as `get_weights` answers them, into the live arrays."""
+        assign_all(f"layer {self.name!r}", self.ordered_weights(), weights)
+
+    def count_params(self) -> int:
+        """Return the number of weights' elements."""
+        return sum(math.prod(w.value.shape) for w in self._weights.values())
+
+    def ensure_built(self, input_shape: Shape, dtype: str | None = None) -> Shape:
+        """Build for `input_shape` on the first call, and return the output shape."""
+        if not self.built:
+            self.dtype = dtype or self.dtype
+            self.build(input_shape)
+            self.input_shape = input_shape
+            self.built = True
+        elif dtype is not None and dtype != self.dtype:
+            msg = f"layer {self.name!r} was built for {self.dtype}, the model computes in {dtype}"
+            raise ValueError(msg)
+        shape = tuple(self.compute_output_shape(input_shape))
+        self.output_shape = shape
+        return shape
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """Return the output for an array, building the layer on the first call."""
+        array = np.ascontiguousarray(np.asarray(x), dtype=self.dtype)
+        self.ensure_built((None, *array.shape[1:]))
+        return np.array(self.forward(array, Cache(self), training), copy=True)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """Make a layer from the result of `get_config`."""
+        return cls(**config)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Attributes that hold a weight stay live: setting one copies into the weight."""
+        weights = self.__dict__.get("_weights")
+        if weights:
+            known = self._weight_attributes
+            if name in known:
+                weights[known[name]].assign(value)
+                return
+            if isinstance(value, np.ndarray):
+                for weight in weights.values():
+                    if weight.value is value:
+                        known[name] = weight.name
+                        self.__dict__.pop(name, None)
+                        return
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Resolve attributes that hold a weight; reached only where nothing else answers."""
+        known = self.__dict__.get("_weight_attributes")
+        if known and name in known:
+            return self._weights[known[name]].value
+        msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(msg)
+
+    def __repr__(self) -> str:
+        """Return class and name."""
+        return f"<{type(self).__name__} name={self.name!r}>"
+
+
+def is_recordable(layer: Layer) -> bool:
+    """Whether `layer` is one of the package's own and consists of core calls alone.
+
+    A subclass of one may compute anything, so it runs as a Python step.
+    """
+    return type(layer).__module__.startswith("hotloop.layers.") and bool(
+        getattr(layer, "recordable", True)
+    )
+
+
+def check_dtype(dtype: Any) -> str:
+    """Return ``"float32"`` or ``"float64"``; anything else is a TypeError."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    if name not in ("float32", "float64"):
+        msg = f"layers and models compute in float32 or float64, got dtype {name}"
+        raise TypeError(msg)
+    return name
+
+
+def assign_all(owner: str, live: Sequence[Weight], values: Sequence[Any]) -> None:
+    """Copy `values` into `live`; nothing is written when a count or a shape differs."""
+    arrays = [np.asarray(value) for value in values]
+    if len(arrays) != len(live):
+        msg = f"set_weights: {owner} has {len(live)} weights, got {len(arrays)}"
+        raise ValueError(msg)
+    for weight, array in zip(live, arrays, strict=True):
+        if array.shape != weight.value.shape:
+            msg = (
+                f"set_weights: {owner}: weight {weight.name!r} has shape {weight.value.shape}, "
+                f"got {array.shape}"
+            )
+            raise ValueError(msg)
+    for weight, array in zip(live, arrays, strict=True):
+        weight.value[...] = array
+
+
+def require_rank(layer: Layer, shape: Shape, rank: int, letters: str) -> None:
+    """Raise a ValueError when `shape` has not the rank that `letters` describe."""
+    if len(shape) != rank:
+        msg = (
+            f"{type(layer).__name__} {layer.name!r}: input must have {rank} axes {letters}, "
+            f"got shape {shape}"
+        )
+        raise ValueError(msg)
+
+
+def require_known(layer: Layer, shape: Shape, axis: int) -> int:
+    """Return the size of `axis`; a ValueError when the shape leaves it open."""
+    size = shape[axis]
+    if size is None:
+        msg = f"{type(layer).__name__} {layer.name!r}: axis {axis} of {shape} must be known"
+        raise ValueError(msg)
+    return size

@@ -1,0 +1,234 @@
+"""Layers that change shape or scale only: Input, Flatten, Reshape, Rescaling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hotloop import _core
+from hotloop.layers.base import Array, Cache, Layer, Shape
+from hotloop.parameters import aligned_zeros
+
+
+class InputLayer(Layer):
+    """Declares the shape of one sample; computes nothing.
+
+    Parameters
+    ----------
+    shape : tuple of int, optional
+        Shape of one sample; Keras's ``input_shape`` and ``batch_shape`` mean the same.
+    batch_shape : tuple, optional
+        Shape with the batch in front.
+    **kwargs
+        `name`, `dtype` of `Layer`.
+
+    Raises
+    ------
+    ValueError
+        When no shape is given.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.Sequential([hl.layers.InputLayer((4,)), hl.layers.Dense(2)]).count_params()
+    10
+    """
+
+    is_view = True
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        *,
+        batch_shape: Sequence[int | None] | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        given = shape if shape is not None else input_shape
+        if given is None and batch_shape is not None:
+            given = tuple(batch_shape)[1:]
+        if given is None:
+            msg = "Input: give the shape of one sample, such as Input(shape=(28, 28, 1))"
+            raise ValueError(msg)
+        super().__init__(input_shape=given, **kwargs)
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Return `x`."""
+        return x
+
+    def backward(self, dy: Array, cache: Cache) -> Array:  # noqa: ARG002
+        """Return `dy`."""
+        return dy
+
+
+class Flatten(Layer):
+    """All axes but the batch become one, in the order they have.
+
+    Parameters
+    ----------
+    data_format : str, optional
+        Accepted as Keras does; the order is the model's own.
+    **kwargs
+        `name`, `dtype`, `input_shape` of `Layer`.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.layers.Flatten()([[[1.0, 2.0], [3.0, 4.0]]])
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    is_view = True
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = data_format
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(N, ...) -> (N, product)."""
+        sizes = [n for n in input_shape[1:] if n is not None]
+        if len(sizes) != len(input_shape) - 1:
+            return (input_shape[0], None)
+        return (input_shape[0], math.prod(sizes))
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Return a view of `x`."""
+        cache.input_shape = x.shape
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Return a view of `dy`."""
+        return dy.reshape(cache.input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"data_format": self.data_format, **super().get_config()}
+
+
+class Reshape(Layer):
+    """Another shape for each sample, same elements in the same order.
+
+    Parameters
+    ----------
+    target_shape : tuple of int
+        Shape of one sample; one axis may be -1.
+    **kwargs
+        `name`, `dtype`, `input_shape` of `Layer`.
+
+    Raises
+    ------
+    ValueError
+        When the elements do not fit.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.layers.Reshape((2, 1))([[1.0, 2.0]]).shape
+    (1, 2, 1)
+    """
+
+    is_view = True
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(int(n) for n in target_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(N, ...) -> (N, *target_shape)."""
+        sizes = [n for n in input_shape[1:] if n is not None]
+        if len(sizes) != len(input_shape) - 1:
+            return (input_shape[0], *(None if n < 0 else n for n in self.target_shape))
+        total = math.prod(sizes)
+        known = math.prod(n for n in self.target_shape if n >= 0)
+        open_axes = sum(n < 0 for n in self.target_shape)
+        fits = known == total if open_axes == 0 else known > 0 and total % known == 0
+        if not fits or open_axes > 1:
+            msg = (
+                f"Reshape {self.name!r}: {total} elements of {input_shape} "
+                f"do not fit {self.target_shape}"
+            )
+            raise ValueError(msg)
+        return (input_shape[0], *(total // known if n < 0 else n for n in self.target_shape))
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Return a view of `x`."""
+        cache.input_shape = x.shape
+        shape = self.compute_output_shape(x.shape)
+        return x.reshape([n or 0 for n in shape])
+
+    def backward(self, dy: Array, cache: Cache) -> Array:
+        """Return a view of `dy`."""
+        return dy.reshape(cache.input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"target_shape": list(self.target_shape), **super().get_config()}
+
+
+class Rescaling(Layer):
+    """``y = x * scale + offset``; leading in a model, it is part of gathering the batch.
+
+    Parameters
+    ----------
+    scale, offset : float
+        Plain numbers.
+    **kwargs
+        `name`, `dtype`, `input_shape` of `Layer`.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.layers.Rescaling(0.5, 1.0)([[2.0, 4.0]])
+    array([[2., 3.]], dtype=float32)
+    """
+
+    binds_input = True
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = float(scale), float(offset)
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Scale and shift."""
+        y = aligned_zeros(x.shape, x.dtype)
+        _core.gather_rows(x, None, y, self.scale, self.offset)
+        return y
+
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
+        """Scale the gradient."""
+        if not cache.need_dx:
+            return None
+        dx = aligned_zeros(dy.shape, dy.dtype)
+        _core.gather_rows(dy, None, dx, self.scale, 0.0)
+        return dx
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"scale": self.scale, "offset": self.offset, **super().get_config()}
+
+
+def Input(  # noqa: N802  (Keras's name)
+    shape: Sequence[int | None] | None = None, **kwargs: Any
+) -> InputLayer:
+    """Declare the shape of one sample, as the first item of a `Sequential`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample.
+    **kwargs
+        `batch_shape`, `name`, `dtype` of `InputLayer`.
+
+    Raises
+    ------
+    ValueError
+        When no shape is given.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.Sequential([hl.Input((4,)), hl.layers.Dense(2)]).output_shape
+    (None, 2)
+    """
+    return InputLayer(shape, **kwargs)

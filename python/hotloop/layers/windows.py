@@ -1,0 +1,98 @@
+"""Window arithmetic of convolution and pooling layers: shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hotloop.layers.base import Layer, Shape, require_rank
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+
+def pair(what: str, value: Any, least: int = 1) -> Pair:
+    """Return ``(value, value)`` for an int, else the two ints; a ValueError names `what`."""
+    items = (value, value) if isinstance(value, int) else tuple(value)
+    if len(items) != 2 or not all(isinstance(n, int) and n >= least for n in items):
+        msg = f"{what} must be an int or two ints, each at least {least}, got {value!r}"
+        raise ValueError(msg)
+    return items[0], items[1]
+
+
+def check_padding(what: str, padding: Any) -> str | Pads:
+    """Return ``"valid"``, ``"same"`` or ((top, bottom), (left, right))."""
+    if isinstance(padding, str):
+        if padding.lower() not in ("valid", "same"):
+            msg = f"{what} must be 'valid', 'same' or integers, got {padding!r}"
+            raise ValueError(msg)
+        return padding.lower()
+    if isinstance(padding, int):
+        padding = (padding, padding)
+    if isinstance(padding, Sequence) and len(padding) == 2:
+        (top, bottom), (left, right) = (
+            (p, p) if isinstance(p, int) else pair(what, p, least=0) for p in padding
+        )
+        if min(top, bottom, left, right) >= 0:
+            return (top, bottom), (left, right)
+    msg = (
+        f"{what} must be an int, (h, w), ((top, bottom), (left, right)), 'valid' or 'same', "
+        f"none negative, got {padding!r}"
+    )
+    raise ValueError(msg)
+
+
+def padding_config(padding: str | Pads) -> Any:
+    """Return `padding` as plain values for a description."""
+    return padding if isinstance(padding, str) else [list(p) for p in padding]
+
+
+def output_size(size: int | None, k: int, stride: int, dilation: int, pads: Any) -> int | None:
+    """Return the output size of one axis; None stays open."""
+    if size is None:
+        return None
+    if pads == "same":
+        return -(-size // stride)
+    total = 0 if pads == "valid" else sum(pads)
+    return (size + total - dilation * (k - 1) - 1) // stride + 1
+
+
+def image_axes(layer: Layer, shape: Shape, data_format: str) -> tuple[int | None, Pair, int]:
+    """Return batch size, the two plane axes and the channel axis of an image batch's shape."""
+    letters = "(N, H, W, C)" if data_format == "channels_last" else "(N, C, H, W)"
+    require_rank(layer, shape, 4, letters)
+    return (shape[0], (1, 2), 3) if data_format == "channels_last" else (shape[0], (2, 3), 1)
+
+
+def windowed_shape(
+    layer: Layer,
+    shape: Shape,
+    data_format: str,
+    channels: int | None,
+    kernel: Pair,
+    strides: Pair,
+    dilation: Pair,
+    padding: str | Pads,
+) -> Shape:
+    """Return the shape of windows over an image batch; a ValueError when none fits.
+
+    `channels` None keeps the channels of the input.
+    """
+    batch, planes, channel_axis = image_axes(layer, shape, data_format)
+    sizes = []
+    for i, axis in enumerate(planes):
+        pads = padding if isinstance(padding, str) else padding[i]
+        size = output_size(shape[axis], kernel[i], strides[i], dilation[i], pads)
+        if size is not None and size <= 0:
+            msg = (
+                f"{type(layer).__name__} {layer.name!r}: the output would have size {size} on "
+                f"axis {axis} (input {shape}, window {kernel}, strides {strides}, "
+                f"dilation {dilation}, padding {padding})"
+            )
+            raise ValueError(msg)
+        sizes.append(size)
+    count = shape[channel_axis] if channels is None else channels
+    height, width = sizes
+    if data_format == "channels_last":
+        return batch, height, width, count
+    return batch, count, height, width

@@ -1,0 +1,252 @@
+"""What an optimizer is: hyperparameters, a count of steps, and slots that live beside weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop.parameters import ArrayDict, Layout, aligned_zeros
+
+Array = NDArray[Any]
+# A number, or a one-element array that a recorded step reads at each run.
+Scalar = Any
+
+
+class FlatSlots:
+    """Slots of a whole model: flat twins of its trainable weights, and where each name lies."""
+
+    def __init__(self, layout: Layout, flat: dict[str, Array]) -> None:
+        self.layout = layout
+        self.flat = flat
+
+    def named(self) -> dict[str, dict[str, Array]]:
+        """Return live views, slot by slot, name by name."""
+        return {slot: dict(self.layout.views(array)) for slot, array in self.flat.items()}
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    A subclass lists its `slots` and writes `apply`, which changes one array in place.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size; may be changed at any time.
+    weight_decay : float, optional
+        Decoupled decay: each step first takes ``learning_rate * weight_decay * w`` off.
+    name : str, optional
+        Shown in descriptions.
+    """
+
+    # Name of each slot and the value it starts with.
+    slots: ClassVar[Mapping[str, float]] = {}
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        *,
+        weight_decay: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or type(self).__name__.lower()
+        # Live scalars of recorded steps.
+        self.lr_array = np.zeros(1, np.float64)
+        self.step_array = np.zeros(1, np.float64)
+        self.learning_rate = learning_rate
+        self.weight_decay = float(weight_decay or 0.0)
+        if self.weight_decay < 0:
+            msg = f"{type(self).__name__}: weight_decay must not be negative, got {weight_decay}"
+            raise ValueError(msg)
+        self.iterations = 0
+        self._named: dict[str, dict[str, Array]] = {}
+        self._flat: FlatSlots | None = None
+
+    # -- what subclasses write ---------------------------------------------------------------
+
+    def apply(
+        self, param: Array, grad: Array, slots: dict[str, Array], lr: Scalar, step: Scalar
+    ) -> None:
+        """Update `param` and `slots` in place; `step` counts from 1."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this optimizer again."""
+        return {
+            "name": self.name,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+        }
+
+    # -- what everybody uses -----------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> float:
+        """Step size."""
+        return float(self.lr_array[0])
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        rate = float(value)
+        if not rate >= 0.0:
+            msg = f"{type(self).__name__}: learning_rate must not be negative, got {value!r}"
+            raise ValueError(msg)
+        self.lr_array[0] = rate
+
+    def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """Take one step, in place, on any dict of float arrays.
+
+        Parameters
+        ----------
+        params : mapping of str to ndarray
+            Changed in place; slots are kept by key.
+        grads : mapping of str to array_like
+            At least the keys of `params`, same shapes.
+
+        Raises
+        ------
+        ValueError
+            When a gradient is missing or has another shape, or a parameter is read-only.
+        TypeError
+            When a parameter is no float32 or float64 array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import hotloop as hl
+        >>> params = {"w": np.array([1.0, 2.0])}
+        >>> hl.optimizers.SGD(0.5).update(params, {"w": np.array([1.0, 1.0])})
+        >>> params["w"]
+        array([0.5, 1.5])
+        """
+        flat = getattr(params, "flat", None)
+        flat_grads = getattr(grads, "flat", None)
+        step = float(self.iterations + 1)
+        if flat is not None and flat_grads is not None and list(params) == list(grads):
+            slots = self.flat_slots(params)  # type: ignore[arg-type]
+            self.apply(flat, flat_grads, slots.flat, self.learning_rate, step)
+        else:
+            checked = [(key, *_checked(key, params, grads)) for key in params]
+            for key, param, grad in checked:
+                slots_of_key = self._slots_for(key, param)
+                _in_place(self, param, grad, slots_of_key, step)
+        self.iterations += 1
+
+    def _slots_for(self, key: str, param: Array) -> dict[str, Array]:
+        """Return the slots of one key, made when first asked for."""
+        if self._flat is not None and key in self._flat.layout.offsets:
+            named = self._flat.named()
+            found = {slot: views[key] for slot, views in named.items()}
+        else:
+            found = self._named.get(key, {})
+        fits = all(a.shape == param.shape and a.dtype == param.dtype for a in found.values())
+        if (found or not self.slots) and fits:
+            return found
+        made = {
+            slot: np.full(param.shape, start, param.dtype) for slot, start in self.slots.items()
+        }
+        self._named[key] = made
+        return made
+
+    def flat_slots(self, params: ArrayDict) -> FlatSlots:
+        """Return slots as flat twins of a model's trainable weights, made when first asked for.
+
+        Values that exist under the same keys and shapes are taken over.
+        """
+        flat = params.flat
+        known = self._flat
+        shapes = {name: value.shape for name, value in params.items()}
+        if (
+            known is not None
+            and known.layout.shapes == shapes
+            and list(known.layout.names) == list(shapes)
+            and all(array.dtype == flat.dtype for array in known.flat.values())
+        ):
+            return known
+        old = self.slot_values()
+        layout = Layout(shapes, flat.dtype.itemsize)
+        made = FlatSlots(layout, {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots})
+        for slot, views in made.named().items():
+            for name, view in views.items():
+                value = old.get(slot, {}).get(name)
+                fits = value is not None and value.shape == view.shape
+                view[...] = value if fits else self.slots[slot]
+        self._flat = made
+        for name in shapes:
+            self._named.pop(name, None)
+        return made
+
+    def slot_values(self) -> dict[str, dict[str, Array]]:
+        """Return live slots: slot by slot, key by key."""
+        values: dict[str, dict[str, Array]] = {slot: {} for slot in self.slots}
+        for key, slots in self._named.items():
+            for slot, array in slots.items():
+                values[slot][key] = array
+        if self._flat is not None:
+            for slot, views in self._flat.named().items():
+                values[slot].update(views)
+        return values
+
+    def set_slot_values(self, values: Mapping[str, Mapping[str, Array]]) -> None:
+        """Replace all slots by copies of `values`."""
+        self._flat = None
+        self._named = {}
+        for slot, arrays in values.items():
+            for key, array in arrays.items():
+                self._named.setdefault(key, {})[slot] = np.array(array)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything, slots as plain named arrays."""
+        state = dict(vars(self))
+        state["_flat"] = None
+        named = self.slot_values()
+        keys = dict.fromkeys(key for arrays in named.values() for key in arrays)
+        state["_named"] = {
+            key: {slot: np.array(arrays[key]) for slot, arrays in named.items()} for key in keys
+        }
+        return state
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        """Make an optimizer from the result of `get_config`."""
+        return cls(**config)
+
+
+def _checked(key: str, params: Mapping[str, Array], grads: Mapping[str, Any]) -> tuple[Array, Any]:
+    """Return one parameter and its gradient; nothing is updated before all are checked."""
+    param = params[key]
+    if not isinstance(param, np.ndarray) or param.dtype.kind != "f" or param.dtype.itemsize > 8:
+        kind = param.dtype if isinstance(param, np.ndarray) else type(param).__name__
+        msg = f"update: params[{key!r}] must be an array of floats to change in place, got {kind}"
+        raise TypeError(msg)
+    if not param.flags.writeable:
+        msg = f"update: params[{key!r}] is read-only"
+        raise ValueError(msg)
+    if key not in grads:
+        msg = f"update: grads has no {key!r}; it has {sorted(grads)}"
+        raise ValueError(msg)
+    grad = np.asarray(grads[key])
+    if grad.shape != param.shape:
+        msg = f"update: params[{key!r}] has shape {param.shape}, its gradient {grad.shape}"
+        raise ValueError(msg)
+    return param, grad
+
+
+def _in_place(
+    optimizer: Optimizer, param: Array, grad: Array, slots: dict[str, Array], step: float
+) -> None:
+    """Update an array that the core may not take as it stands: strided, byte-swapped, half."""
+    flags = param.flags
+    if flags.c_contiguous and flags.aligned and param.dtype.isnative and param.itemsize >= 4:
+        optimizer.apply(param, grad, slots, optimizer.learning_rate, step)
+        return
+    dtype = np.float64 if param.itemsize == 8 else np.float32
+    work = np.array(param, dtype=dtype, order="C")
+    inner = {slot: np.array(array, dtype=dtype, order="C") for slot, array in slots.items()}
+    optimizer.apply(work, grad, inner, optimizer.learning_rate, step)
+    param[...] = work
+    for slot, array in slots.items():
+        array[...] = inner[slot]

@@ -1,0 +1,248 @@
+"""A step as a flat list: recorded plans of core calls, and Python calls between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import _core
+from hotloop.graph import Graph, Node
+from hotloop.layers.base import Cache, is_recordable
+from hotloop.parameters import aligned_zeros
+
+Array = NDArray[Any]
+
+
+class Program:
+    """Steps in order; neighbouring core calls share one plan.
+
+    Attributes
+    ----------
+    plans : list of _core.Plan
+        Every plan among the steps.
+    run : callable
+        Runs all steps; with one plan alone it is that plan's own method.
+    """
+
+    def __init__(self) -> None:
+        self.plans: list[Any] = []
+        self.steps: list[Callable[[], object]] = []
+        self._open: Any = None
+        self.run: Callable[[], object] = self._run_all
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Append the core calls made inside to the plan at the end of the list."""
+        if self._open is None:
+            self._open = _core.Plan()
+        with self._open.recording():
+            yield
+
+    def python(self, call: Callable[[], object]) -> None:
+        """Append a Python call."""
+        self._close()
+        self.steps.append(call)
+
+    def _close(self) -> None:
+        if self._open is not None and len(self._open):
+            self.plans.append(self._open)
+            self.steps.append(self._open.run)
+        self._open = None
+
+    def finish(self) -> Program:
+        """Close the list; nothing may be appended afterwards."""
+        self._close()
+        self.run = self.steps[0] if len(self.steps) == 1 else self._run_all
+        return self
+
+    def _run_all(self) -> None:
+        for step in self.steps:
+            step()
+
+
+class PythonCall:
+    """One call of a layer that is not the package's own: run in Python, a fresh cache each step."""
+
+    def __init__(self, node: Node, x: Any, y: Array, training: bool) -> None:
+        self.layer, self.x, self.y, self.training = node.layer, x, y, training
+        self.cache = Cache(node.layer)
+        self.need_dx = True
+        self.accumulate = False
+        self.dy: Array | None = None
+        self.dx: tuple[Array, ...] = ()
+
+    def forward(self) -> None:
+        """Run the layer's forward and keep its answer in the step's own buffer."""
+        cache = self.cache = Cache(self.layer)
+        cache.need_dx = self.need_dx
+        y = np.asarray(self.layer.forward(self.x, cache, self.training))
+        if y.shape != self.y.shape:
+            msg = (
+                f"layer {self.layer.name!r} ({type(self.layer).__name__}): forward answered shape "
+                f"{y.shape}, compute_output_shape says {self.y.shape}"
+            )
+            raise ValueError(msg)
+        if y is not self.y:
+            self.y[...] = y
+
+    def backward(self) -> None:
+        """Run the layer's backward; gradients of a further call of the same layer add up."""
+        weights = [w for w in self.layer.ordered_weights() if w.grad is not None]
+        before = [w.grad.copy() for w in weights if w.grad is not None] if self.accumulate else []
+        for weight in weights:
+            if weight.grad is not None:
+                weight.grad[...] = 0
+        answer = self.layer.backward(self.dy, self.cache)  # type: ignore[arg-type]
+        for weight, sum_before in zip(weights, before, strict=False):
+            if weight.grad is not None:
+                weight.grad += sum_before
+        if not self.need_dx:
+            return
+        parts = answer if isinstance(answer, tuple) else (answer,)
+        if len(parts) != len(self.dx) or any(part is None for part in parts):
+            msg = (
+                f"layer {self.layer.name!r} ({type(self.layer).__name__}): backward must return "
+                f"the gradient of each of its {len(self.dx)} inputs"
+            )
+            raise ValueError(msg)
+        for target, part in zip(self.dx, parts, strict=True):
+            array = np.asarray(part)
+            if array.shape != target.shape:
+                msg = (
+                    f"layer {self.layer.name!r} ({type(self.layer).__name__}): backward answered "
+                    f"shape {array.shape} for an input of shape {target.shape}"
+                )
+                raise ValueError(msg)
+            if array is not target:
+                target[...] = array
+
+
+class Pass:
+    """The forward of a graph for one batch size, recorded, and its backward.
+
+    Parameters
+    ----------
+    graph : Graph
+        The calls.
+    inputs : dict of int to ndarray
+        Buffers that the inputs will be in.
+    program : Program
+        Where the forward is appended.
+    training : bool
+        What layers are told.
+    logits : bool
+        Whether the last call leaves its softmax or sigmoid to the loss.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: dict[int, Array],
+        program: Program,
+        training: bool,
+        logits: bool = False,
+    ) -> None:
+        self.graph = graph
+        self.values: dict[int, Array] = dict(inputs)
+        self._calls: list[Cache | PythonCall] = []
+        n = next(iter(inputs.values())).shape[0]
+        dtype = next(iter(inputs.values())).dtype
+        for node in graph.nodes:
+            parts = tuple(self.values[i] for i in node.inputs)
+            x: Any = parts[0] if len(parts) == 1 else parts
+            if is_recordable(node.layer):
+                cache = Cache(node.layer)
+                cache.logits = logits and node is graph.nodes[-1]
+                with program.recording():
+                    self.values[node.output] = node.layer.forward(x, cache, training)
+                self._calls.append(cache)
+            else:
+                shape = tuple(size or 0 for size in graph.shapes[node.output][1:])
+                y = aligned_zeros((n, *shape), dtype)
+                call = PythonCall(node, x, y, training)
+                program.python(call.forward)
+                self.values[node.output] = y
+                self._calls.append(call)
+
+    @property
+    def output(self) -> Array:
+        """Buffer of the only output."""
+        return self.values[self.graph.outputs[0]]
+
+    def binds(self, value: int) -> bool:
+        """Whether only core calls read input `value`, as the array that it is."""
+        views = {value}
+        for node in self.graph.nodes:
+            if not views.intersection(node.inputs):
+                continue
+            if not is_recordable(node.layer):
+                return False
+            if node.layer.is_view:
+                views.add(node.output)
+            elif not getattr(node.layer, "binds_input", False):
+                return False
+        return views.isdisjoint(self.graph.outputs)
+
+    def backward(self, program: Program, output_grads: dict[int, Array]) -> None:
+        """Append the backward, from gradients of outputs whose buffers it may write to."""
+        needed = self.graph.needs_gradient()
+        grads: dict[int, Array] = {k: v for k, v in output_grads.items() if k in needed}
+        owned = set(grads)
+        visited: set[int] = set()
+        for node, call in zip(reversed(self.graph.nodes), reversed(self._calls), strict=True):
+            dy = grads.pop(node.output, None)
+            if dy is None:
+                continue
+            need_dx = any(i in needed for i in node.inputs)
+            again = id(node.layer) in visited
+            visited.add(id(node.layer))
+            if isinstance(call, PythonCall):
+                parts = self._python_backward(program, call, dy, need_dx, again)
+            else:
+                call.need_dx, call.owns_dy, call.accumulate = need_dx, node.output in owned, again
+                with program.recording():
+                    dx = node.layer.backward(dy, call)
+                    for name, target in call.targets.items():
+                        live = node.layer.weight(name).grad
+                        if live is not None:
+                            _core.add(live, target, out=live)
+                parts = dx if isinstance(dx, tuple) else (dx,)
+            if need_dx:
+                alone = len({id(part) for part in parts}) == len(parts)
+                for i, part in zip(node.inputs, parts, strict=True):
+                    if i in needed and part is not None:
+                        self._collect(program, grads, owned, i, part, alone)
+
+    @staticmethod
+    def _python_backward(
+        program: Program, call: PythonCall, dy: Array, need_dx: bool, again: bool
+    ) -> tuple[Array, ...]:
+        inputs = call.x if isinstance(call.x, tuple) else (call.x,)
+        call.need_dx, call.accumulate, call.dy = need_dx, again, dy
+        call.dx = tuple(aligned_zeros(x.shape, x.dtype) for x in inputs)
+        program.python(call.backward)
+        return call.dx
+
+    @staticmethod
+    def _collect(
+        program: Program,
+        grads: dict[int, Array],
+        owned: set[int],
+        value: int,
+        part: Array,
+        alone: bool,
+    ) -> None:
+        """Add `part` to the gradient of `value`; values read by several calls sum theirs."""
+        if value not in grads:
+            grads[value] = part
+            if alone:
+                owned.add(value)
+            return
+        with program.recording():
+            out = grads[value] if value in owned else None
+            grads[value] = _core.add(grads[value], part, out=out)
+        owned.add(value)
