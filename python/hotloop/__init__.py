@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hotloop.data_loader import DataLoader
     from hotloop.layers import Input
     from hotloop.models import Model, Sequential
-    from hotloop.random import set_seed
+    from hotloop.utils import set_random_seed as set_seed
 
 _MODULES = frozenset(
     {
@@ -67,11 +67,11 @@ _MODULES = frozenset(
     }
 )
 _NAMES = {
-    "DataLoader": "hotloop.data_loader",
-    "Input": "hotloop.layers",
-    "Model": "hotloop.models",
-    "Sequential": "hotloop.models",
-    "set_seed": "hotloop.random",
+    "DataLoader": ("hotloop.data_loader", "DataLoader"),
+    "Input": ("hotloop.layers", "Input"),
+    "Model": ("hotloop.models", "Model"),
+    "Sequential": ("hotloop.models", "Sequential"),
+    "set_seed": ("hotloop.utils", "set_random_seed"),
 }
 
 
@@ -127,7 +127,8 @@ def __getattr__(name: str) -> Any:
             if error.name != f"hotloop.{name}":
                 raise
     elif name in _NAMES:
-        value = getattr(importlib.import_module(_NAMES[name]), name)
+        module, attribute = _NAMES[name]
+        value = getattr(importlib.import_module(module), attribute)
         globals()[name] = value
         return value
     msg = f"module 'hotloop' has no attribute {name!r}"

@@ -55,7 +55,7 @@ class ActivationFunction:
         return self._forward is None
 
     @property
-    def fused_name(self) -> str | None:
+    def fused_name(self) -> Any:
         """What the core's fused ops are told: the name, or None."""
         return self.name if self.fused else None
 

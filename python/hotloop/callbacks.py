@@ -141,7 +141,8 @@ class ProgbarLogger(Callback):
         self._started = time.perf_counter()
         self._shown = 0.0
         if self.verbose == 1:
-            from tqdm.auto import tqdm
+            # Slow to import, and seldom needed.
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
 
             self._bar = tqdm(
                 total=self.params.get("steps"),
@@ -180,7 +181,7 @@ class ProgbarLogger(Callback):
             sys.stdout.write(line)
             sys.stdout.flush()
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def close(self) -> None:
         """Close a bar that an interrupted epoch left open."""
         if self._bar is not None:
             self._bar.close()
@@ -194,9 +195,7 @@ def _figures(logs: Logs | None) -> dict[str, str]:
 class CallbackList:
     """Callbacks called in order; batch hooks only where somebody listens."""
 
-    def __init__(
-        self, callbacks: Sequence[Callback], model: Model, params: dict[str, Any]
-    ) -> None:
+    def __init__(self, callbacks: Sequence[Callback], model: Model, params: dict[str, Any]) -> None:
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
             callback.set_model(model)

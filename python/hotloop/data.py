@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.data_loader import DataLoader
 from hotloop.targets import real_array
 
 if TYPE_CHECKING:
@@ -149,8 +150,6 @@ def array_data(
 
 def is_batches(x: Any) -> bool:
     """Whether `x` yields batches itself: a DataLoader, or another iterable that is no array."""
-    from hotloop.data_loader import DataLoader
-
     if isinstance(x, DataLoader):
         return True
     return (

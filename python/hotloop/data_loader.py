@@ -87,7 +87,5 @@ class DataLoader:
         order = rng.permutation(rows) if self.shuffle else None
         for i in range(len(self)):
             span = slice(i * self.batch_size, min(rows, (i + 1) * self.batch_size))
-            batch = tuple(
-                a[span].copy() if order is None else a[order[span]] for a in self.arrays
-            )
+            batch = tuple(a[span].copy() if order is None else a[order[span]] for a in self.arrays)
             yield batch if len(batch) > 1 else batch[0]

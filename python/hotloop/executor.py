@@ -18,8 +18,9 @@ from hotloop import _core
 from hotloop.graph import Graph
 from hotloop.layers import Activation, Conv2D, Dense, Softmax
 from hotloop.layers.base import is_recordable
-from hotloop.losses import BinaryCrossentropy, Loss, MeanSquaredError, _CategoricalBase
+from hotloop.losses import CategoricalLoss, Loss, MeanSquaredError
 from hotloop.optimizers import Optimizer
+from hotloop.optimizers.base import FlatSlots
 from hotloop.parameters import FlatParameters, aligned_zeros
 from hotloop.program import Pass, Program
 from hotloop.targets import check_range
@@ -62,6 +63,7 @@ class Step:
         self.bound: Array = self.x_buffer
         self._private = executor.private
         self.plans: list[Any] = []
+        self.alive = True
 
     def finish(self, *programs: Program) -> None:
         """Close the programs."""
@@ -80,14 +82,27 @@ class Step:
             self.binds
             and x.dtype is self.dtype
             and x.shape == self.x_shape
-            and x.flags.carray
+            and x.flags.c_contiguous
+            and x.flags.aligned
             and not (x.base is not None and id(x.base) in self._private)
         ):
-            for plan in self.plans:
-                plan.rebind(self.bound, x)
-            self.bound = x
+            self._rebind("bound", self.plans, x)
         else:
             self.gather(x, None)
+
+    def _rebind(self, name: str, plans: list[Any], new: Array) -> None:
+        """Let all plans read `new` for the array in attribute `name`, or never be run again.
+
+        An interrupt between two plans would leave one of them on an array that may be freed.
+        """
+        try:
+            old = getattr(self, name)
+            for plan in plans:
+                plan.rebind(old, new)
+            setattr(self, name, new)
+        except BaseException:
+            self.alive = False
+            raise
 
     def gather(self, x: Array, indices: Array | None) -> None:
         """Copy rows of `x` into the input buffer, cast and rescaled by one kernel call."""
@@ -99,9 +114,7 @@ class Step:
     def release(self) -> None:
         """Read the own buffer again, and let go of the array that was bound."""
         if self.bound is not self.x_buffer:
-            for plan in self.plans:
-                plan.rebind(self.bound, self.x_buffer)
-            self.bound = self.x_buffer
+            self._rebind("bound", self.plans, self.x_buffer)
 
 
 class ForwardStep(Step):
@@ -178,8 +191,8 @@ class LossStep(Step):
         logits = takes_over or loss.from_logits
         plain = loss.reduction == "sum_over_batch_size"
         self.counts = False
-        if type(loss).__module__ == "hotloop.losses" and plain:
-            if isinstance(loss, _CategoricalBase) and logits and y.ndim == 2:
+        if type(loss).__module__.startswith("hotloop.losses.") and plain:
+            if isinstance(loss, CategoricalLoss) and logits and y.ndim == 2:
                 probs = None
                 if takes_over and outputs:
                     probs = self.predictions = aligned_zeros(y.shape, self.dtype)
@@ -197,7 +210,7 @@ class LossStep(Step):
             self._python_loss(y, dy, takes_over, outputs)
         self.backward_program = Program()
         self.optimizer = optimizer
-        self.slots = None
+        self.slots: FlatSlots | None = None
         if dy is not None:
             self.passed.backward(self.backward_program, {graph.outputs[0]: dy})
             if optimizer is not None:
@@ -216,7 +229,8 @@ class LossStep(Step):
             if outputs:
                 end = final_activation(self.passed.graph)
                 with self.forward_program.recording():
-                    self.predictions = _core.softmax(y, -1) if end == "softmax" else _core.sigmoid(y)
+                    soft = end == "softmax"
+                    self.predictions = _core.softmax(y, -1) if soft else _core.sigmoid(y)
 
         def run() -> None:
             if self.ids:
@@ -252,11 +266,10 @@ class LossStep(Step):
 
     def load_targets(self, t: Array) -> None:
         """Make the next run read targets that have the form the step was recorded for."""
-        if self.ids and t.dtype is self.t_buffer.dtype and t.flags.carray and self.n:
+        flags = t.flags
+        if self.ids and t.dtype is self.t_buffer.dtype and flags.c_contiguous and flags.aligned:
             if t is not self.t_bound:
-                for plan in self.forward_program.plans:
-                    plan.rebind(self.t_bound, t)
-                self.t_bound = t
+                self._rebind("t_bound", self.forward_program.plans, t)
         else:
             self.release_targets()
             self.t_buffer[...] = t
@@ -264,9 +277,7 @@ class LossStep(Step):
     def release_targets(self) -> None:
         """Read the own target buffer again."""
         if self.t_bound is not self.t_buffer:
-            for plan in self.forward_program.plans:
-                plan.rebind(self.t_bound, self.t_buffer)
-            self.t_bound = self.t_buffer
+            self._rebind("t_bound", self.forward_program.plans, self.t_buffer)
 
     def run(self) -> float:
         """Run the step on what was loaded, and return the loss.
@@ -345,14 +356,17 @@ class Executor:
 
     def _lost_slots(self, step: LossStep) -> bool:
         optimizer = step.optimizer
-        return optimizer is not None and step.slots is not None and (
-            optimizer.flat_slots(self.store.params) is not step.slots
+        return (
+            optimizer is not None
+            and step.slots is not None
+            and (optimizer.flat_slots(self.store.params) is not step.slots)
         )
 
     def _find(self, key: Any) -> Any:
         step = self._steps.get(key)
-        if step is not None:
-            self._steps.move_to_end(key)
+        if step is None or not step.alive:
+            return None
+        self._steps.move_to_end(key)
         return step
 
     def _keep(self, key: Any, step: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hotloop.layers.base import Layer, Shape
+from hotloop.layers.reshape import InputLayer, Rescaling
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,6 @@ class Graph:
 
 def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
     """Return the graph of layers in a row, building each for what the one before answers."""
-    from hotloop.layers import InputLayer, Rescaling
-
     shapes: dict[int, Shape] = {0: input_shape}
     nodes: list[Node] = []
     rescale: dict[int, tuple[float, float]] = {}

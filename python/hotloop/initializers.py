@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hotloop import random
-from hotloop.registry import lookup, snake_case
+from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
 # Standard deviation of a unit normal that is cut at two standard deviations.
@@ -400,8 +400,6 @@ def get(identifier: Any) -> Callable[..., Array]:
     >>> type(get("he_normal")).__name__
     'HeNormal'
     """
-    from hotloop.registry import deserialize
-
     if isinstance(identifier, str):
         cls = CLASSES.get(identifier)
         return (cls or lookup("initializer", identifier, _STRINGS))()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 
@@ -19,27 +19,20 @@ class DeferredInterrupt:
         self.pending: tuple[int, FrameType | None] | None = None
         self._previous: Any = None
 
-    def __enter__(self) -> DeferredInterrupt:
+    def take(self) -> None:
         """Take the signal over."""
         if threading.current_thread() is threading.main_thread():
             previous = signal.getsignal(signal.SIGINT)
             if callable(previous):
                 self._previous = previous
                 signal.signal(signal.SIGINT, self._handle)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the signal back, and deliver one that waits."""
+    def give_back(self) -> None:
+        """Give the signal back; one that still waits is delivered."""
         self.inside = False
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
-            if kind is None:
-                self.deliver()
+            self.deliver()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.inside and self.pending is None:

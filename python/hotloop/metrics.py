@@ -81,7 +81,8 @@ class Accuracy(Metric):
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return 1 where outputs equal targets."""
         t = matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
-        return (t == y_pred).reshape(len(y_pred), -1).mean(axis=1)
+        right: Array = (t == y_pred).reshape(len(y_pred), -1).mean(axis=1)
+        return right
 
 
 class BinaryAccuracy(Metric):
@@ -107,7 +108,8 @@ class BinaryAccuracy(Metric):
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return the share of right elements of each sample."""
         t = matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
-        return ((y_pred > self.threshold) == t).reshape(len(y_pred), -1).mean(axis=1)
+        right: Array = ((y_pred > self.threshold) == t).reshape(len(y_pred), -1).mean(axis=1)
+        return right
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this metric again."""
@@ -121,7 +123,8 @@ class _ArgmaxAccuracy(Metric):
         """Return 1 for right samples."""
         t = class_targets(self.name, y_true, y_pred.shape, y_pred.dtype, check=False)
         classes = t if t.shape != y_pred.shape else t.argmax(axis=-1)
-        return (classes == y_pred.argmax(axis=-1)).reshape(-1)
+        right: Array = (classes == y_pred.argmax(axis=-1)).reshape(-1)
+        return right
 
 
 class SparseCategoricalAccuracy(_ArgmaxAccuracy):
@@ -156,7 +159,8 @@ class MeanSquaredError(Metric):
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return each sample's mean square."""
         d = y_pred - matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
-        return (d * d).reshape(len(d), -1).mean(axis=1)
+        squares: Array = (d * d).reshape(len(d), -1).mean(axis=1)
+        return squares
 
 
 class MeanAbsoluteError(Metric):
@@ -171,7 +175,8 @@ class MeanAbsoluteError(Metric):
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return each sample's mean distance."""
         d = y_pred - matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
-        return np.abs(d).reshape(len(d), -1).mean(axis=1)
+        distances: Array = np.abs(d).reshape(len(d), -1).mean(axis=1)
+        return distances
 
 
 CLASSES: dict[str, type[Metric]] = {
@@ -192,7 +197,9 @@ _STRINGS: dict[str, type[Metric]] = {
 }
 
 
-def resolve(identifier: Any, target_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> Metric:
+def resolve(
+    identifier: Any, target_shape: tuple[int, ...], output_shape: tuple[int, ...]
+) -> Metric:
     """Return the metric that `identifier` stands for, given what it will compare.
 
     ``"accuracy"`` and ``"acc"`` resolve as in Keras: binary for one output, sparse when the

@@ -166,6 +166,7 @@ class FlatParameters:
     def __init__(
         self, trainable: Mapping[str, Weight], frozen: Mapping[str, Weight], dtype: DTypeLike
     ) -> None:
+        self.lost = False
         weights = {**trainable, **frozen}
         itemsize = np.dtype(dtype).itemsize
         shapes = {name: w.value.shape for name, w in weights.items()}
@@ -184,4 +185,3 @@ class FlatParameters:
             ((name, weights[name].value) for name in trainable), values[: self.layout.size]
         )
         self.grads = ArrayDict(grads.items(), flat_grads)
-        self.lost = False

@@ -200,6 +200,7 @@ class Pass:
             need_dx = any(i in needed for i in node.inputs)
             again = id(node.layer) in visited
             visited.add(id(node.layer))
+            parts: tuple[Array | None, ...]
             if isinstance(call, PythonCall):
                 parts = self._python_backward(program, call, dy, need_dx, again)
             else:

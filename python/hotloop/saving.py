@@ -68,9 +68,7 @@ def register_keras_serializable(
     return register
 
 
-def save_model(
-    model: Model, filepath: str | os.PathLike[str], *, overwrite: bool = True
-) -> None:
+def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     """Write `model` to `filepath`: the old file or the new one is there, never a part.
 
     Raises
@@ -80,7 +78,7 @@ def save_model(
     FileExistsError
         When `overwrite` is false and the file exists.
     """
-    from safetensors.numpy import save
+    from safetensors.numpy import save  # noqa: PLC0415 - slow to import
 
     path = Path(filepath)
     if not overwrite and path.exists():
@@ -150,7 +148,7 @@ def _compile_description(model: Model) -> tuple[dict[str, Any] | None, dict[str,
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,
-    compile: bool = True,  # noqa: A002  (Keras's name)
+    compile: bool = True,
 ) -> Model:
     """Return the model in a file; see `hotloop.models.load_model`."""
     path = Path(filepath)
@@ -165,7 +163,15 @@ def load_model(
         raise ValueError(msg) from error
 
 
-_ERRORS = (ValueError, TypeError, KeyError, zipfile.BadZipFile, EOFError, OverflowError, MemoryError)
+_ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    zipfile.BadZipFile,
+    EOFError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Array]]:
@@ -227,8 +233,8 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 
 def _tensors(name: str, content: bytes) -> dict[str, Array]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
+    from safetensors.numpy import load  # noqa: PLC0415
 
     try:
         return load(content)
@@ -242,7 +248,7 @@ def _restore(
     weights: dict[str, Array],
     slots: dict[str, Array],
     custom_objects: dict[str, Any] | None,
-    compile: bool,  # noqa: A002
+    compile: bool,
 ) -> Model:
     described = description["model"]
     if not isinstance(described, dict) or described.get("class") not in _MODELS:
@@ -266,9 +272,7 @@ def _restore_compile(
     slots: dict[str, Array],
     custom_objects: dict[str, Any] | None,
 ) -> None:
-    optimizer = deserialize(
-        "optimizer", compiled["optimizer"], optimizers.CLASSES, custom_objects
-    )
+    optimizer = deserialize("optimizer", compiled["optimizer"], optimizers.CLASSES, custom_objects)
     loss = compiled["loss"]
     if loss is not None:
         loss = deserialize("loss", loss, losses.CLASSES, custom_objects)

@@ -45,8 +45,8 @@ def print_summary(
     total = sum(widths) + 4
     show(f'Model: "{model.name}"')
     show("=" * total)
-    for i, (name, shape, count) in enumerate(rows):
-        show(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}")
+    for i, (name, shape, elements) in enumerate(rows):
+        show(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {elements:>{widths[2]}}")
         if i == 0:
             show("-" * total)
     show("=" * total)

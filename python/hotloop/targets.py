@@ -97,7 +97,7 @@ def matching_targets(name: str, t: Any, output_shape: tuple[int, ...], dtype: An
     array = real_array(name, "targets", t)
     if array.shape != output_shape:
         squeezed = output_shape[:-1] if output_shape[-1:] == (1,) else None
-        if array.shape != squeezed and array.shape != (*output_shape, 1):
+        if array.shape not in (squeezed, (*output_shape, 1)):
             msg = f"{name}: targets {array.shape} do not match outputs {output_shape}"
             raise ValueError(msg)
         array = array.reshape(output_shape)

@@ -1,350 +1,26 @@
-"""compile, fit, evaluate, predict: the training loop over recorded steps."""
+"""fit, evaluate, predict: the training loop over recorded steps."""
 
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import losses, metrics, optimizers, random
+from hotloop import random
 from hotloop.callbacks import Callback, CallbackList, History, ProgbarLogger
-from hotloop.data import ArrayData, array_data, input_array, is_batches
-from hotloop.executor import Executor, LossStep
+from hotloop.compiled import Compiled, Meter, answer, require_samples
+from hotloop.data import ArrayData, is_batches
 from hotloop.interrupts import DeferredInterrupt
-
-if TYPE_CHECKING:
-    from hotloop.layers.base import Shape
 
 Array = NDArray[Any]
 _PREDICT_BATCH = 256
 
 
-class Meter:
-    """Loss and metrics over an epoch: sums over samples, never means of batches."""
-
-    def __init__(self, found: Sequence[metrics.Metric]) -> None:
-        self.metrics = list(found)
-        self.total, self.count = 0.0, 0
-
-    def reset(self) -> None:
-        """Start again from nothing."""
-        self.total, self.count = 0.0, 0
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def update(self, step: LossStep, loss: float, y: Callable[[], Array]) -> None:
-        """Add what a step computed; `y` answers its targets where a metric needs them."""
-        self.total += loss * step.n
-        self.count += step.n
-        for metric in self.metrics:
-            if step.counts and counts_classes(metric):
-                metric.add(float(step.correct[0]), step.n)
-            else:
-                metric.update_state(y(), step.predictions)
-
-    def logs(self) -> dict[str, float]:
-        """Return the means so far."""
-        logs = {"loss": self.total / self.count if self.count else 0.0}
-        for metric in self.metrics:
-            logs[metric.name] = metric.result()
-        return logs
-
-
-def counts_classes(metric: metrics.Metric) -> bool:
-    """Whether the loss kernel's count of right classes is all that a metric needs."""
-    return type(metric) in (metrics.SparseCategoricalAccuracy, metrics.CategoricalAccuracy)
-
-
-class Trainable:
-    """The training half of a model; the other half gives it layers, weights and an executor."""
-
-    def __init__(self) -> None:
-        self.optimizer: Any = None
-        self.loss: Any = None
-        self.stop_training = False
-        self.history: History | None = None
-        self._metric_names: list[Any] = []
-        self._found_metrics: list[metrics.Metric] | None = None
-        self._fit_lock = threading.RLock()
-        self._step_lock = threading.RLock()
-        self._fast: tuple[LossStep, tuple[int, ...]] | None = None
-
-    # -- what the other half gives -----------------------------------------------------------
-
-    def executor(self, x: Any = None) -> Executor:
-        """Return the recorded steps, building the model for `x` when it is not built."""
-        raise NotImplementedError
-
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the input, batch in front."""
-        raise NotImplementedError
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the output, batch in front."""
-        raise NotImplementedError
-
-    @property
-    def dtype(self) -> str:
-        """The dtype that the model computes in."""
-        raise NotImplementedError
-
-    def relayout(self) -> None:
-        """Lay the weights out again, trainable ones first."""
-        raise NotImplementedError
-
-    def first_layer_name(self) -> str:
-        """Name of the layer that the input enters."""
-        raise NotImplementedError
-
-    # -- compile -----------------------------------------------------------------------------
-
-    def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None
-    ) -> None:
-        """Choose optimizer, loss and metrics.
-
-        Parameters
-        ----------
-        optimizer : str or Optimizer
-            Keras's name or an object; a new optimizer starts without history.
-        loss : str or Loss
-            What `fit` makes small. A final softmax is fused with the categorical cross
-            entropies and a final sigmoid with the binary one.
-        metrics : list of str or Metric, optional
-            ``"accuracy"`` resolves by targets and outputs, as in Keras.
-
-        Raises
-        ------
-        ValueError
-            For unknown names; the text lists the valid ones.
-
-        Examples
-        --------
-        >>> import hotloop as hl
-        >>> model = hl.Sequential([hl.layers.Dense(2, activation="softmax", input_shape=(3,))])
-        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        """
-        wanted = [] if metrics is None else metrics
-        wanted = [wanted] if not isinstance(wanted, list | tuple) else list(wanted)
-        for identifier in wanted:
-            _metrics_get(identifier)
-        new_optimizer = optimizers.get(optimizer)
-        new_loss = None if loss is None else losses.get(loss)
-        with self._fit_lock, self._step_lock:
-            self.optimizer, self.loss = new_optimizer, new_loss
-            self._metric_names = wanted
-            self._found_metrics = None
-            self.relayout()
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Keys of the logs: loss first."""
-        return ["loss", *(m.name for m in self._found_metrics or [])]
-
-    def _compiled(self, name: str, optimizer: bool = True) -> losses.Loss:
-        loss: losses.Loss | None = self.loss
-        if loss is None or (optimizer and self.optimizer is None):
-            msg = f"{name}: call model.compile(optimizer=..., loss=...) first"
-            raise RuntimeError(msg)
-        return loss
-
-    def _meter(self, data: ArrayData) -> Meter:
-        if self._found_metrics is None:
-            shape = (len(data), *(n or 0 for n in self.output_shape[1:]))
-            self._found_metrics = [
-                metrics.resolve(identifier, data.y.shape, shape)
-                for identifier in self._metric_names
-            ]
-        return Meter(self._found_metrics)
-
-    # -- data --------------------------------------------------------------------------------
-
-    def _input(self, name: str, x: Any) -> Array:
-        self.executor(x)
-        return input_array(name, self.first_layer_name(), x, self.input_shape)
-
-    def _data(
-        self,
-        name: str,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
-    ) -> ArrayData:
-        loss = self._compiled(name, optimizer=False)
-        array = self._input(name, x)
-        return array_data(
-            name, array, y, loss, self.output_shape, self.dtype, sample_weight, class_weight
-        )
-
-    def _step_for(self, data: ArrayData, n: int, *, train: bool, update: bool) -> LossStep:
-        executor = self.executor()
-        executor.loss = self.loss
-        found = self._found_metrics or []
-        return executor.loss_step(
-            n,
-            ids=data.ids,
-            weighted=data.w is not None,
-            train=train,
-            outputs=any(not counts_classes(m) for m in found),
-            optimizer=self.optimizer if update else None,
-        )
-
-    # -- one batch ---------------------------------------------------------------------------
-
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Take one training step and return the loss of this batch before it.
-
-        Parameters
-        ----------
-        x, y : array_like
-            One batch; C-contiguous arrays of the model's dtype and int64 ids are not copied.
-        sample_weight : array_like, optional
-            One weight for each sample.
-        class_weight : dict of int to float, optional
-            A weight for each class.
-        return_dict : bool
-            Whether a dict comes back.
-
-        Returns
-        -------
-        float, list of float or dict
-            Loss, or loss and metrics, of this batch alone.
-
-        Raises
-        ------
-        RuntimeError
-            Before `compile`.
-        ValueError
-            For shapes and labels that do not fit, and an empty batch; no weight moves then.
-        """
-        fast = self._fast
-        if (
-            fast is not None
-            and sample_weight is None
-            and class_weight is None
-            and type(x) is np.ndarray
-            and type(y) is np.ndarray
-            and x.shape == fast[0].x_shape
-            and y.shape == fast[1]
-            and y.dtype is fast[0].t_buffer.dtype
-            and self._is_current(fast[0])
-        ):
-            step = fast[0]
-            with self._step_lock:
-                step.load(x)
-                step.load_targets(y)
-                loss = step.run()
-                found = self._found_metrics
-                if not found and not return_dict:
-                    return loss
-                return self._batch_answer(step, loss, y, return_dict)
-        with self._step_lock:
-            self._compiled("train_on_batch")
-            data = self._data("train_on_batch", x, y, sample_weight, class_weight)
-            _require_samples("train_on_batch", data)
-            self._meter(data)
-            step = self._step_for(data, len(data), train=True, update=True)
-            data.load(step, slice(0, len(data)))
-            loss = step.run()
-            as_given = data.t.shape == data.y.shape and data.y.dtype == data.t.dtype
-            smoothed = getattr(self.loss, "label_smoothing", 0.0)
-            self._fast = (step, data.y.shape) if as_given and not smoothed else None
-            if data.w is not None:
-                self._fast = None
-            return self._batch_answer(step, loss, data.y, return_dict)
-
-    def _is_current(self, step: LossStep) -> bool:
-        raise NotImplementedError
-
-    def _batch_answer(self, step: LossStep, loss: float, y: Array, return_dict: bool) -> Any:
-        """Return loss and metrics of one batch."""
-        found = self._found_metrics or []
-        if not return_dict and len(found) == 1 and step.counts and counts_classes(found[0]):
-            return [loss, int(step.correct[0]) / step.n]
-        meter = Meter(found)
-        meter.reset()
-        meter.update(step, loss, lambda: y)
-        return _answer(meter.logs(), return_dict)
-
-    def test_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """Return loss and metrics of one batch, without training.
-
-        Parameters
-        ----------
-        x, y : array_like
-            One batch.
-        sample_weight : array_like, optional
-            One weight for each sample.
-        return_dict : bool
-            Whether a dict comes back.
-
-        Raises
-        ------
-        RuntimeError
-            Before `compile`.
-        ValueError
-            For shapes and labels that do not fit, and an empty batch.
-        """
-        with self._step_lock:
-            data = self._data("test_on_batch", x, y, sample_weight)
-            _require_samples("test_on_batch", data)
-            meter = self._meter(data)
-            return _answer(self._evaluate_data(data, meter, len(data)), return_dict)
-
-    def predict_on_batch(self, x: Any) -> Array:
-        """Return the outputs for one batch, in inference mode."""
-        return self.predict(x, batch_size=max(1, len(x)), verbose=0)
-
-    def loss_and_grads(self, x: Any, t: Any, sample_weight: Any = None) -> tuple[float, Any]:
-        """Return the loss of one batch and the live gradients, without an update.
-
-        Parameters
-        ----------
-        x, t : array_like
-            One batch of inputs and targets.
-        sample_weight : array_like, optional
-            One weight for each sample.
-
-        Returns
-        -------
-        loss : float
-        grads : dict of str to ndarray
-            ``model.grads``: live, overwritten by the next step.
-
-        Raises
-        ------
-        RuntimeError
-            Before `compile`.
-        ValueError
-            For shapes and labels that do not fit, and an empty batch.
-        """
-        with self._step_lock:
-            data = self._data("loss_and_grads", x, t, sample_weight)
-            _require_samples("loss_and_grads", data)
-            step = self._step_for(data, len(data), train=True, update=False)
-            data.load(step, slice(0, len(data)))
-            loss = step.run()
-            step.release()
-            step.release_targets()
-            return loss, self.executor().store.grads
-
-    # -- many batches ------------------------------------------------------------------------
+class Trainable(Compiled):
+    """The training half of a model; the other half gives layers, weights and an executor."""
 
     def fit(
         self,
@@ -413,7 +89,7 @@ class Trainable:
             if not is_batches(x):
                 with self._step_lock:
                     train = self._data("fit", x, y, sample_weight, class_weight)
-                    _require_samples("fit", train)
+                    require_samples("fit", train)
             elif y is not None or sample_weight is not None or validation_split:
                 msg = "fit: with batches as x, leave out y, sample_weight and validation_split"
                 raise ValueError(msg)
@@ -434,24 +110,25 @@ class Trainable:
                 {"epochs": epochs, "steps": steps, "verbose": level},
             )
             self.stop_training = False
-            with DeferredInterrupt() as guard:
+            guard = DeferredInterrupt()
+            guard.take()
+            try:
                 calls.call("on_train_begin", {})
-                try:
-                    for epoch in range(initial_epoch, epochs):
-                        calls.call("on_epoch_begin", epoch, {})
-                        logs = self._epoch(train, size, shuffle, class_weight, calls, guard)
-                        if validation is not None:
-                            val_size = validation_batch_size or _PREDICT_BATCH
-                            for key, value in self._validate(validation, val_size).items():
-                                logs[f"val_{key}"] = value
-                        calls.call("on_epoch_end", epoch, logs)
-                        if self.stop_training:
-                            break
-                except BaseException:
-                    if bars:
-                        bars[0].on_train_end({})
-                    raise
+                for epoch in range(initial_epoch, epochs):
+                    calls.call("on_epoch_begin", epoch, {})
+                    logs = self._epoch(train, size, shuffle, class_weight, calls, guard)
+                    if validation is not None:
+                        val_size = validation_batch_size or _PREDICT_BATCH
+                        for key, value in self._validate(validation, val_size).items():
+                            logs[f"val_{key}"] = value
+                    calls.call("on_epoch_end", epoch, logs)
+                    if self.stop_training:
+                        break
                 calls.call("on_train_end", {})
+            finally:
+                for bar in bars:
+                    bar.close()
+                guard.give_back()
             return self.history
 
     def _epoch(
@@ -465,8 +142,8 @@ class Trainable:
     ) -> dict[str, float]:
         """Train for one epoch and return its logs."""
         meter: Meter | None = None
-        batch = 0
-        for data, rows in self._batches(train, size, shuffle, class_weight):
+        batches = self._batches(train, size, shuffle, class_weight)
+        for batch, (data, rows) in enumerate(batches):
             if meter is None:
                 meter = self._meter(data)
                 meter.reset()
@@ -485,7 +162,6 @@ class Trainable:
             if guard.pending is not None:
                 guard.deliver()
             calls.batch_end(batch, meter.logs)
-            batch += 1
             if self.stop_training:
                 break
         if meter is None:
@@ -514,7 +190,7 @@ class Trainable:
         x, y, weights = _unpack("fit: validation_data", given)
         with self._step_lock:
             data = self._data("fit: validation_data", x, y, weights)
-        _require_samples("fit: validation_data", data)
+        require_samples("fit: validation_data", data)
         return data
 
     def _validate(self, validation: Any, size: int) -> dict[str, float]:
@@ -547,7 +223,8 @@ class Trainable:
                 step.release()
                 step.release_targets()
 
-    def _evaluate_data(self, data: ArrayData, meter: Meter, size: int) -> dict[str, float]:
+    def evaluate_data(self, data: ArrayData, meter: Meter, size: int) -> dict[str, float]:
+        """Return the logs of a pass over `data` in inference mode."""
         meter.reset()
         self._accumulate(data, meter, size)
         return meter.logs()
@@ -595,12 +272,12 @@ class Trainable:
         else:
             with self._step_lock:
                 data = self._data("evaluate", x, y, sample_weight)
-            _require_samples("evaluate", data)
-            logs = self._evaluate_data(data, self._meter(data), size)
+            require_samples("evaluate", data)
+            logs = self.evaluate_data(data, self._meter(data), size)
         if _verbosity(verbose, quiet=True):
             text = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
             sys.stdout.write(text + "\n")
-        return _answer(logs, return_dict)
+        return answer(logs, return_dict)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> Array:
         """Return the outputs for all samples, in inference mode.
@@ -640,16 +317,9 @@ class Trainable:
                 step.release()
         return out
 
-
-def _metrics_get(identifier: Any) -> metrics.Metric:
-    return metrics.get(identifier)
-
-
-def _answer(logs: dict[str, float], return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+    def predict_on_batch(self, x: Any) -> Array:
+        """Return the outputs for one batch, in inference mode."""
+        return self.predict(x, batch_size=max(1, len(x)), verbose=0)
 
 
 def _unpack(name: str, batch: Any) -> tuple[Any, Any, Any]:
@@ -684,16 +354,12 @@ def _batch_size(name: str, value: Any) -> int:
     return int(value)
 
 
-def _require_samples(name: str, data: ArrayData) -> None:
-    if not len(data):
-        msg = f"{name}: the data has no samples, the mean loss of an empty batch does not exist"
-        raise ValueError(msg)
-
-
 def _verbosity(verbose: Any, quiet: bool = False) -> int:
     if verbose == "auto":
         terminal = sys.stderr is not None and sys.stderr.isatty()
-        return (0 if quiet else 1) if terminal or "ipykernel" in sys.modules else (0 if quiet else 2)
+        return (
+            (0 if quiet else 1) if terminal or "ipykernel" in sys.modules else (0 if quiet else 2)
+        )
     if verbose in (0, 1, 2):
         return int(verbose)
     msg = f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}"

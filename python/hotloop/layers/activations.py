@@ -118,9 +118,7 @@ class Softmax(Layer):
         """Apply its derivative."""
         if cache.logits or not cache.need_dx:
             return dy
-        return _core.softmax_backward(
-            dy, cache.y, self.axis, out=dy if cache.owns_dy else None
-        )
+        return _core.softmax_backward(dy, cache.y, self.axis, out=dy if cache.owns_dy else None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

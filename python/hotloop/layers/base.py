@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,11 @@ class Cache:
         """Only reached for attributes that the forward did not store."""
         msg = f"the cache of this call holds no {name!r}: forward did not store it"
         raise AttributeError(msg)
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Any attribute may be stored."""
 
     def grad(self, name: str) -> Array:
         """Return the array that `backward` writes the gradient of weight `name` to.
@@ -351,7 +356,7 @@ def is_recordable(layer: Layer) -> bool:
 def check_dtype(dtype: Any) -> str:
     """Return ``"float32"`` or ``"float64"``; anything else is a TypeError."""
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = repr(dtype)
     if name not in ("float32", "float64"):

@@ -83,8 +83,8 @@ class Conv2D(Layer):
         self.kernel_size = pair("Conv2D: kernel_size", kernel_size)
         self.strides = pair("Conv2D: strides", strides)
         self.dilation_rate = pair("Conv2D: dilation_rate", dilation_rate)
-        self.padding = check_padding("Conv2D: padding", padding)
-        self.data_format = check_data_format("Conv2D", data_format)
+        self.padding: Any = check_padding("Conv2D: padding", padding)
+        self.data_format: Any = check_data_format("Conv2D", data_format)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -94,7 +94,7 @@ class Conv2D(Layer):
     @property
     def recordable(self) -> bool:
         """The kernel as stored is the core's channels-last operand; the other is a transpose."""
-        return self.data_format == "channels_last"
+        return bool(self.data_format == "channels_last")
 
     @property
     def binds_input(self) -> bool:

@@ -51,8 +51,8 @@ class MaxPool2D(Layer):
         super().__init__(**kwargs)
         self.pool_size = pair("MaxPool2D: pool_size", pool_size)
         self.strides = pair("MaxPool2D: strides", pool_size if strides is None else strides)
-        self.padding = check_padding("MaxPool2D: padding", padding)
-        self.data_format = check_data_format("MaxPool2D", data_format)
+        self.padding: Any = check_padding("MaxPool2D: padding", padding)
+        self.data_format: Any = check_data_format("MaxPool2D", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(N, H, W, C) -> (N, OH, OW, C), or the same with channels first."""

@@ -208,9 +208,7 @@ class Rescaling(Layer):
         return {"scale": self.scale, "offset": self.offset, **super().get_config()}
 
 
-def Input(  # noqa: N802  (Keras's name)
-    shape: Sequence[int | None] | None = None, **kwargs: Any
-) -> InputLayer:
+def Input(shape: Sequence[int | None] | None = None, **kwargs: Any) -> InputLayer:
     """Declare the shape of one sample, as the first item of a `Sequential`.
 
     Parameters

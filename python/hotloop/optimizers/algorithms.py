@@ -283,9 +283,7 @@ class Adagrad(Optimizer):
         step: Scalar,  # noqa: ARG002
     ) -> None:
         """Update in place."""
-        _core.adagrad_update(
-            param, grad, slots["accumulator"], lr, self.epsilon, self.weight_decay
-        )
+        _core.adagrad_update(param, grad, slots["accumulator"], lr, self.epsilon, self.weight_decay)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

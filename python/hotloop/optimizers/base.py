@@ -168,7 +168,9 @@ class Optimizer:
             return known
         old = self.slot_values()
         layout = Layout(shapes, flat.dtype.itemsize)
-        made = FlatSlots(layout, {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots})
+        made = FlatSlots(
+            layout, {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots}
+        )
         for slot, views in made.named().items():
             for name, view in views.items():
                 value = old.get(slot, {}).get(name)

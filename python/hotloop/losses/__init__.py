@@ -1,0 +1,85 @@
+"""Losses: a number for outputs and targets, and its gradient.
+
+``loss(y_true, y_pred, sample_weight)`` is Keras's order. By hand, ``loss.forward(y, t)`` answers
+the loss and ``loss.backward()`` the gradient of what `forward` saw last. All reduce as Keras
+does: the weighted sum over the samples, divided by their number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hotloop.losses.base import Loss
+from hotloop.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalLoss,
+    SparseCategoricalCrossentropy,
+)
+from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from hotloop.registry import deserialize, lookup, snake_case
+
+CLASSES: dict[str, type[Loss]] = {
+    cls.__name__: cls
+    for cls in (
+        SparseCategoricalCrossentropy,
+        CategoricalCrossentropy,
+        BinaryCrossentropy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+    )
+}
+_STRINGS: dict[str, type[Loss]] = {
+    **{snake_case(name): cls for name, cls in CLASSES.items()},
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "huber_loss": Huber,
+}
+
+
+def get(identifier: Any) -> Loss:
+    """Return the loss that a string, a description, a class or a loss stands for.
+
+    Parameters
+    ----------
+    identifier : str, dict, class or Loss
+        ``"mse"``, ``"sparse_categorical_crossentropy"`` ...
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the text lists the valid ones.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("mse").name
+    'mean_squared_error'
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, str):
+        cls = CLASSES.get(identifier)
+        return (cls or lookup("loss", identifier, _STRINGS))()
+    if isinstance(identifier, dict):
+        made: Loss = deserialize("loss", identifier, CLASSES)
+        return made
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    msg = f"a loss must be a name or a hotloop.losses.Loss, got {identifier!r}"
+    raise TypeError(msg)
+
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalLoss",
+    "Huber",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "get",
+]

@@ -1,0 +1,134 @@
+"""What a loss is: reduction, weights, the by-hand interface."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop.targets import matching_targets
+
+Array = NDArray[Any]
+
+
+class Loss:
+    """Base of all losses; a subclass writes `per_sample`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Shown in logs; None is the class's own.
+    reduction : str
+        ``"sum_over_batch_size"`` or ``"sum"``.
+    """
+
+    _name = "loss"
+    # Which activation in front of it the loss takes over when it is fused.
+    fuses: ClassVar[str | None] = None
+    from_logits = False
+
+    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
+        if reduction not in ("sum_over_batch_size", "sum"):
+            what = f"{type(self).__name__}: reduction"
+            msg = f"{what} must be 'sum_over_batch_size' or 'sum', got {reduction!r}"
+            raise ValueError(msg)
+        self.name = name or self._name
+        self.reduction = reduction
+        self._seen: tuple[Array, Array] | None = None
+
+    # -- what subclasses write ---------------------------------------------------------------
+
+    def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return targets as `per_sample` wants them; a ValueError when they do not fit."""
+        return matching_targets(self.name, t, output_shape, dtype)
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`."""
+        raise NotImplementedError
+
+    # -- what everybody uses -----------------------------------------------------------------
+
+    def compute(
+        self, y: Array, t: Array, sample_weight: Array | None = None, dy: Array | None = None
+    ) -> float:
+        """Return the reduced loss, and write its gradient to `dy` when given.
+
+        Raises
+        ------
+        ValueError
+            For an empty batch, whose mean does not exist.
+        """
+        n = y.shape[0]
+        if n == 0:
+            msg = f"{self.name}: the mean loss of an empty batch does not exist"
+            raise ValueError(msg)
+        values, gradient = self.per_sample(y, t, dy is not None)
+        scale = 1.0 if self.reduction == "sum" else 1.0 / n
+        if dy is not None and gradient is not None:
+            factor: Any = np.asarray(scale, y.dtype)
+            if sample_weight is not None:
+                weights = sample_weight.reshape((n,) + (1,) * (y.ndim - 1))
+                factor = weights * factor
+            np.multiply(gradient, factor, out=dy)
+        if sample_weight is not None:
+            values = values * sample_weight
+        return float(np.sum(values, dtype=np.float64) * scale)
+
+    def forward(self, y: Any, t: Any) -> float:
+        """Return the loss of outputs `y` for targets `t`, and keep both for `backward`."""
+        outputs = as_outputs(self.name, y)
+        self._seen = (outputs, self.targets(t, outputs.shape, outputs.dtype))
+        return self.compute(*self._seen)
+
+    def backward(self) -> Array:
+        """Return the gradient of the last `forward` by its outputs.
+
+        Raises
+        ------
+        RuntimeError
+            Before any `forward`.
+        """
+        if self._seen is None:
+            msg = f"{self.name}: backward needs a forward first"
+            raise RuntimeError(msg)
+        dy = np.empty_like(self._seen[0])
+        self.compute(*self._seen, dy=dy)
+        return dy
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Return the loss, in Keras's order of arguments."""
+        outputs = as_outputs(self.name, y_pred)
+        targets = self.targets(y_true, outputs.shape, outputs.dtype)
+        weights = None if sample_weight is None else np.asarray(sample_weight, outputs.dtype)
+        return self.compute(outputs, targets, weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """Make a loss from the result of `get_config`."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what `forward` kept."""
+        return {**vars(self), "_seen": None}
+
+
+def as_outputs(name: str, y: Any) -> Array:
+    """Return `y` as float32 or float64 of at least two axes, one sample becoming a batch."""
+    outputs = np.asarray(y)
+    if outputs.dtype not in (np.float32, np.float64):
+        if outputs.dtype.kind not in "biuf":
+            msg = f"{name}: outputs must be real numbers, got dtype {outputs.dtype}"
+            raise TypeError(msg)
+        outputs = outputs.astype(np.float64)
+    return outputs.reshape(-1, 1) if outputs.ndim < 2 else outputs
+
+
+def over_samples(values: Array) -> Array:
+    """Mean over all axes but the batch."""
+    means: Array = values.reshape(values.shape[0], -1).mean(axis=1)
+    return means

@@ -1,0 +1,218 @@
+"""Cross entropies, binary and categorical, from probabilities and from logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hotloop.losses.base import Array, Loss, over_samples
+from hotloop.targets import class_targets
+
+EPSILON = 1e-7
+
+
+class BinaryCrossentropy(Loss):
+    """``-t log(p) - (1 - t) log(1 - p)``, the mean over each sample.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Outputs are logits z, p = sigmoid(z); else probabilities, clipped to [1e-7, 1 - 1e-7].
+    label_smoothing : float
+        Targets become ``t (1 - s) + s / 2``.
+    name, reduction : str
+        As in `Loss`.
+
+    Examples
+    --------
+    >>> round(BinaryCrossentropy().forward([[0.5], [0.5]], [[0.0], [1.0]]), 6)
+    0.693147
+    """
+
+    _name = "binary_crossentropy"
+    fuses = "sigmoid"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+    ) -> None:
+        super().__init__(name, reduction)
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = check_smoothing(self.name, label_smoothing)
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return the entropies' means and their gradient."""
+        return self.with_logits(y, t, gradient, self.from_logits)
+
+    def with_logits(
+        self, y: Array, t: Array, gradient: bool, logits: bool
+    ) -> tuple[Array, Array | None]:
+        """Return the entropies' means and gradient, of logits or of probabilities."""
+        s = self.label_smoothing
+        t = t * (1.0 - s) + 0.5 * s if s else t
+        size = max(1, y[0].size)
+        if logits:
+            # log(1 + exp(z)) - t z, without overflow
+            e = np.exp(-np.abs(y))
+            values = np.maximum(y, 0.0) - y * t + np.log1p(e)
+            if not gradient:
+                return over_samples(values), None
+            p = np.where(y >= 0, 1.0, e) / (1.0 + e)
+            return over_samples(values), ((p - t) / size).astype(y.dtype, copy=False)
+        low, high = y.dtype.type(EPSILON), y.dtype.type(1.0 - EPSILON)
+        p = np.clip(y, low, high)
+        values = -(t * np.log(p) + (1.0 - t) * np.log1p(-p))
+        if not gradient:
+            return over_samples(values), None
+        inside = (y >= low) & (y <= high)
+        return over_samples(values), (p - t) / (p * (1.0 - p)) * (inside / y.dtype.type(size))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**own, **super().get_config()}
+
+
+def check_smoothing(name: str, value: float) -> float:
+    """Return the label smoothing; a ValueError outside [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        msg = f"{name}: label_smoothing must lie in [0, 1], got {value}"
+        raise ValueError(msg)
+    return float(value)
+
+
+class CategoricalLoss(Loss):
+    """Cross entropy over the last axis, from class ids or from rows."""
+
+    fuses = "softmax"
+    label_smoothing = 0.0
+
+    def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return int64 ids or rows of `dtype`; a ValueError when they do not fit."""
+        ids_or_rows = class_targets(self.name, t, output_shape, dtype)
+        if not self.label_smoothing:
+            return ids_or_rows
+        k = output_shape[-1]
+        if ids_or_rows.dtype == np.int64:
+            ids_or_rows = np.eye(k, dtype=dtype)[ids_or_rows]
+        return ids_or_rows * (1.0 - self.label_smoothing) + self.label_smoothing / k
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return the entropies and their gradient."""
+        k = y.shape[-1]
+        rows = y.reshape(-1, k)
+        ids = t.dtype == np.int64
+        t = t.reshape(-1) if ids else t.reshape(-1, k)
+        places = (np.arange(len(rows)), t) if ids else None
+        if self.from_logits:
+            shifted = rows - rows.max(axis=1, keepdims=True)
+            e = np.exp(shifted)
+            total = e.sum(axis=1, keepdims=True)
+            logs = shifted - np.log(total)
+        else:
+            total = rows.sum(axis=1, keepdims=True)
+            share = rows / total
+            low, high = y.dtype.type(EPSILON), y.dtype.type(1.0 - EPSILON)
+            clipped = np.clip(share, low, high)
+            logs = np.log(clipped)
+        values = -logs[places] if places is not None else -(t * logs).sum(axis=1)
+        inner = max(1, len(rows) // max(1, len(y)))
+        if gradient:
+            target: Array = t
+            if places is not None:
+                target = np.zeros_like(rows)
+                target[places] = 1.0
+            if self.from_logits:
+                slope = e / total * target.sum(axis=1, keepdims=True) - target
+            else:
+                direct = -target / clipped * ((share >= low) & (share <= high))
+                slope = (direct - (direct * share).sum(axis=1, keepdims=True)) / total
+            slope = (slope / y.dtype.type(inner)).reshape(y.shape)
+        return over_samples(values.reshape(len(y), -1)), slope if gradient else None
+
+
+class SparseCategoricalCrossentropy(CategoricalLoss):
+    """``-log p[t]`` for class ids t; rows of probabilities are taken too.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Outputs are logits, p = softmax(logits); else probabilities, divided by their sum and
+        clipped to [1e-7, 1 - 1e-7].
+    name, reduction : str
+        As in `Loss`.
+
+    Raises
+    ------
+    ValueError
+        For ids outside the classes and targets that do not fit.
+
+    Examples
+    --------
+    >>> loss = SparseCategoricalCrossentropy()
+    >>> round(loss.forward([[0.25, 0.75]], [1]), 6)
+    0.287682
+    """
+
+    _name = "sparse_categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+    ) -> None:
+        super().__init__(name, reduction)
+        self.from_logits = bool(from_logits)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        return {"from_logits": self.from_logits, **super().get_config()}
+
+
+class CategoricalCrossentropy(CategoricalLoss):
+    """``-sum t log p`` for rows t of class probabilities; class ids are taken too.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Outputs are logits, p = softmax(logits); else probabilities, divided by their sum and
+        clipped to [1e-7, 1 - 1e-7].
+    label_smoothing : float
+        Targets become ``t (1 - s) + s / K``.
+    name, reduction : str
+        As in `Loss`.
+
+    Raises
+    ------
+    ValueError
+        For targets that do not fit.
+
+    Examples
+    --------
+    >>> loss = CategoricalCrossentropy()
+    >>> round(loss.forward([[0.25, 0.75]], [[0.0, 1.0]]), 6)
+    0.287682
+    """
+
+    _name = "categorical_crossentropy"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+    ) -> None:
+        super().__init__(name, reduction)
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = check_smoothing(self.name, label_smoothing)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**own, **super().get_config()}

@@ -1,0 +1,89 @@
+"""Losses of values: squared, absolute, Huber."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hotloop.losses.base import Array, Loss, over_samples
+
+
+class MeanSquaredError(Loss):
+    """``mean((y - t)^2)`` over each sample.
+
+    Examples
+    --------
+    >>> loss = MeanSquaredError()
+    >>> loss.forward([[1.0, 2.0]], [[0.0, 0.0]])
+    2.5
+    >>> loss.backward()
+    array([[1., 2.]])
+    """
+
+    _name = "mean_squared_error"
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return squares' means and ``2 (y - t) / size``."""
+        d = y - t
+        size = max(1, d[0].size)
+        return over_samples(d * d), d * (2.0 / size) if gradient else None
+
+
+class MeanAbsoluteError(Loss):
+    """``mean(|y - t|)`` over each sample.
+
+    Examples
+    --------
+    >>> MeanAbsoluteError().forward([[1.0, -3.0]], [[0.0, 0.0]])
+    2.0
+    """
+
+    _name = "mean_absolute_error"
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return absolute values' means and ``sign(y - t) / size``."""
+        d = y - t
+        size = max(1, d[0].size)
+        return over_samples(np.abs(d)), np.sign(d) / size if gradient else None
+
+
+class Huber(Loss):
+    """Quadratic within `delta` of the target, linear beyond (Huber 1964).
+
+    Parameters
+    ----------
+    delta : float
+        Where the two meet.
+    name, reduction : str
+        As in `Loss`.
+
+    Examples
+    --------
+    >>> Huber(delta=1.0).forward([[0.5], [3.0]], [[0.0], [0.0]])
+    1.3125
+    """
+
+    _name = "huber_loss"
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+    ) -> None:
+        super().__init__(name, reduction)
+        self.delta = float(delta)
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return the means of the pieces, and the clipped difference / size."""
+        d = y - t
+        size = max(1, d[0].size)
+        away = np.abs(d)
+        values = np.where(away <= self.delta, 0.5 * d * d, self.delta * away - 0.5 * self.delta**2)
+        slope = np.clip(d, -self.delta, self.delta) / size if gradient else None
+        return over_samples(values), slope
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this loss again."""
+        return {"delta": self.delta, **super().get_config()}
