@@ -251,9 +251,15 @@ OPS: dict[str, Callable[[OpJob, bool], Entry]] = {
 
 
 def _update(
-    make: Callable[..., torch.optim.Optimizer], slots: Mapping[str, str]
+    make: Callable[..., torch.optim.Optimizer],
+    slots: Mapping[str, str],
+    *,
+    falling: bool = False,
 ) -> Callable[..., Task]:
-    """Wrap one optimizer step on one tensor; ``slots`` maps our slot names to PyTorch's."""
+    """Wrap one optimizer step on one tensor; ``slots`` maps our slot names to PyTorch's.
+
+    A ``falling`` slot is a velocity, which PyTorch keeps as minus ours over the rate.
+    """
 
     def build(job: OpJob, *, fused: bool) -> Task:
         param = torch.from_numpy(job.args["param"].copy()).requires_grad_()
@@ -262,14 +268,17 @@ def _update(
         if "eps" in job.params:
             options["eps"] = job.params["eps"] ** 0.5  # RMSprop adds it outside the root
         optimizer = make([param], lr=job.params["lr"], **options)
+        scale = np.float32(-1.0 / job.params["lr"] if falling else 1.0)
         state: dict[str, Any] = {"step": torch.tensor(float(job.params.get("step", 1)) - 1.0)}
-        state |= {theirs: torch.from_numpy(job.args[ours].copy()) for ours, theirs in slots.items()}
+        state |= {
+            theirs: torch.from_numpy(job.args[ours] * scale) for ours, theirs in slots.items()
+        }
         optimizer.state[param] = state
 
         def outputs() -> list[Array | None]:
             optimizer.step()
             kept = optimizer.state[param]
-            found = [param.detach(), *(kept[name] for name in slots.values())]
+            found = [param.detach(), *(kept[name] / float(scale) for name in slots.values())]
             return [t.numpy().copy() for t in found]
 
         return Task(outputs, optimizer.step)
@@ -279,6 +288,9 @@ def _update(
 
 UPDATES: dict[str, Callable[..., Task]] = {
     "sgd_update": _update(torch.optim.SGD, {}),
+    "momentum_update": _update(
+        partial(torch.optim.SGD, momentum=0.9), {"velocity": "momentum_buffer"}, falling=True
+    ),
     "adagrad_update": _update(partial(torch.optim.Adagrad, eps=1e-7), {"accumulator": "sum"}),
     "rmsprop_update": _update(partial(torch.optim.RMSprop, alpha=0.9), {"square": "square_avg"}),
     "adam_update": _update(

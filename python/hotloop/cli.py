@@ -1,4 +1,4 @@
-"""The command ``hotloop``: ``train``, ``evaluate`` and ``info``.
+"""The command ``hotloop``: ``train``, ``evaluate``, ``bench`` and ``info``.
 
 Exit codes: 0 done; 1 failed, with one line on stderr that says why; 2 usage.
 """
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 import hotloop as hl
 from hotloop import zoo
 from hotloop._atomic import atomic_open
+from hotloop._bench import compare
 
 __all__ = ["main"]
 
@@ -172,6 +173,14 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size", type=_positive_int, default=256, metavar="N", help="(default: 256)"
     )
     evaluate.set_defaults(command=_evaluate)
+
+    bench = commands.add_parser(
+        "bench",
+        help="time the compiled core against NumPy",
+        description="Compare answers and times of the compiled core and of NumPy, op by op.",
+    )
+    compare.add_arguments(bench)
+    bench.set_defaults(command=_bench)
 
     info = commands.add_parser("info", help="print version, instruction set, threads, compiler")
     info.set_defaults(command=lambda _: hl.show_config())
@@ -364,3 +373,12 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise CommandError(msg)
     right = int((scores.argmax(axis=1) == y).sum())
     _say(f"test accuracy   {right / len(y):.4f}   ({right:,} of {len(y):,} images)")
+
+
+# --- bench
+
+
+def _bench(args: argparse.Namespace) -> None:
+    if compare.run(quick=args.quick, json_path=args.json, only=args.only):
+        message = "answers differ from NumPy's, or no row has that name; see above"
+        raise CommandError(message)

@@ -177,7 +177,7 @@ def run(
     only: str = "",
     seconds: float | None = None,
 ) -> int:
-    """Print the table of C++ against NumPy and give the exit code: 1 if any answer differs.
+    """Print the table of C++ against NumPy; give 0, or 1 if an answer differs or no row was found.
 
     Parameters
     ----------
@@ -208,7 +208,9 @@ def run(
     if json_path:
         record = {"machine": facts, "rows": [asdict(row) for row in rows]}
         json_path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return int(any(row.error for row in rows))
+    if not rows:
+        say(f"no row has {only!r} in its name")
+    return int(not rows or any(row.error for row in rows))
 
 
 def render(rows: Iterable[Row]) -> str:
