@@ -121,7 +121,8 @@ def conv2d_backward(
     dx = None
     if need_dx:
         kernels = np.split(kernel.reshape(o, -1), groups)
-        dcols = [np.dot(d, k) for d, k in zip(dys, kernels, strict=True)]
+        # The transpose of (w.T @ dy.T), not dy @ w: the patches of one tap then lie side by side.
+        dcols = [np.dot(k.T, d.T).T for d, k in zip(dys, kernels, strict=True)]
         images = _images(
             np.concatenate(dcols, axis=1) if groups > 1 else dcols[0], n, c, rows, columns
         )
