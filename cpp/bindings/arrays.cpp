@@ -232,6 +232,15 @@ py::array in_place(const char* op, const char* name, py::handle value) {
     return a;
 }
 
+Activation parse_activation(const char* op, py::handle name) {
+    if (name.is_none()) return Activation::none;
+    const auto text = py::str(name).cast<std::string>();
+    if (text == "relu") return Activation::relu;
+    if (text == "sigmoid") return Activation::sigmoid;
+    if (text == "tanh") return Activation::tanh;
+    fail(op, "activation must be None, 'relu', 'sigmoid' or 'tanh', got '", text, "'");
+}
+
 Scalar<double> live_scalar(const char* op, const char* name, py::handle value) {
     if (Plan* plan = Plan::recording(); plan && py::isinstance<py::array_t<double>>(value)) {
         const auto a = py::reinterpret_borrow<py::array>(value);

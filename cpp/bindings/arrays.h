@@ -99,6 +99,9 @@ py::array new_array(const py::dtype& dtype, const Shape& shape);
 DType dtype_of(const char* op, const char* name, const py::array& a);
 py::dtype numpy_dtype(DType dtype);
 
+// None, "relu", "sigmoid" or "tanh".
+Activation parse_activation(const char* op, py::handle name);
+
 // A Python number, or a 1-element array that a recorded step reads at each run.
 Scalar<double> live_scalar(const char* op, const char* name, py::handle value);
 Scalar<std::int64_t> live_integer(const char* op, const char* name, py::handle value);

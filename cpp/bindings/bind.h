@@ -7,6 +7,9 @@ namespace hotloop::bind {
 
 void bind_activations(pybind11::module_& m);
 void bind_affine(pybind11::module_& m);
+void bind_conv(pybind11::module_& m);
+void bind_gather(pybind11::module_& m);
+void bind_updates(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 
 }  // namespace hotloop::bind

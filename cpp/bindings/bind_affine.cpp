@@ -5,15 +5,6 @@
 namespace hotloop::bind {
 namespace {
 
-Activation activation_of(const char* op, py::handle name) {
-    if (name.is_none()) return Activation::none;
-    const auto text = py::str(name).cast<std::string>();
-    if (text == "relu") return Activation::relu;
-    if (text == "sigmoid") return Activation::sigmoid;
-    if (text == "tanh") return Activation::tanh;
-    fail(op, "activation must be None, 'relu', 'sigmoid' or 'tanh', got '", text, "'");
-}
-
 py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_b, py::handle out) {
     const Inputs in("matmul", {{"a", a}, {"b", b}});
     const Shape sa = in.shape(0);
@@ -30,7 +21,7 @@ py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_
 
 py::object affine_(py::handle x, py::handle w, py::handle b, py::handle activation, py::handle out) {
     const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b}});
-    const Activation act = activation_of("affine", activation);
+    const Activation act = parse_activation("affine", activation);
     const Shape sw = in.shape(1);
     const Shape sb = in.has(2) ? in.shape(2) : Shape{};
     const Shape shape = affine_shape(in.shape(0), sw, in.has(2) ? &sb : nullptr);

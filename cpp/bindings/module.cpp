@@ -9,5 +9,8 @@ PYBIND11_MODULE(_core, m) {
     bind::bind_plan(m);
     bind::bind_runtime(m);
     bind::bind_affine(m);
+    bind::bind_gather(m);
+    bind::bind_updates(m);
     bind::bind_activations(m);
+    bind::bind_conv(m);
 }

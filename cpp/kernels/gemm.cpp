@@ -41,6 +41,23 @@ HOTLOOP_INLINE Vec<T> apply_gate(Vec<T> dy, Vec<T> y, Activation kind) {
     return dy * (one - y * y);
 }
 
+// The rarer endings run over the stored tile, which is still in the first-level cache.
+template <class T>
+__attribute__((noinline)) void finish(const GemmArgs<T>& g, T* const* c, int rows, int cols) {
+    using V = Vec<T>;
+    for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < cols; j += V::size) {
+            const int n = cols - j < V::size ? cols - j : V::size;
+            T* at = c[i] + j;
+            V y = V::load(at, n);
+            if (g.gate)
+                y = apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind);
+            else
+                y = g.activation == Activation::sigmoid ? simd::sigmoid(y) : simd::tanh(y);
+            y.store(at, n);
+        }
+}
+
 // One tile: rows first_row .. first_row + MR, columns b / c / bias .. + (NV - 1) vectors + tail.
 template <class T, int MR, int NV, Rows kRows, bool kPartial>
 void tile(const GemmArgs<T>& g,
@@ -119,20 +136,8 @@ void tile(const GemmArgs<T>& g,
                 acc[i][j].store(c[i] + j * W);
         }
 
-    // The rarer endings run over the stored tile, which is still in the first-level cache.
-    if (g.gate || g.activation == Activation::sigmoid || g.activation == Activation::tanh) {
-        for (int i = 0; i < MR; ++i)
-            for (int j = 0; j < NV; ++j) {
-                const int n = kPartial && j == NV - 1 ? tail : W;
-                T* at = c[i] + j * W;
-                V y = V::load(at, n);
-                if (g.gate)
-                    y = apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind);
-                else
-                    y = g.activation == Activation::sigmoid ? simd::sigmoid(y) : simd::tanh(y);
-                y.store(at, n);
-            }
-    }
+    if (g.gate || g.activation == Activation::sigmoid || g.activation == Activation::tanh)
+        finish<T>(g, c, MR, (NV - 1) * W + tail);
 }
 
 template <class T>

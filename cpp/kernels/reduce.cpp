@@ -10,7 +10,7 @@ using simd::Vec;
 // Four vectors of columns at a time, and two rows an iteration into separate sums, so that the
 // additions do not wait for one another.
 template <class T>
-void sum_rows(const T* x, index_t rows, index_t cols, T* out) {
+void sum_rows(const T* x, index_t rows, index_t stride, index_t cols, T* out) {
     using V = Vec<T>;
     constexpr index_t W = V::size;
     constexpr int kWide = 4;
@@ -22,11 +22,11 @@ void sum_rows(const T* x, index_t rows, index_t cols, T* out) {
         index_t r = 0;
         for (; r + 1 < rows; r += 2)
             for (int j = 0; j < kWide; ++j) {
-                even[j] = even[j] + V::load(x + r * cols + c + j * W);
-                odd[j] = odd[j] + V::load(x + (r + 1) * cols + c + j * W);
+                even[j] = even[j] + V::load(x + r * stride + c + j * W);
+                odd[j] = odd[j] + V::load(x + (r + 1) * stride + c + j * W);
             }
         for (int j = 0; j < kWide; ++j) {
-            if (r < rows) even[j] = even[j] + V::load(x + r * cols + c + j * W);
+            if (r < rows) even[j] = even[j] + V::load(x + r * stride + c + j * W);
             (even[j] + odd[j]).store(out + c + j * W);
         }
     }
@@ -36,10 +36,10 @@ void sum_rows(const T* x, index_t rows, index_t cols, T* out) {
         V odd = V::zero();
         index_t r = 0;
         for (; r + 1 < rows; r += 2) {
-            even = even + V::load(x + r * cols + c, n);
-            odd = odd + V::load(x + (r + 1) * cols + c, n);
+            even = even + V::load(x + r * stride + c, n);
+            odd = odd + V::load(x + (r + 1) * stride + c, n);
         }
-        if (r < rows) even = even + V::load(x + r * cols + c, n);
+        if (r < rows) even = even + V::load(x + r * stride + c, n);
         (even + odd).store(out + c, n);
     }
 }

@@ -14,7 +14,7 @@ void sum_rows(const T* x, index_t rows, index_t cols, T* out) {
     // Blocks by shape alone: at most 16, none under 16,384 elements.
     const index_t blocks = std::clamp<index_t>(rows * cols / 16384, 1, 16);
     if (blocks == 1) {
-        add(x, rows, cols, out);
+        add(x, rows, cols, cols, out);
         return;
     }
     T* const partial = scratch<T>(Scratch::partial, blocks * cols);
@@ -22,10 +22,10 @@ void sum_rows(const T* x, index_t rows, index_t cols, T* out) {
     parallel_for(blocks, cost, [&](index_t begin, index_t end) {
         for (index_t i = begin; i < end; ++i) {
             const index_t first = rows * i / blocks;
-            add(x + first * cols, rows * (i + 1) / blocks - first, cols, partial + i * cols);
+            add(x + first * cols, rows * (i + 1) / blocks - first, cols, cols, partial + i * cols);
         }
     });
-    add(partial, blocks, cols, out);
+    add(partial, blocks, cols, cols, out);
 }
 
 template void sum_rows<float>(const float*, index_t, index_t, float*);

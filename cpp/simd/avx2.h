@@ -19,6 +19,8 @@ HOTLOOP_INLINE __m256i first4(int n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 
+HOTLOOP_INLINE f32v native_set(float x) { return _mm256_set1_ps(x); }
+HOTLOOP_INLINE f64v native_set(double x) { return _mm256_set1_pd(x); }
 HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return _mm256_fmadd_ps(a, b, c); }
 HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return _mm256_fmadd_pd(a, b, c); }
 HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm256_sqrt_ps(a); }

@@ -15,6 +15,8 @@ typedef float f32v __attribute__((vector_size(16)));
 typedef double f64v __attribute__((vector_size(16)));
 
 // No fused multiply-add here: two roundings, the same ones in the interior and at the edges.
+HOTLOOP_INLINE f32v native_set(float x) { return f32v{x, x, x, x}; }
+HOTLOOP_INLINE f64v native_set(double x) { return f64v{x, x}; }
 HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return a * b + c; }
 HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return a * b + c; }
 #if defined(__SSE2__)

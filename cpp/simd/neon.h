@@ -12,6 +12,8 @@ namespace {
 typedef float f32v __attribute__((vector_size(16)));
 typedef double f64v __attribute__((vector_size(16)));
 
+HOTLOOP_INLINE f32v native_set(float x) { return f32v{x, x, x, x}; }
+HOTLOOP_INLINE f64v native_set(double x) { return f64v{x, x}; }
 HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) {
     return (f32v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }

@@ -55,7 +55,7 @@ struct Vec {
     native v;
 
     HOTLOOP_INLINE static Vec zero() { return {native{}}; }
-    HOTLOOP_INLINE static Vec set(T x) { return {native{} + x}; }
+    HOTLOOP_INLINE static Vec set(T x) { return {native_set(x)}; }
     HOTLOOP_INLINE static Vec load(const T* p) {
         Vec r;
         __builtin_memcpy(&r.v, p, sizeof(native));

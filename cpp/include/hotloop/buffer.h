@@ -9,7 +9,17 @@
 namespace hotloop {
 
 // What the block is for. Two blocks that live at the same time on one thread need two purposes.
-enum class Scratch { packed_b, padded, offsets, partial, extra, count };
+enum class Scratch {
+    packed_b,     // panels of a product's right side
+    padded,       // images in their frame of zeros
+    partial,      // partial sums of a reduction
+    patches,      // im2col
+    images,       // an input in the other layout
+    images_out,   // an output in the other layout
+    weights,      // kernels in the other layout
+    weights_out,  // their gradient
+    count
+};
 
 // At least `bytes` bytes, aligned to 64, contents undefined, valid until this thread asks for the
 // same purpose again. Throws std::bad_alloc.

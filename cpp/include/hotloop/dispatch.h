@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hotloop/common.h"
+#include "hotloop/element.h"
 #include "hotloop/pointwise_kind.h"
 
 namespace hotloop {
@@ -35,8 +36,8 @@ struct GemmKernels {
 
 template <class T>
 struct ReduceKernels {
-    // out[c] = sum over the rows of x (rows, cols), even and odd rows added apart.
-    void (*sum_rows)(const T* x, index_t rows, index_t cols, T* out);
+    // out[c] = sum over r < rows of x[r * stride + c] for c < cols; even and odd rows added apart.
+    void (*sum_rows)(const T* x, index_t rows, index_t stride, index_t cols, T* out);
 };
 
 template <class T>
@@ -53,6 +54,48 @@ struct PointwiseKernels {
 };
 
 template <class T>
+struct DepthwiseArgs;
+
+template <class T>
+struct DepthwiseKernels {
+    void (*forward)(const DepthwiseArgs<T>& args);
+    void (*weights)(const DepthwiseArgs<T>& args);
+};
+
+// The numbers of an optimizer step, in the type of its arrays.
+template <class T>
+struct UpdateNumbers {
+    T lr, decay;          // decay = lr * weight_decay
+    T momentum, rest1;    // also rho and beta1; rest1 = 1 - momentum
+    T rest2, eps;         // rest2 = 1 - beta2
+    bool nesterov;
+};
+
+template <class T>
+struct UpdateKernels {
+    void (*sgd)(const UpdateNumbers<T>&, index_t n, const T* grad, T* param);
+    void (*momentum)(const UpdateNumbers<T>&, index_t n, const T* grad, T* param, T* velocity);
+    void (*adagrad)(const UpdateNumbers<T>&, index_t n, const T* grad, T* param, T* accumulator);
+    void (*rmsprop)(const UpdateNumbers<T>&, index_t n, const T* grad, T* param, T* square);
+    void (*adam)(const UpdateNumbers<T>&, index_t n, const T* grad, T* param, T* m, T* v);
+};
+
+// Rows `indices` (or rows 0, 1, ...) of src, row_stride bytes apart, `row` elements each.
+struct GatherRows {
+    Element element;
+    const void* src;
+    const std::int64_t* indices;
+    index_t row_stride, count, row;
+    double scale, offset;
+};
+
+template <class T>
+struct GatherKernels {
+    // out (count, row) = src * scale + offset; scale 1 and offset 0 only cast.
+    void (*rows)(const GatherRows&, T* out);
+};
+
+template <class T>
 struct ProbeKernels {
     int flops_a_round;
     T (*fma_chain)(index_t rounds);
@@ -62,9 +105,12 @@ struct ProbeKernels {
 // One row per topic; CONTRIBUTING.md lists what a new one needs.
 #define HOTLOOP_KERNEL_TOPICS(X) \
     X(gemm, GemmKernels)         \
+    X(depthwise, DepthwiseKernels)  \
     X(reduce, ReduceKernels)     \
     X(pointwise, PointwiseKernels) \
     X(layout, LayoutKernels)     \
+    X(update, UpdateKernels)     \
+    X(gather, GatherKernels)     \
     X(probe, ProbeKernels)
 
 template <class T>

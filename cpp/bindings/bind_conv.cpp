@@ -1,0 +1,92 @@
+#include "arrays.h"
+#include "bind.h"
+#include "geometry.h"
+#include "hotloop/ops/conv2d.h"
+
+namespace hotloop::bind {
+namespace {
+
+ConvAlgorithm parse_algorithm(const char* op, py::handle name) {
+    if (name.is_none()) return ConvAlgorithm::implicit_gemm;
+    const auto text = py::str(name).cast<std::string>();
+    if (text == "implicit_gemm") return ConvAlgorithm::implicit_gemm;
+    if (text == "im2col") return ConvAlgorithm::im2col;
+    fail(op, "algorithm must be None, 'implicit_gemm' or 'im2col', got '", text, "'");
+}
+
+py::object conv2d_(py::handle x,
+                   py::handle w,
+                   py::handle b,
+                   py::handle stride,
+                   py::handle padding,
+                   py::handle dilation,
+                   py::handle groups,
+                   py::handle activation,
+                   py::handle data_format,
+                   py::handle algorithm,
+                   py::handle out) {
+    constexpr const char* op = "conv2d";
+    const Inputs in(op, {{"x", x}, {"w", w}, {"b", b}});
+    const Shape sb = in.has(2) ? in.shape(2) : Shape{};
+    const ConvShape s = make_conv_shape(op, in.shape(0), in.shape(1), in.has(2) ? &sb : nullptr,
+                                        parse_pair(op, "stride", stride), parse_padding(op, padding),
+                                        parse_pair(op, "dilation", dilation), live_integer(op, "groups", groups).value,
+                                        parse_channels_last(op, data_format), parse_algorithm(op, algorithm));
+    const Activation act = parse_activation(op, activation);
+    Output y(in, "out", out, conv_output_shape(s), Alias::none);
+    dispatch(in.dtype(), [&]<class T>() {
+        submit<Conv2dArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), y.data<T>(), s, act}, &conv2d<T>, s.flops());
+    });
+    return y.result();
+}
+
+py::tuple conv2d_backward_(py::handle dy,
+                           py::handle x,
+                           py::handle w,
+                           py::handle stride,
+                           py::handle padding,
+                           py::handle dilation,
+                           py::handle groups,
+                           bool need_dx,
+                           bool need_db,
+                           py::handle data_format,
+                           py::handle algorithm,
+                           py::handle out) {
+    constexpr const char* op = "conv2d_backward";
+    const Inputs in(op, {{"dy", dy}, {"x", x}, {"w", w}});
+    const ConvShape s = make_conv_shape(op, in.shape(1), in.shape(2), nullptr, parse_pair(op, "stride", stride),
+                                        parse_padding(op, padding), parse_pair(op, "dilation", dilation),
+                                        live_integer(op, "groups", groups).value, parse_channels_last(op, data_format),
+                                        parse_algorithm(op, algorithm));
+    if (in.shape(0) != conv_output_shape(s))
+        fail(op, "dy must be ", conv_output_shape(s), ", the shape of y, got ", in.shape(0), " (x: ", in.shape(1),
+             ", w: ", in.shape(2), ")");
+    const auto given = split_out(op, out, 3);
+    Output dx;
+    if (need_dx) dx = Output(in, "dx", given[0], in.shape(1), Alias::none);
+    Output dw(in, "dw", given[1], in.shape(2), Alias::none);
+    Output db;
+    if (need_db) db = Output(in, "db", given[2], Shape{s.O}, Alias::none);
+    dispatch(in.dtype(), [&]<class T>() {
+        submit<Conv2dBackwardArgs<T>>(
+            {in.data<T>(0), in.data<T>(1), in.data<T>(2), dx.data<T>(), dw.data<T>(), db.data<T>(), s},
+            &conv2d_backward<T>,
+            2 * s.flops());
+    });
+    return py::make_tuple(dx.result(), dw.result(), db.result());
+}
+
+}  // namespace
+
+void bind_conv(py::module_& m) {
+    using py::arg;
+    const auto none = py::none();
+    m.def("conv2d", &conv2d_, arg("x"), arg("w"), arg("b") = none, arg("stride") = 1, arg("padding") = 0,
+          arg("dilation") = 1, arg("groups") = 1, arg("activation") = none, arg("data_format") = "channels_first",
+          arg("algorithm") = none, arg("out") = none);
+    m.def("conv2d_backward", &conv2d_backward_, arg("dy"), arg("x"), arg("w"), arg("stride") = 1, arg("padding") = 0,
+          arg("dilation") = 1, arg("groups") = 1, arg("need_dx") = true, arg("need_db") = true,
+          arg("data_format") = "channels_first", arg("algorithm") = none, arg("out") = none);
+}
+
+}  // namespace hotloop::bind

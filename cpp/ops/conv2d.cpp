@@ -1,0 +1,137 @@
+#include "hotloop/ops/conv2d.h"
+
+#include <algorithm>
+
+#include "conv_depthwise.h"
+#include "conv_implicit.h"
+#include "conv_patches.h"
+#include "hotloop/buffer.h"
+#include "hotloop/ops/layout.h"
+#include "hotloop/ops/reduce.h"
+
+namespace hotloop {
+
+ConvShape make_conv_shape(const char* op,
+                          const Shape& x,
+                          const Shape& w,
+                          const Shape* b,
+                          Pair stride,
+                          const Padding& padding,
+                          Pair dilation,
+                          index_t groups,
+                          bool channels_last,
+                          ConvAlgorithm algorithm) {
+    const Images images = images_of(op, "x", x, channels_last);
+    if (w.rank() != 4)
+        fail(op, "w must be ", channels_last ? "(KH, KW, C / groups, O)" : "(O, C / groups, KH, KW)", ", got ", w);
+    if (groups < 1) fail(op, "groups must be positive, got ", groups);
+    const index_t out_channels = w[channels_last ? 3 : 0];
+    const index_t per_group = w[channels_last ? 2 : 1];
+    if (per_group * groups != images.C)
+        fail(op, "w has ", per_group, " input channels per group but x has ", images.C, " channels / ", groups,
+             groups == 1 ? " group" : " groups", " (x: ", x, ", w: ", w, ")");
+    if (out_channels % groups != 0)
+        fail(op, "the ", out_channels, " output channels of w do not divide into ", groups, " groups (w: ", w, ")");
+    if (b && (b->rank() != 1 || (*b)[0] != out_channels))
+        fail(op, "b must be (", out_channels, ",) as w has ", out_channels, " output channels, got ", *b, " (w: ", w, ")");
+    const Pair kernel{w[channels_last ? 0 : 2], w[channels_last ? 1 : 3]};
+    const Window win = make_window(op, Pair{images.H, images.W}, kernel, stride, padding, dilation, false);
+    return {images.N, images.C, out_channels, groups, win, channels_last, algorithm};
+}
+
+Shape conv_output_shape(const ConvShape& s) {
+    return images_shape(Images{s.N, s.O, s.win.OH, s.win.OW}, s.channels_last);
+}
+
+namespace {
+
+// Channels of each group apart: products would be one column wide.
+bool depthwise(const ConvShape& s) { return s.groups > 1 && s.group_in() == 1 && s.group_out() == 1; }
+
+// Images and kernels in the layout that the kernels work in: as given, or turned into scratch. With
+// one channel both layouts are the same bytes.
+template <class T>
+const T* images_last(const ConvShape& s, const T* x, index_t channels, index_t pixels, Scratch where) {
+    if (s.channels_last || channels == 1 || pixels == 1) return x;
+    T* turned = scratch<T>(where, s.N * channels * pixels);
+    transpose_batched(x, s.N, channels, pixels, turned);
+    return turned;
+}
+
+template <class T>
+const T* weights_last(const ConvShape& s, const T* w) {
+    if (s.channels_last) return w;
+    T* turned = scratch<T>(Scratch::weights, s.w_size());
+    reverse_axes(w, s.O, s.group_in(), s.taps(), turned);
+    return turned;
+}
+
+bool turned(const ConvShape& s, index_t channels, index_t pixels) {
+    return !s.channels_last && channels != 1 && pixels != 1;
+}
+
+}  // namespace
+
+template <class T>
+void conv2d(const Conv2dArgs<T>& a) {
+    const ConvShape& s = a.shape;
+    if (s.y_size() == 0) return;
+    const index_t in_pixels = s.win.H * s.win.W;
+    const index_t out_pixels = s.win.OH * s.win.OW;
+    if (s.algorithm == ConvAlgorithm::im2col) {
+        patches_forward(a);
+        return;
+    }
+    const bool turn = turned(s, s.O, out_pixels);
+    const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
+    const T* w = weights_last(s, a.w);
+    T* y = turn ? scratch<T>(Scratch::images_out, s.y_size()) : a.y;
+    if (depthwise(s))
+        depthwise_forward(s, x, w, a.b, y, a.activation);
+    else
+        conv_forward(s, x, w, a.b, y, a.activation);
+    if (turn) transpose_batched(y, s.N, out_pixels, s.O, a.y);
+}
+
+template <class T>
+void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
+    const ConvShape& s = a.shape;
+    const index_t in_pixels = s.win.H * s.win.W;
+    const index_t out_pixels = s.win.OH * s.win.OW;
+    if (s.algorithm == ConvAlgorithm::im2col) {
+        patches_backward(a);
+        return;
+    }
+    const T* dy = images_last(s, a.dy, s.O, out_pixels, Scratch::images_out);
+    if (a.db) sum_rows(dy, s.N * out_pixels, s.O, a.db);
+    if (a.dw) {
+        const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
+        T* dw = s.channels_last ? a.dw : scratch<T>(Scratch::weights_out, s.w_size());
+        if (s.y_size() == 0)
+            std::fill_n(dw, s.w_size(), T{0});
+        else if (depthwise(s))
+            depthwise_weight_gradient(s, dy, x, dw);
+        else
+            conv_weight_gradient(s, dy, x, dw);
+        if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
+    }
+    if (a.dx && s.x_size() > 0) {
+        const bool turn = turned(s, s.C, in_pixels);
+        const T* w = weights_last(s, a.w);
+        T* dx = turn ? scratch<T>(Scratch::images, s.x_size()) : a.dx;
+        const T* gate = a.gate;
+        if (depthwise(s))
+            depthwise_input_gradient(s, dy, w, dx, gate, a.gate_kind);
+        else
+            conv_input_gradient(s, dy, w, dx, gate, a.gate_kind);
+        if (turn) transpose_batched(dx, s.N, in_pixels, s.C, a.dx);
+    }
+}
+
+#define HOTLOOP_INSTANTIATE(T)                      \
+    template void conv2d<T>(const Conv2dArgs<T>&);  \
+    template void conv2d_backward<T>(const Conv2dBackwardArgs<T>&);
+HOTLOOP_INSTANTIATE(float)
+HOTLOOP_INSTANTIATE(double)
+
+}  // namespace hotloop

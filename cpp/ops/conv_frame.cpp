@@ -1,0 +1,54 @@
+#include "conv_frame.h"
+
+namespace hotloop {
+
+Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
+    constexpr index_t kTasks = 16;
+    Pieces p{};
+    p.images = images;
+    const index_t fit = std::max<index_t>(1, kPieceBytes / std::max<index_t>(1, image_bytes));
+    p.count = std::min(images, std::max(ceil_div(images, fit), kTasks));
+    if (p.count < images) p.count = std::min(images, ceil_div(p.count, 4) * 4);
+    p.stretches = p.count >= kTasks / 2 ? 1 : std::min(output_rows, ceil_div(kTasks, p.count));
+    p.rows_each = ceil_div(output_rows, std::max<index_t>(1, p.stretches));
+    p.stretches = ceil_div(output_rows, p.rows_each);
+    return p;
+}
+
+Frame input_frame(const ConvShape& s) {
+    const Window& v = s.win;
+    return {v.H, v.W, s.C, v.top, v.left,
+            (v.OH - 1) * v.stride_h + (v.KH - 1) * v.dilation_h + 1,
+            (v.OW - 1) * v.stride_w + (v.KW - 1) * v.dilation_w + 1};
+}
+
+Frame gradient_frame(const ConvShape& s) {
+    const Window& v = s.win;
+    const auto before = [](index_t pad, index_t k, index_t dilation, index_t stride) {
+        const index_t lowest = pad - (k - 1) * dilation;
+        return lowest < 0 ? ceil_div(-lowest, stride) : 0;
+    };
+    const index_t top = before(v.top, v.KH, v.dilation_h, v.stride_h);
+    const index_t left = before(v.left, v.KW, v.dilation_w, v.stride_w);
+    return {v.OH, v.OW, s.O, top, left,
+            top + std::max(v.OH, (v.H - 1 + v.top) / v.stride_h + 1),
+            left + std::max(v.OW, (v.W - 1 + v.left) / v.stride_w + 1)};
+}
+
+Axis axis_phase(index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before) {
+    Axis a;
+    // Descending, so that shifts ascend and neighbours can join into runs.
+    for (index_t k = kernel - 1; k >= 0; --k)
+        if ((phase - k * dilation) % stride == 0) {
+            a.cell.push_back(k);
+            a.shift.push_back((phase - k * dilation) / stride);
+        }
+    for (index_t i = 0; i < size; ++i)
+        if ((i + before - phase) % stride == 0) {
+            a.input.push_back(i);
+            a.base.push_back((i + before - phase) / stride);
+        }
+    return a;
+}
+
+}  // namespace hotloop

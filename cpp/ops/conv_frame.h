@@ -1,0 +1,89 @@
+// What the convolutions share: images in a frame of zeros, and how a batch is cut into work.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "hotloop/buffer.h"
+#include "hotloop/ops/conv2d.h"
+
+namespace hotloop {
+
+constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
+
+// Images of one piece of work, with their zero border, stay in the second-level cache.
+constexpr index_t kPieceBytes = 256 * 1024;
+// Partial weight gradients, one a block of images, take at most this much.
+constexpr index_t kPartialBytes = 4 * 1024 * 1024;
+
+// An image batch inside a frame of zeros, or as it stands where no frame is needed.
+struct Frame {
+    index_t H, W, C;         // the image
+    index_t top, left;       // zeros before it
+    index_t height, width;   // with the frame: what the windows reach
+    bool plain() const { return top == 0 && left == 0 && height <= H && width <= W; }
+    index_t row() const { return (plain() ? W : width) * C; }
+    index_t image() const { return plain() ? H * W * C : height * width * C; }
+};
+
+// Rows [first, last) of the frame of one image.
+template <class T>
+void copy_framed(const Frame& f, const T* image, index_t first, index_t last, T* out) {
+    const index_t row = f.width * f.C;
+    const index_t from = std::min(f.left, f.width);
+    const index_t cols = std::clamp<index_t>(f.width - from, 0, f.W);
+    for (index_t h = first; h < last; ++h, out += row) {
+        const index_t source = h - f.top;
+        if (source < 0 || source >= f.H) {
+            std::memset(out, 0, static_cast<std::size_t>(row) * sizeof(T));
+            continue;
+        }
+        std::memset(out, 0, static_cast<std::size_t>(from * f.C) * sizeof(T));
+        std::memcpy(out + from * f.C, image + source * f.W * f.C, static_cast<std::size_t>(cols * f.C) * sizeof(T));
+        std::memset(out + (from + cols) * f.C, 0, static_cast<std::size_t>((f.width - from - cols) * f.C) * sizeof(T));
+    }
+}
+
+// `images` framed images starting at image `first`: copied into scratch, or where they are.
+template <class T>
+const T* framed(const Frame& f, const T* x, index_t first, index_t images) {
+    const T* begin = x + first * f.H * f.W * f.C;
+    if (f.plain()) return begin;
+    T* out = scratch<T>(Scratch::padded, images * f.image());
+    for (index_t i = 0; i < images; ++i)
+        copy_framed(f, begin + i * f.H * f.W * f.C, 0, f.height, out + i * f.image());
+    return out;
+}
+
+// How a batch is cut into pieces of work, by shape alone.
+struct Pieces {
+    index_t images;     // the batch
+    index_t count;      // pieces of whole images
+    index_t rows_each;  // every piece is cut again into stretches of output rows,
+    index_t stretches;  // more than one only where images are few
+    index_t tasks() const { return count * stretches; }
+    index_t begin(index_t i) const { return images * i / count; }
+    index_t most() const { return ceil_div(images, count); }
+};
+
+Pieces cut(index_t images, index_t image_bytes, index_t output_rows);
+
+// The frames that the windows of the forward pass reach: x in its padding; and dy with the cells
+// that windows over the first and last pixels would have had.
+Frame input_frame(const ConvShape& s);
+Frame gradient_frame(const ConvShape& s);
+
+// The input gradient by phases: input pixels with the same remainder by the stride share the kernel
+// cells that reach them, and each phase is a convolution of dy with stride 1.
+// One axis of a phase: which kernel cells k, and which o = i_base + shift(k), reach input i.
+struct Axis {
+    std::vector<index_t> cell;
+    std::vector<index_t> shift;
+    std::vector<index_t> input;
+    std::vector<index_t> base;
+};
+
+Axis axis_phase(index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before);
+
+}  // namespace hotloop

@@ -1,0 +1,275 @@
+#include "conv_implicit.h"
+
+#include "conv_frame.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "hotloop/buffer.h"
+#include "hotloop/dispatch.h"
+#include "hotloop/gemm_args.h"
+#include "hotloop/parallel.h"
+
+namespace hotloop {
+namespace {
+
+// The taps of a kernel as runs of numbers that are contiguous in a framed image.
+struct Runs {
+    std::vector<index_t> offset;
+    index_t length = 0;
+};
+
+// `taps` are offsets in pixel-channels, each followed by `channels` numbers. Neighbours join when
+// all runs come out equally long.
+Runs join(const std::vector<index_t>& taps, index_t channels) {
+    Runs runs;
+    index_t run = 1;
+    while (run < static_cast<index_t>(taps.size()) &&
+           taps[static_cast<std::size_t>(run)] == taps[0] + run * channels)
+        ++run;
+    bool joined = !taps.empty() && static_cast<index_t>(taps.size()) % run == 0;
+    for (std::size_t t = 0; joined && t < taps.size(); ++t)
+        if (static_cast<index_t>(t) % run != 0) joined = taps[t] == taps[t - 1] + channels;
+    const index_t step = joined ? run : 1;
+    runs.length = step * channels;
+    for (std::size_t t = 0; t < taps.size(); t += static_cast<std::size_t>(step)) runs.offset.push_back(taps[t]);
+    return runs;
+}
+
+// Grows once, then serves every later call of this thread.
+std::vector<index_t>& table(int which) {
+    thread_local std::vector<index_t> tables[3];
+    tables[which].clear();
+    return tables[which];
+}
+
+}  // namespace
+
+template <class T>
+void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
+    const Window& v = s.win;
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const index_t cg = s.group_in();
+    const index_t og = s.group_out();
+    const Frame frame = input_frame(s);
+    const index_t out_pixels = v.OH * v.OW;
+    const Pieces pieces = cut(s.N, (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T)), v.OH);
+
+    std::vector<index_t>& taps = table(0);
+    for (index_t kh = 0; kh < v.KH; ++kh)
+        for (index_t kw = 0; kw < v.KW; ++kw)
+            taps.push_back(kh * v.dilation_h * frame.row() + kw * v.dilation_w * s.C);
+    const Runs runs = join(taps, cg);
+
+    std::vector<index_t>& pixels = table(1);
+    for (index_t i = 0; i < pieces.most(); ++i)
+        for (index_t oh = 0; oh < v.OH; ++oh)
+            for (index_t ow = 0; ow < v.OW; ++ow)
+                pixels.push_back(i * frame.image() + oh * v.stride_h * frame.row() + ow * v.stride_w * s.C);
+
+    // The weights of each group as whole panels: aligned rows, no masks in the inner loop.
+    const index_t depth = s.taps() * cg;
+    const index_t panels = ceil_div(og, kernel.tile_cols);
+    const index_t panel = kernel.tile_cols * depth;
+    T* const packed = scratch<T>(Scratch::packed_b, s.groups * panels * panel);
+    for (index_t g = 0; g < s.groups; ++g) kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
+
+    parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
+        for (index_t task = begin; task < end; ++task) {
+            const index_t first = pieces.begin(task / pieces.stretches);
+            const index_t images = pieces.begin(task / pieces.stretches + 1) - first;
+            const index_t row0 = task % pieces.stretches * pieces.rows_each;
+            const index_t row1 = std::min(row0 + pieces.rows_each, v.OH);
+            GemmArgs<T> a;
+            if (pieces.stretches == 1 || frame.plain()) {
+                a.a = framed(frame, x, first, images) + row0 * v.stride_h * frame.row();
+            } else {
+                const index_t top = row0 * v.stride_h;
+                const index_t bottom = (row1 - 1) * v.stride_h + (v.KH - 1) * v.dilation_h + 1;
+                T* part = scratch<T>(Scratch::padded, (bottom - top) * frame.row());
+                copy_framed(frame, x + first * v.H * v.W * s.C, top, bottom, part);
+                a.a = part;
+            }
+            a.a_row_offset = pixels.data();
+            a.segments = static_cast<index_t>(runs.offset.size());
+            a.segment_length = runs.length;
+            a.a_segment_offset = runs.offset.data();
+            a.b_row_stride = kernel.tile_cols;
+            a.b_panel_stride = panel;
+            a.c = y + (first * out_pixels + row0 * v.OW) * s.O;
+            a.c_row_stride = s.O;
+            a.activation = activation;
+            const index_t rows = (pieces.stretches == 1 ? images * v.OH : row1 - row0) * v.OW;
+            for (index_t g = 0; g < s.groups; ++g, a.a += cg, a.c += og) {
+                a.b = packed + g * panels * panel;
+                a.bias = b ? b + g * og : nullptr;
+                kernel.gemm(a, 0, rows, 0, og);
+            }
+        }
+    });
+}
+
+template <class T>
+void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
+    const Window& v = s.win;
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const index_t cg = s.group_in();
+    const index_t og = s.group_out();
+    const Frame frame = gradient_frame(s);
+    const index_t in_pixels = v.H * v.W;
+    const index_t bytes = (frame.image() + in_pixels * s.C) * static_cast<index_t>(sizeof(T));
+    const Pieces pieces = cut(s.N, bytes, v.H);
+
+    struct Work {
+        Runs runs;
+        std::vector<index_t> pixel;   // base in the framed dy, over the images of a piece
+        std::vector<index_t> target;  // row of dx
+        index_t taps;
+        const T* packed;
+    };
+    std::vector<Work> work;
+    const index_t panels = ceil_div(cg, kernel.tile_cols);
+    T* packed = scratch<T>(Scratch::packed_b, s.groups * panels * kernel.tile_cols * s.taps() * og);
+    for (index_t ph = 0; ph < v.stride_h; ++ph)
+        for (index_t pw = 0; pw < v.stride_w; ++pw) {
+            const Axis h = axis_phase(ph, v.H, v.KH, v.stride_h, v.dilation_h, v.top);
+            const Axis c = axis_phase(pw, v.W, v.KW, v.stride_w, v.dilation_w, v.left);
+            if (h.input.empty() || c.input.empty()) continue;
+            Work job;
+            std::vector<index_t> offset;
+            std::vector<index_t> cell;
+            for (std::size_t i = 0; i < h.cell.size(); ++i)
+                for (std::size_t j = 0; j < c.cell.size(); ++j) {
+                    offset.push_back((h.shift[i] + frame.top) * frame.row() + (c.shift[j] + frame.left) * s.O);
+                    cell.push_back(h.cell[i] * v.KW + c.cell[j]);
+                }
+            job.taps = static_cast<index_t>(cell.size());
+            job.runs = join(offset, og);
+            for (index_t n = 0; n < pieces.most(); ++n)
+                for (std::size_t i = 0; i < h.input.size(); ++i)
+                    for (std::size_t j = 0; j < c.input.size(); ++j) {
+                        job.pixel.push_back(n * frame.image() + h.base[i] * frame.row() + c.base[j] * s.O);
+                        job.target.push_back((n * in_pixels + h.input[i] * v.W + c.input[j]) * s.C);
+                    }
+            // The weights of these taps, turned: (tap, O / groups) rows, C / groups columns.
+            job.packed = packed;
+            for (index_t g = 0; g < s.groups; ++g)
+                for (index_t p = 0; p < panels; ++p)
+                    for (const index_t tap : cell) {
+                        const index_t c0 = p * kernel.tile_cols;
+                        kernel.pack_transposed(w + (tap * cg + c0) * s.O + g * og, s.O,
+                                               std::min<index_t>(kernel.tile_cols, cg - c0), og, packed);
+                        packed += kernel.tile_cols * og;
+                    }
+            work.push_back(std::move(job));
+        }
+
+    const auto run = [&](const Work& job, const T* from, index_t first, index_t m0, index_t m1) {
+        GemmArgs<T> a;
+        a.a = from;
+        a.a_row_offset = job.pixel.data();
+        a.segments = static_cast<index_t>(job.runs.offset.size());
+        a.segment_length = job.runs.length;
+        a.a_segment_offset = job.runs.offset.data();
+        a.b_row_stride = kernel.tile_cols;
+        a.b_panel_stride = kernel.tile_cols * job.taps * og;
+        a.c = dx + first * in_pixels * s.C;
+        a.c_row_offset = job.target.data();
+        a.gate_kind = gate_kind;
+        for (index_t g = 0; g < s.groups; ++g, a.a += og, a.c += cg) {
+            a.b = job.packed + g * panels * a.b_panel_stride;
+            a.gate = gate ? gate + (a.c - dx) : nullptr;
+            kernel.gemm(a, m0, m1, 0, cg);
+        }
+    };
+    parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
+        for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches); ++piece) {
+            // The share of this piece's rows that falls to this thread, in parts of `stretches`.
+            const index_t part0 = std::max(begin - piece * pieces.stretches, index_t{0});
+            const index_t part1 = std::min(end - piece * pieces.stretches, pieces.stretches);
+            const index_t first = pieces.begin(piece);
+            const index_t images = pieces.begin(piece + 1) - first;
+            const T* from = framed(frame, dy, first, images);
+            for (const Work& job : work) {
+                const index_t rows = static_cast<index_t>(job.pixel.size()) / pieces.most() * images;
+                run(job, from, first, rows * part0 / pieces.stretches, rows * part1 / pieces.stretches);
+            }
+        }
+    });
+}
+
+template <class T>
+void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
+    const Window& v = s.win;
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const index_t cg = s.group_in();
+    const index_t og = s.group_out();
+    const Frame frame = input_frame(s);
+    const index_t out_pixels = v.OH * v.OW;
+    const index_t size = s.w_size();
+    if (s.N == 0) {
+        std::fill_n(dw, size, T{0});
+        return;
+    }
+    const index_t bytes = (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T));
+    const index_t fit = std::clamp<index_t>(kPieceBytes / std::max<index_t>(1, bytes), 1, s.N);
+    // Blocks of images sum apart, by shape alone, and are added in order at the end.
+    const index_t afford = std::max<index_t>(1, kPartialBytes / std::max<index_t>(1, size * static_cast<index_t>(sizeof(T))));
+    const index_t blocks = std::min({s.N, afford, index_t{8}});
+
+    std::vector<index_t>& rows = table(0);
+    for (index_t kh = 0; kh < v.KH; ++kh)
+        for (index_t kw = 0; kw < v.KW; ++kw)
+            for (index_t c = 0; c < cg; ++c)
+                rows.push_back(kh * v.dilation_h * frame.row() + kw * v.dilation_w * s.C + c);
+    std::vector<index_t>& segments = table(1);
+    for (index_t i = 0; i < fit; ++i)
+        for (index_t oh = 0; oh < v.OH; ++oh) segments.push_back(i * frame.image() + oh * v.stride_h * frame.row());
+
+    T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * size) : dw;
+    const index_t depth = s.taps() * cg;
+    // Where one block must do, threads share its rows instead, each with its own framed copy.
+    const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
+    parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
+        for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
+            const index_t m0 = depth * std::max(begin - block * shares, index_t{0}) / shares;
+            const index_t m1 = depth * std::min(end - block * shares, shares) / shares;
+            const index_t last = s.N * (block + 1) / blocks;
+            GemmArgs<T> a;
+            a.a_row_offset = rows.data();
+            a.a_step = v.stride_w * s.C;
+            a.segment_length = v.OW;
+            a.a_segment_offset = segments.data();
+            a.b_row_stride = s.O;
+            a.b_panel_stride = kernel.tile_cols;
+            a.c_row_stride = s.O;
+            for (index_t first = s.N * block / blocks; first < last; first += fit) {
+                const index_t images = std::min(fit, last - first);
+                const T* from = framed(frame, x, first, images);
+                a.segments = images * v.OH;
+                for (index_t g = 0; g < s.groups; ++g) {
+                    a.a = from + g * cg;
+                    a.b = dy + first * out_pixels * s.O + g * og;
+                    a.c = partial + block * size + g * og;
+                    kernel.gemm(a, m0, m1, 0, og);
+                }
+                a.accumulate = true;
+            }
+        }
+    });
+    if (blocks == 1) return;
+    parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T), [&](index_t begin, index_t end) {
+        const index_t first = begin * 1024;
+        const index_t n = std::min(end * 1024, size) - first;
+        kernels<T>().reduce->sum_rows(partial + first, blocks, size, n, dw + first);
+    });
+}
+
+#define HOTLOOP_INSTANTIATE(T)                                                                         \
+    template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation);     \
+    template void conv_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*, Activation); \
+    template void conv_weight_gradient<T>(const ConvShape&, const T*, const T*, T*);
+HOTLOOP_INSTANTIATE(float)
+HOTLOOP_INSTANTIATE(double)
+
+}  // namespace hotloop

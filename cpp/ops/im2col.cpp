@@ -1,0 +1,84 @@
+#include "hotloop/ops/im2col.h"
+
+#include <algorithm>
+
+#include "hotloop/parallel.h"
+
+namespace hotloop {
+namespace {
+
+// Calls cell(column, pixel) for every kernel cell of one window row that lies inside the image,
+// and pad(column) for the others; columns and pixels within one channel.
+template <class Cell, class Pad>
+void walk_row(const Window& v, index_t kh, index_t oh, index_t ow, Cell cell, Pad pad) {
+    const index_t h = oh * v.stride_h + kh * v.dilation_h - v.top;
+    const index_t w0 = ow * v.stride_w - v.left;
+    if (h < 0 || h >= v.H) {
+        for (index_t kw = 0; kw < v.KW; ++kw) pad(kh * v.KW + kw);
+        return;
+    }
+    for (index_t kw = 0; kw < v.KW; ++kw) {
+        const index_t w = w0 + kw * v.dilation_w;
+        if (w >= 0 && w < v.W)
+            cell(kh * v.KW + kw, h * v.W + w);
+        else
+            pad(kh * v.KW + kw);
+    }
+}
+
+double bytes(const Window& v, index_t N, index_t C, std::size_t item) {
+    return static_cast<double>(N * C * v.OH * v.OW * v.KH * v.KW) * static_cast<double>(item);
+}
+
+}  // namespace
+
+template <class T>
+void im2col(const Im2colArgs<T>& a) {
+    const Window& v = a.win;
+    const index_t cells = v.KH * v.KW;
+    const index_t plane = v.H * v.W;
+    parallel_for(a.N * v.OH, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
+        for (index_t row = begin; row < end; ++row) {
+            const T* image = a.x + row / v.OH * a.C * plane;
+            T* out = a.cols + row * v.OW * a.C * cells;
+            for (index_t ow = 0; ow < v.OW; ++ow)
+                for (index_t c = 0; c < a.C; ++c, out += cells)
+                    for (index_t kh = 0; kh < v.KH; ++kh)
+                        walk_row(
+                            v, kh, row % v.OH, ow,
+                            [&](index_t col, index_t pixel) { out[col] = image[c * plane + pixel]; },
+                            [&](index_t col) { out[col] = T{0}; });
+        }
+    });
+}
+
+template <class T>
+void col2im(const Col2imArgs<T>& a) {
+    const Window& v = a.win;
+    const index_t cells = v.KH * v.KW;
+    const index_t plane = v.H * v.W;
+    // Windows of one image overlap, so an image belongs to one thread.
+    parallel_for(a.N, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
+        for (index_t n = begin; n < end; ++n) {
+            T* image = a.x + n * a.C * plane;
+            std::fill_n(image, a.C * plane, T{0});
+            const T* from = a.cols + n * v.OH * v.OW * a.C * cells;
+            for (index_t oh = 0; oh < v.OH; ++oh)
+                for (index_t ow = 0; ow < v.OW; ++ow)
+                    for (index_t c = 0; c < a.C; ++c, from += cells)
+                        for (index_t kh = 0; kh < v.KH; ++kh)
+                            walk_row(
+                                v, kh, oh, ow,
+                                [&](index_t col, index_t pixel) { image[c * plane + pixel] += from[col]; },
+                                [](index_t) {});
+        }
+    });
+}
+
+#define HOTLOOP_INSTANTIATE(T)                    \
+    template void im2col<T>(const Im2colArgs<T>&); \
+    template void col2im<T>(const Col2imArgs<T>&);
+HOTLOOP_INSTANTIATE(float)
+HOTLOOP_INSTANTIATE(double)
+
+}  // namespace hotloop
