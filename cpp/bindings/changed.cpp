@@ -1,0 +1,80 @@
+#include "changed.h"
+
+#include <cstdint>
+#include <string>
+
+namespace hotloop::bind {
+namespace {
+
+std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
+
+bool is_contiguous(const py::array& a) {
+    return (a.flags() & py::array::c_style) && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
+}
+
+}  // namespace
+
+bool overlap(const py::array& a, const py::array& b) {
+    if (a.size() == 0 || b.size() == 0) return false;
+    if (is_contiguous(a) && is_contiguous(b)) {
+        const auto a0 = reinterpret_cast<std::uintptr_t>(a.data());
+        const auto b0 = reinterpret_cast<std::uintptr_t>(b.data());
+        return a0 < b0 + static_cast<std::uintptr_t>(b.nbytes()) &&
+               b0 < a0 + static_cast<std::uintptr_t>(a.nbytes());
+    }
+    return py::module_::import("numpy").attr("shares_memory")(a, b).cast<bool>();
+}
+
+Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
+    for (const Named& n : named) {
+        if (!py::isinstance<py::array>(n.value))
+            throw py::type_error(std::string(op) + ": " + n.name +
+                                 " is changed in place and must be a numpy array, got " +
+                                 text(py::type::of(n.value).attr("__name__")));
+        const auto a = py::reinterpret_borrow<py::array>(n.value);
+        const bool floating = a.dtype().kind() == 'f' && (a.itemsize() == 4 || a.itemsize() == 8);
+        if (!floating || a.dtype().byteorder() == '>')
+            throw py::type_error(std::string(op) + ": " + n.name + " must be a native float32 or float64 array, got " +
+                                 text(a.dtype()));
+        const DType dtype = a.itemsize() == 4 ? DType::f32 : DType::f64;
+        if (given_.empty()) {
+            dtype_ = dtype;
+            shape_ = shape_of(a);
+        }
+        const char* first = names_.empty() ? n.name : names_.front();
+        if (dtype != dtype_)
+            throw py::type_error(std::string(op) + ": " + n.name + " must have the dtype of " + first + ", " +
+                                 name_of(dtype_) + ", got " + name_of(dtype));
+        if (a.ndim() != shape_.rank() || shape_of(a) != shape_)
+            fail(op, n.name, " must have the shape of ", first, ", ", shape_, ", got ", shape_of(a));
+        if (!a.writeable()) fail(op, n.name, " is changed in place but is read-only (shape ", shape_, ")");
+        for (std::size_t i = 0; i < given_.size(); ++i)
+            if (overlap(a, given_[i]))
+                fail(op, n.name, " overlaps ", names_[i], " in memory (both ", shape_, ")");
+        names_.push_back(n.name);
+        given_.push_back(a);
+        Plan* plan = Plan::recording();
+        if (is_contiguous(a)) {
+            if (plan) plan->hold(a);
+            work_.push_back(a);
+        } else {
+            if (plan) refuse_in_plan(op, n.name);
+            work_.push_back(py::reinterpret_steal<py::array>(
+                py::detail::npy_api::get().PyArray_NewCopy_(a.ptr(), 0 /* C order */)));
+        }
+    }
+}
+
+void Changed::check_apart(const char* name, const py::array& other) const {
+    for (std::size_t i = 0; i < given_.size(); ++i)
+        if (overlap(given_[i], other))
+            fail(op_, name, " overlaps ", names_[i], ", which is changed in place (", names_[i], ": ", shape_, ", ",
+                 name, ": ", shape_of(other), ")");
+}
+
+void Changed::write_back() {
+    for (std::size_t i = 0; i < given_.size(); ++i)
+        if (!given_[i].is(work_[i])) given_[i][py::ellipsis()] = work_[i];
+}
+
+}  // namespace hotloop::bind
