@@ -42,7 +42,8 @@ def run(*command: str) -> str:
 
 def functions(objdump: str) -> Iterator[tuple[str, list[Instruction]]]:
     """Yield name and instructions of each function of a disassembly."""
-    name, body = "", []
+    name = ""
+    body: list[Instruction] = []
     for line in objdump.splitlines():
         if head := FUNCTION.match(line):
             if name:

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_idx import idx_bytes
 
 from hotloop.datasets import DatasetNotFoundError, _fetch, digits, fashion_mnist, mnist
 from hotloop.datasets.idx import FILES
+from test_idx import idx_bytes
 
 
 @pytest.fixture(autouse=True)

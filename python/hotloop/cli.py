@@ -364,10 +364,11 @@ def _evaluate(args: argparse.Namespace) -> None:
     if not any(isinstance(layer, hl.layers.Rescaling) for layer in model.layers):
         images = x.astype(np.float32) * np.float32(data.scale)
     wanted = tuple(model.input_shape[1:])
-    if any(n is None for n in wanted) or math.prod(wanted) != math.prod(x.shape[1:]):
+    sizes = [n for n in wanted if n is not None]
+    if len(sizes) < len(wanted) or math.prod(sizes) != math.prod(x.shape[1:]):
         msg = f"{args.model} takes inputs of shape {wanted}, but the images of {data.name} are {x.shape[1:]}"
         raise CommandError(msg)
-    scores = model.predict(images.reshape(-1, *wanted), batch_size=args.batch_size)
+    scores = model.predict(images.reshape(-1, *sizes), batch_size=args.batch_size)
     if scores.ndim != 2 or scores.shape[1] <= int(y.max()):
         msg = f"{args.model} gives {scores.shape[1:]} an image, but {data.name} needs one score for each of its classes"
         raise CommandError(msg)
