@@ -20,7 +20,7 @@ import numpy as np
 from allocations import counting
 from hotloop._bench.measure import say, table
 from hotloop._bench.steps import hotloop_step
-from hotloop._bench.workloads import BOOK_MLP, SIMPLE_CONV_NET, Workload
+from hotloop._bench.workloads import BOOK_MLP, SIMPLE_CONV_NET, Array, Workload
 from peers.worker import peak_memory
 
 IMAGES = 60_000
@@ -91,7 +91,7 @@ _TRAINERS: dict[str, Callable[[Any, Any, int], None]] = {
 def child(library: str, dtype: str, steps: int) -> None:
     """Train in this process and print its peak."""
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
+    x: Array = rng.integers(0, 256, (IMAGES, 28, 28, 1), dtype=np.uint8)
     if dtype == "float32":
         # Scaled piece by piece: no peak of our own making.
         wide = np.empty(x.shape, np.float32)
