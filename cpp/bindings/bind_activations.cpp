@@ -1,6 +1,7 @@
 #include "arrays.h"
 #include "bind.h"
 #include "hotloop/ops/affine.h"
+#include "hotloop/ops/conv2d.h"
 #include "hotloop/ops/pointwise.h"
 
 namespace hotloop::bind {
@@ -19,24 +20,36 @@ py::object apply(const char* op, Unary kind, py::handle x, py::handle out, doubl
     return y.result();
 }
 
-// While a plan records, a backward that overwrites the dx of the affine_backward just before it
+Activation activation_of(Binary kind) {
+    switch (kind) {
+        case Binary::relu_backward:
+            return Activation::relu;
+        case Binary::sigmoid_backward:
+            return Activation::sigmoid;
+        case Binary::tanh_backward:
+            return Activation::tanh;
+        default:
+            return Activation::none;
+    }
+}
+
+// While a plan records, a backward that overwrites the dx of the call of kind Args just before it
 // becomes a part of that call, which applies it before it stores dx.
-template <class T>
-bool fold_into_affine(Binary kind, const T* dy, const T* y, const T* dx, index_t n) {
-    Plan* const plan = Plan::recording();
-    if (!plan || dx != dy) return false;
-    auto* const call = plan->last<AffineBackwardArgs<T>>();
-    if (!call || call->args.dx != dy || call->args.gate || call->args.N * call->args.I != n) return false;
-    if (kind == Binary::relu_backward)
-        call->args.gate_kind = Activation::relu;
-    else if (kind == Binary::sigmoid_backward)
-        call->args.gate_kind = Activation::sigmoid;
-    else if (kind == Binary::tanh_backward)
-        call->args.gate_kind = Activation::tanh;
-    else
-        return false;
+template <class Args, class T>
+bool fold_into(Activation kind, const T* dy, const T* y) {
+    auto* const call = Plan::recording()->last<Args>();
+    if (!call || call->args.dx != dy || call->args.gate) return false;
+    call->args.gate_kind = kind;
     call->args.gate = y;
     return true;
+}
+
+template <class T>
+bool fold(Binary kind, const T* dy, const T* y, const T* dx) {
+    const Activation activation = activation_of(kind);
+    if (!Plan::recording() || dx != dy || activation == Activation::none) return false;
+    return fold_into<AffineBackwardArgs<T>>(activation, dy, y) ||
+           fold_into<Conv2dBackwardArgs<T>>(activation, dy, y);
 }
 
 struct Names {
@@ -56,7 +69,7 @@ py::object combine(const char* op,
     same_shape_check(op, names.a, shape, names.b, in.shape(1));
     Output z(in, "out", out, shape, Alias::elementwise);
     dispatch(in.dtype(), [&]<class T>() {
-        if (fold_into_affine<T>(kind, in.data<T>(0), in.data<T>(1), z.data<T>(), shape.size())) return;
+        if (fold<T>(kind, in.data<T>(0), in.data<T>(1), z.data<T>())) return;
         submit<BinaryArgs<T>>(
             {in.data<T>(0), in.data<T>(1), z.data<T>(), shape.size(), kind, static_cast<T>(alpha)},
             &binary<T>,

@@ -221,21 +221,29 @@ void pack_transposed(const T* b, index_t row_stride, index_t n, index_t k, T* ou
     }
 }
 
-// Panels of a B whose rows are contiguous: out[p][k][j] = b[k * row_stride + p * cols + j].
+// Panels of a B whose rows are contiguous: out[p][k][j] = b[k * row_stride + p * cols + j]. Several
+// panels at a time, so that the rows of B are read in long runs, which the hardware prefetches.
 template <class T>
 void pack(const T* b, index_t row_stride, index_t n, index_t k, T* out) {
     using V = Vec<T>;
     constexpr index_t cols = kTileCols<T>;
-    for (index_t p = 0; p < n; p += cols, out += cols * k)
-        for (index_t kk = 0; kk < k; ++kk)
-            for (index_t j = 0; j < cols; j += V::size) {
-                const index_t left = n - p - j;
-                const T* from = b + kk * row_stride + p + j;
-                const V row = left >= V::size ? V::load(from)
-                              : left > 0      ? V::load(from, static_cast<int>(left))
-                                              : V::zero();
-                row.store(out + kk * cols + j);
+    constexpr index_t kTogether = 8 * cols;
+    for (index_t n0 = 0; n0 < n; n0 += kTogether) {
+        const index_t end = n - n0 < kTogether ? n : n0 + kTogether;
+        for (index_t kk = 0; kk < k; ++kk) {
+            const T* row = b + kk * row_stride;
+            for (index_t p = n0; p < end; p += cols) {
+                T* to = out + p * k + kk * cols;
+                for (index_t j = 0; j < cols; j += V::size) {
+                    const index_t left = n - p - j;
+                    const V v = left >= V::size ? V::load(row + p + j)
+                                : left > 0      ? V::load(row + p + j, static_cast<int>(left))
+                                                : V::zero();
+                    v.store(to + j);
+                }
             }
+        }
+    }
 }
 
 template <class T>

@@ -19,10 +19,22 @@ constexpr index_t kDepth = 4096;
 // From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
 constexpr index_t kPackRows = 192;
 
+// Rows whose distance is near a multiple of a page fall into the same few sets of the first-level
+// cache, fewer than a tile has rows. Such a block of A is copied to rows that are apart; worth it
+// where the copy is used for several panels.
+template <class T>
+bool rows_collide(const GemmArgs<T>& g, index_t n) {
+    constexpr index_t kPage = 4096;
+    const index_t bytes = g.a_row_stride * static_cast<index_t>(sizeof(T)) % kPage;
+    return g.a_row_stride > 1 && g.a_step == 1 && n >= 4 * kernels<T>().gemm->tile_cols &&
+           std::min(bytes, kPage - bytes) < 64;
+}
+
 // One stretch of columns [n0, n1) and rows [m0, m1), all of k.
 template <class T>
 void compute(const GemmArgs<T>& whole, index_t k, index_t m0, index_t m1, index_t n0, index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const bool copy = rows_collide(whole, n1 - n0);
     for (index_t k0 = 0; k0 == 0 || k0 < k; k0 += kDepth) {
         GemmArgs<T> g = whole;
         g.segment_length = std::min(kDepth, k - k0);
@@ -36,7 +48,21 @@ void compute(const GemmArgs<T>& whole, index_t k, index_t m0, index_t m1, index_
         const index_t row_bytes = std::max<index_t>(1, g.segment_length * static_cast<index_t>(sizeof(T)));
         const index_t rows =
             std::max<index_t>(kernel.tile_rows, kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows);
-        for (index_t m = m0; m < m1; m += rows) kernel.gemm(g, m, std::min(m + rows, m1), n0, n1);
+        for (index_t m = m0; m < m1; m += rows) {
+            const index_t last = std::min(m + rows, m1);
+            if (!copy) {
+                kernel.gemm(g, m, last, n0, n1);
+                continue;
+            }
+            const index_t stride = (g.segment_length + 15) / 16 * 16 + 16;
+            T* const block = scratch<T>(Scratch::packed_a, rows * stride);
+            for (index_t i = m; i < last; ++i)
+                std::copy_n(g.a + i * g.a_row_stride, g.segment_length, block + (i - m) * stride);
+            GemmArgs<T> apart = g;
+            apart.a = block - m * stride;
+            apart.a_row_stride = stride;
+            kernel.gemm(apart, m, last, n0, n1);
+        }
     }
 }
 

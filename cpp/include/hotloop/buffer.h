@@ -10,6 +10,7 @@ namespace hotloop {
 
 // What the block is for. Two blocks that live at the same time on one thread need two purposes.
 enum class Scratch {
+    packed_a,     // rows of a product's left side, apart
     packed_b,     // panels of a product's right side
     padded,       // images in their frame of zeros
     partial,      // partial sums of a reduction
