@@ -44,10 +44,10 @@ def train_hotloop(x: Any, labels: Any, steps: int) -> None:
         ]
     )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-    loader = hl.DataLoader(x, labels, batch_size=100, shuffle=True, seed=0)
     if steps >= len(x) // 100:
         model.fit(x, labels, batch_size=100, epochs=1, verbose=0)
         return
+    loader = hl.DataLoader(x, labels, batch_size=100, shuffle=True, seed=0)
     for _, (xb, yb) in zip(range(steps), loader, strict=False):
         model.train_on_batch(xb, yb)
 

@@ -65,6 +65,15 @@ def test_a_wrong_answer_is_refused_before_timing(monkeypatch: pytest.MonkeyPatch
     assert "WRONG" in compare.render([row])
 
 
+def test_an_op_that_raises_fills_its_row_and_the_others_go_on() -> None:
+    def broken(_x: Any) -> Any:
+        message = "no kernel"
+        raise RuntimeError(message)
+
+    row = compare.compare_op(OpCase("relu", (4, 5)), 0.01, 1, SimpleNamespace(relu=broken))
+    assert row.error == "relu 4x5: RuntimeError: no kernel"
+
+
 def test_a_right_answer_is_timed_and_its_ratio_is_numpy_over_hotloop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -165,6 +174,11 @@ def test_the_numpy_step_follows_the_gradient() -> None:
 def test_flops_count_no_input_gradient_at_the_first_layer() -> None:
     network = Workload("n", "n", (3,), (dense(5), dense(2)), 7, {"name": "sgd", "lr": 0.1})
     assert network.flops() == 7 * 2 * (2 * 15 + 3 * 10)
+
+
+def test_labels_of_the_table_are_unique() -> None:
+    labels = [case.label for case in compare.op_cases()]
+    assert len(set(labels)) == len(labels)
 
 
 def test_duration_and_table() -> None:

@@ -122,8 +122,8 @@ def compare_op(case: OpCase, seconds: float, rounds: int, functions: Any = funct
         want = call.cast("float64").outputs(reference)
         tolerance = OP_TOLERANCE if case.dtype == "float32" else 1e-10
         require_agreement(call.outputs(functions), want, tolerance, case.label)
-    except DisagreementError as error:
-        return Row(case.label, error=str(error))
+    except Exception as error:  # whatever an op raises belongs in its row, the others go on
+        return Row(case.label, error=_reason(error, case.label))
     own, other = call.cast(case.dtype), call.cast(case.dtype)
     return _timed(
         case.label, lambda: own.run(functions), lambda: other.run(reference), seconds, rounds
@@ -133,18 +133,24 @@ def compare_op(case: OpCase, seconds: float, rounds: int, functions: Any = funct
 def compare_step(workload: Workload, seconds: float, rounds: int) -> Row:
     """Check three training steps against float64 and time further ones on both sides."""
     name = f"training step {workload.title}"
-    ours, model = hotloop_step(workload)
     theirs, _ = numpy_step(workload)
     exact, stepper = numpy_step(workload, "float64")
     try:
+        ours, model = hotloop_step(workload)
         got, want = [[np.asarray(step()) for _ in range(3)] for step in (ours, exact)]
         require_agreement(got, want, LOSS_TOLERANCE, f"{name}, losses")
         moved = [a - b for a, b in zip(stepper.weights(), workload.make_weights(), strict=True)]
         mine = [a - b for a, b in zip(model.get_weights(), workload.make_weights(), strict=True)]
         require_agreement([_distance(mine, moved)], [np.zeros(())], 0.05, f"{name}, weights")
-    except DisagreementError as error:
-        return Row(name, error=str(error))
+    except Exception as error:
+        return Row(name, error=_reason(error, name))
     return _timed(name, ours, theirs, seconds, rounds)
+
+
+def _reason(error: Exception, name: str) -> str:
+    if isinstance(error, DisagreementError):
+        return str(error)
+    return f"{name}: {type(error).__name__}: {error}"
 
 
 def _distance(got: Sequence[Any], want: Sequence[Any]) -> Any:

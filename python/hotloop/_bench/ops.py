@@ -39,7 +39,7 @@ class OpCase:
         return " ".join([self.op, *shapes, *words, *kind])
 
 
-_QUIET = frozenset({"lr", "seed", "step", "training", "need_db", "num_classes"})
+_QUIET = frozenset({"lr", "seed", "step", "need_db", "num_classes"})
 
 
 @dataclass
