@@ -48,8 +48,9 @@ def max_pool2d_backward(
 ) -> FloatArray:
     """Add each dy to the cell its maximum came from."""
     n, c, h, w = to_nchw(input_shape, data_format)
-    dy = to_nchw(promote(dy), data_format).reshape(n * c, -1)
-    cells = to_nchw(argmax, data_format).reshape(n * c, -1)
+    dy = to_nchw(promote(dy), data_format)
+    planes = (n * c, dy.shape[2] * dy.shape[3])
+    dy, cells = dy.reshape(planes), to_nchw(argmax, data_format).reshape(planes)
     dx = np.zeros(n * c * h * w, dy.dtype)
     places = cells + np.arange(n * c)[:, np.newaxis] * (h * w)
     np.add.at(dx, places[cells >= 0], dy[cells >= 0])

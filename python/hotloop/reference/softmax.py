@@ -33,7 +33,8 @@ def softmax_backward(dy: Array, y: Array, axis: int = -1) -> FloatArray:
 def log_softmax(x: Array, axis: int = -1) -> FloatArray:
     """``x - log(sum(exp(x)))`` along the axis."""
     z = shifted(promote(x), axis)
-    y: FloatArray = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    with np.errstate(divide="ignore"):  # the sum over an empty axis
+        y: FloatArray = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
     return y
 
 
