@@ -10,6 +10,8 @@ void bind_affine(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_gather(pybind11::module_& m);
 void bind_updates(pybind11::module_& m);
+void bind_losses(pybind11::module_& m);
+void bind_softmax(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 
 }  // namespace hotloop::bind

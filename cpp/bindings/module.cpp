@@ -12,5 +12,7 @@ PYBIND11_MODULE(_core, m) {
     bind::bind_gather(m);
     bind::bind_updates(m);
     bind::bind_activations(m);
+    bind::bind_softmax(m);
+    bind::bind_losses(m);
     bind::bind_conv(m);
 }

@@ -8,11 +8,14 @@
 #include "hotloop/common.h"
 #include "hotloop/element.h"
 #include "hotloop/pointwise_kind.h"
+#include "hotloop/softmax_kind.h"
 
 namespace hotloop {
 
 template <class T>
 struct GemmArgs;
+template <class T>
+struct CrossEntropyRows;
 
 // Every topic's table for both element types.
 template <template <class> class Table>
@@ -96,6 +99,34 @@ struct GatherKernels {
 };
 
 template <class T>
+struct SoftmaxKernels {
+    // By kind: n rows of K contiguous numbers; columns of a plane (K, inner), `cols` of them.
+    // b is null in the forwards; out is apart from a and b.
+    void (*rows[static_cast<int>(Softmax::count)])(const T* a, const T* b, T* out, index_t n, index_t K);
+    void (*columns[static_cast<int>(Softmax::count)])(const T* a, const T* b, T* out, index_t K, index_t inner, index_t cols);
+};
+
+template <class T>
+struct CrossEntropyKernels {
+    // Rows [begin, end): the sum of their weighted losses, and how many are right where that is
+    // asked for; probs and dlogits by the way.
+    void (*forward)(const CrossEntropyRows<T>&, index_t begin, index_t end, double* loss, std::int64_t* correct);
+    // dlogits from probs.
+    void (*backward)(const CrossEntropyRows<T>&, index_t begin, index_t end);
+};
+
+template <class T>
+struct LossKernels {
+    // Sums over n elements; squared_error also writes dy = (y - t) * scale unless dy is null.
+    double (*squared_error)(const T* y, const T* t, T* dy, index_t n, T scale);
+    double (*binary_cross_entropy)(const T* logits, const T* t, index_t n);
+    double (*cross_entropy)(const T* p, const T* t, index_t n, T eps);  // of -t log(p + eps)
+    void (*cross_entropy_backward)(const T* p, const T* t, T* dp, index_t n, T eps, T scale);
+    double (*dot)(const T* x, const T* t, index_t n);
+    void (*scaled)(const T* x, T* y, index_t n, T scale);  // y = scale * x
+};
+
+template <class T>
 struct ProbeKernels {
     int flops_a_round;
     T (*fma_chain)(index_t rounds);
@@ -108,6 +139,9 @@ struct ProbeKernels {
     X(depthwise, DepthwiseKernels)  \
     X(reduce, ReduceKernels)     \
     X(pointwise, PointwiseKernels) \
+    X(softmax, SoftmaxKernels)   \
+    X(cross_entropy, CrossEntropyKernels) \
+    X(loss, LossKernels)         \
     X(layout, LayoutKernels)     \
     X(update, UpdateKernels)     \
     X(gather, GatherKernels)     \

@@ -1,0 +1,265 @@
+// Softmax, its cross entropy and the gradient of that, in one visit to each row of logits.
+#include "hotloop/cross_entropy_rows.h"
+#include "kernels.h"
+#include "lines.h"
+#include "simd/math.h"
+
+namespace hotloop {
+namespace {
+
+using simd::constant;
+using simd::select;
+
+template <class T>
+constexpr T kNaN = simd::MathConstants<T>::nan;
+
+// numpy.argmax: the first of the largest, or the first NaN. Index vectors hold numbers of T, which
+// are exact up to 2^24 classes.
+template <class T>
+index_t first_largest(const AlongRow<T>& line, const T* x) {
+    using V = Vec<T>;
+    const V lowest = minus_infinity<T>();
+    const V m = largest(line, x);
+    const V none = constant(static_cast<T>(line.length));
+    V at_largest = none;
+    V at_nan = none;
+    for (index_t i = 0; i < line.steps(); ++i) {
+        const V v = line.load(x, i, lowest);
+        const V index = line.first_index(i);
+        at_largest = min(select<T>(v == m, index, none), at_largest);
+        at_nan = min(select<T>(is_nan(v), index, none), at_nan);
+    }
+    const auto smaller = [](V a, V b) HOTLOOP_LAMBDA { return min(a, b); };
+    const V best = combine_lanes<T>(at_largest, smaller);
+    const V nan = combine_lanes<T>(at_nan, smaller);
+    T lane[V::size];
+    select<T>(nan < none, nan, best).store(lane);
+    return static_cast<index_t>(lane[0]);
+}
+
+// The same of each lane's line.
+template <class T>
+HOTLOOP_INLINE Vec<T> first_largest(const AcrossLines<T>& line, const T* x) {
+    using V = Vec<T>;
+    V m = line.load(x, 0, V::zero());
+    V best = V::zero();
+    V index = V::zero();
+    for (index_t k = 1; k < line.length; ++k) {
+        index = index + constant(T{1});
+        const V v = line.load(x, k, V::zero());
+        const Ints<T> take = ~(v <= m) & (m == m);
+        m = select<T>(take, v, m);
+        best = select<T>(take, index, best);
+    }
+    return best;
+}
+
+template <class T>
+struct Total {
+    double loss = 0;
+    std::int64_t correct = 0;
+};
+
+// W short rows beginning at row n, one a lane.
+template <class T>
+HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s, index_t n, int count, Total<T>& total) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    const index_t K = s.K;
+    const AcrossLines<T> line{K, W, W};
+    Tile<T> x;
+    Tile<T> t;
+    Tile<T> p;
+    transpose_in(s.logits + n * K, K, count, x.at);
+    T weight[W];
+    T label[W];  // -1 for an id that is no class
+    for (int i = 0; i < W; ++i) {
+        weight[i] = i >= count ? T{0} : s.weights ? s.weights[n + i] : T{1};
+        label[i] = T{-1};
+        if (s.ids && i < count && s.ids[n + i] >= 0 && s.ids[n + i] < K) label[i] = static_cast<T>(s.ids[n + i]);
+    }
+    const V m = largest(line, x.at);
+    const V wanted = V::load(label);
+    V sum = V::zero();
+    V at_label = constant(kNaN<T>);
+    V index = V::zero();
+    for (index_t k = 0; k < K; ++k) {
+        const V z = V::load(x.at + k * W) - m;
+        const V e = simd::exp_negative(z);
+        e.store(p.at + k * W);
+        sum = sum + e;
+        at_label = select<T>(index == wanted, z, at_label);
+        index = index + constant(T{1});
+    }
+    const V r = constant(T{1}) / sum;
+    const V log_sum = simd::log(sum);
+    V loss = log_sum - at_label;
+    V t_sum = V::zero();
+    if (!s.ids) {
+        transpose_in(s.rows + n * K, K, count, t.at);
+        loss = V::zero();
+        for (index_t k = 0; k < K; ++k) {
+            const V tk = V::load(t.at + k * W);
+            t_sum = t_sum + tk;
+            loss = loss - tk * (V::load(x.at + k * W) - m - log_sum);
+        }
+    }
+    T lane[W];
+    (V::load(weight) * loss).store(lane);
+    for (int i = 0; i < count; ++i) total.loss += static_cast<double>(lane[i]);
+    if (s.count_correct) {
+        T target[W];
+        first_largest(line, x.at).store(lane);
+        (s.ids ? wanted : first_largest(line, t.at)).store(target);
+        for (int i = 0; i < count; ++i) total.correct += lane[i] == target[i];
+    }
+    if (s.probs) {
+        for (index_t k = 0; k < K; ++k) (V::load(p.at + k * W) * r).store(x.at + k * W);
+        transpose_out(x.at, K, count, s.probs + n * K);
+    }
+    if (s.dlogits) {
+        V c = V::load(weight) * constant(s.scale);
+        if (s.ids) {
+            c = select<T>(wanted < V::zero(), constant(kNaN<T>), c);
+            index = V::zero();
+            for (index_t k = 0; k < K; ++k) {
+                const V one = select<T>(index == wanted, constant(T{1}), V::zero());
+                ((V::load(p.at + k * W) * r - one) * c).store(p.at + k * W);
+                index = index + constant(T{1});
+            }
+        } else {
+            for (index_t k = 0; k < K; ++k)
+                ((V::load(p.at + k * W) * r * t_sum - V::load(t.at + k * W)) * c).store(p.at + k * W);
+        }
+        transpose_out(p.at, K, count, s.dlogits + n * K);
+    }
+}
+
+// One long row.
+template <class T>
+HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& total) {
+    using V = Vec<T>;
+    const index_t K = s.K;
+    const AlongRow<T> line{K};
+    const index_t steps = line.steps();
+    const T* const x = s.logits + n * K;
+    const T* const t = s.ids ? nullptr : s.rows + n * K;
+    T* const probs = s.probs ? s.probs + n * K : nullptr;
+    T* const dx = s.dlogits ? s.dlogits + n * K : nullptr;
+    const bool known = s.ids && s.ids[n] >= 0 && s.ids[n] < K;
+    const index_t label = known ? s.ids[n] : 0;
+    const T weight = s.weights ? s.weights[n] : T{1};
+    const V lowest = minus_infinity<T>();
+
+    const V m = largest(line, x);
+    V sum = V::zero();
+    for (index_t i = 0; i < steps; ++i) {
+        const V e = simd::exp_negative(line.load(x, i, lowest) - m);
+        if (probs)
+            line.store(probs, i, e);
+        else if (dx)
+            line.store(dx, i, e);
+        sum = sum + e;
+    }
+    sum = sum_lanes(line, sum);
+    const V r = constant(T{1}) / sum;
+    const V log_sum = simd::log(sum);
+
+    V loss;
+    V t_sum = V::zero();
+    if (s.ids) {
+        loss = log_sum - (constant(known ? x[label] : kNaN<T>) - m);
+    } else {
+        loss = V::zero();
+        for (index_t i = 0; i < steps; ++i) {
+            const V ti = line.load(t, i, V::zero());
+            t_sum = t_sum + ti;
+            // Beyond the row t and the logarithm are zero.
+            loss = loss - ti * (line.load(x, i, V::zero()) - m - log_sum);
+        }
+        t_sum = sum_lanes(line, t_sum);
+        loss = sum_lanes(line, loss);
+    }
+    T lane[V::size];
+    (constant(weight) * loss).store(lane);
+    total.loss += static_cast<double>(lane[0]);
+    if (s.count_correct) {
+        const index_t target = s.ids ? s.ids[n] : first_largest(line, t);
+        total.correct += first_largest(line, x) == target;
+    }
+
+    const T scale = weight * s.scale;
+    const V c = constant(s.ids && !known ? kNaN<T> : scale);
+    const T* const e = probs ? probs : dx;
+    if (dx && s.ids) {
+        r.store(lane);
+        const T at_label = (e[label] * lane[0] - T{1}) * scale;
+        for (index_t i = 0; i < steps; ++i) {
+            const V p = line.load(e, i, V::zero()) * r;
+            if (probs) line.store(probs, i, p);
+            line.store(dx, i, p * c);
+        }
+        if (known) dx[label] = at_label;
+    } else if (dx) {
+        for (index_t i = 0; i < steps; ++i) {
+            const V p = line.load(e, i, V::zero()) * r;
+            if (probs) line.store(probs, i, p);
+            line.store(dx, i, (p * t_sum - line.load(t, i, V::zero())) * c);
+        }
+    } else if (probs) {
+        for (index_t i = 0; i < steps; ++i) line.store(probs, i, line.load(probs, i, V::zero()) * r);
+    }
+}
+
+template <class T>
+void forward(const CrossEntropyRows<T>& s, index_t begin, index_t end, double* loss, std::int64_t* correct) {
+    constexpr index_t W = Vec<T>::size;
+    Total<T> total;
+    if (s.K > kShortLine<T>) {
+        for (index_t n = begin; n < end; ++n) long_row(s, n, total);
+    } else {
+        for (index_t n = begin; n < end; n += W)
+            short_rows(s, n, static_cast<int>(end - n < W ? end - n : W), total);
+    }
+    *loss = total.loss;
+    *correct = total.correct;
+}
+
+template <class T>
+void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
+    using V = Vec<T>;
+    const index_t K = s.K;
+    const AlongRow<T> line{K};
+    const index_t steps = line.steps();
+    for (index_t n = begin; n < end; ++n) {
+        const T* const p = s.probs + n * K;
+        T* const dx = s.dlogits + n * K;
+        const T scale = (s.weights ? s.weights[n] : T{1}) * s.scale;
+        if (s.ids) {
+            const index_t label = s.ids[n];
+            const bool known = label >= 0 && label < K;
+            const V c = constant(known ? scale : kNaN<T>);
+            for (index_t i = 0; i < steps; ++i) line.store(dx, i, line.load(p, i, V::zero()) * c);
+            if (known) dx[label] = (p[label] - T{1}) * scale;
+            continue;
+        }
+        const T* const t = s.rows + n * K;
+        V t_sum = V::zero();
+        for (index_t i = 0; i < steps; ++i) t_sum = t_sum + line.load(t, i, V::zero());
+        t_sum = sum_lanes(line, t_sum);
+        const V c = constant(scale);
+        for (index_t i = 0; i < steps; ++i)
+            line.store(dx, i, (line.load(p, i, V::zero()) * t_sum - line.load(t, i, V::zero())) * c);
+    }
+}
+
+template <class T>
+constexpr CrossEntropyKernels<T> make() {
+    return {&forward<T>, &backward<T>};
+}
+
+}  // namespace
+}  // namespace hotloop
+
+extern "C" const hotloop::KernelSet<hotloop::CrossEntropyKernels> HOTLOOP_KERNEL_TABLE(cross_entropy) = {
+    hotloop::make<float>(), hotloop::make<double>()};

@@ -1,0 +1,177 @@
+// A reduction along an axis, written once for the two ways that vectors can lie to it.
+#pragma once
+
+#include <utility>
+
+#include "simd/transpose.h"
+#include "simd/vec.h"
+
+namespace hotloop {
+namespace {
+
+using simd::Ints;
+using simd::Vec;
+
+// 0, 1, 2, ...
+template <class T>
+HOTLOOP_INLINE Vec<T> lane_numbers() {
+    T lane[Vec<T>::size];
+    for (int i = 0; i < Vec<T>::size; ++i) lane[i] = static_cast<T>(i);
+    return Vec<T>::load(lane);
+}
+
+// The first n lanes of v, `fill` in the others.
+template <class T>
+HOTLOOP_INLINE Vec<T> keep_first(int n, Vec<T> v, Vec<T> fill) {
+    return simd::select<T>(lane_numbers<T>() < Vec<T>::set(static_cast<T>(n)), v, fill);
+}
+
+template <class T, int D, int... L>
+HOTLOOP_INLINE Vec<T> swap_lanes(Vec<T> v, std::integer_sequence<int, L...>) {
+    return {__builtin_shufflevector(v.v, v.v, (L ^ D)...)};
+}
+
+// Combines all lanes, halves onto halves, and leaves the result in every lane.
+template <class T, int D = Vec<T>::size / 2, class F>
+HOTLOOP_INLINE Vec<T> combine_lanes(Vec<T> v, F f) {
+    if constexpr (D == 0) {
+        return v;
+    } else {
+        const auto lanes = std::make_integer_sequence<int, Vec<T>::size>{};
+        return combine_lanes<T, D / 2>(f(v, swap_lanes<T, D>(v, lanes)), f);
+    }
+}
+
+// Vectors along one line of `length` contiguous numbers.
+template <class T>
+struct AlongRow {
+    using V = Vec<T>;
+    index_t length;
+
+    HOTLOOP_INLINE index_t steps() const { return (length + V::size - 1) / V::size; }
+    // The number within its line of the first lane of step i.
+    HOTLOOP_INLINE V first_index(index_t i) const {
+        return lane_numbers<T>() + V::set(static_cast<T>(i * V::size));
+    }
+    HOTLOOP_INLINE V load(const T* p, index_t i, V fill) const {
+        const index_t rest = length - i * V::size;
+        if (rest >= V::size) return V::load(p + i * V::size);
+        return keep_first(static_cast<int>(rest), V::load(p + i * V::size, static_cast<int>(rest)), fill);
+    }
+    HOTLOOP_INLINE void store(T* p, index_t i, V v) const {
+        const index_t rest = length - i * V::size;
+        if (rest >= V::size)
+            v.store(p + i * V::size);
+        else
+            v.store(p + i * V::size, static_cast<int>(rest));
+    }
+    template <class F>
+    HOTLOOP_INLINE V combine(V v, F f) const {
+        return combine_lanes<T>(v, f);
+    }
+};
+
+// As many neighbouring lines as a vector has lanes, the first `count` of them real; element i of all
+// lies at p + i * stride.
+template <class T>
+struct AcrossLines {
+    using V = Vec<T>;
+    index_t length;
+    index_t stride;
+    int count;
+
+    HOTLOOP_INLINE index_t steps() const { return length; }
+    HOTLOOP_INLINE V load(const T* p, index_t i, V) const {
+        return count == V::size ? V::load(p + i * stride) : V::load(p + i * stride, count);
+    }
+    HOTLOOP_INLINE void store(T* p, index_t i, V v) const {
+        if (count == V::size)
+            v.store(p + i * stride);
+        else
+            v.store(p + i * stride, count);
+    }
+    template <class F>
+    HOTLOOP_INLINE V combine(V v, F) const {
+        return v;
+    }
+};
+
+template <class T>
+HOTLOOP_INLINE Vec<T> minus_infinity() {
+    return Vec<T>::set(-static_cast<T>(__builtin_huge_val()));
+}
+
+// The largest number of the line; what it is in a line with a NaN is not defined.
+template <class T, class Line>
+HOTLOOP_INLINE Vec<T> largest(const Line& line, const T* x) {
+    const Vec<T> lowest = minus_infinity<T>();
+    const index_t steps = line.steps();
+    Vec<T> m[4] = {lowest, lowest, lowest, lowest};
+    index_t i = 0;
+    for (; i + 4 <= steps; i += 4)
+        for (int j = 0; j < 4; ++j) m[j] = max(m[j], line.load(x, i + j, lowest));
+    for (; i < steps; ++i) m[0] = max(m[0], line.load(x, i, lowest));
+    return line.combine(max(max(m[0], m[1]), max(m[2], m[3])), [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return max(a, b); });
+}
+
+template <class T, class Line>
+HOTLOOP_INLINE Vec<T> sum_lanes(const Line& line, Vec<T> sum) {
+    return line.combine(sum, [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return a + b; });
+}
+
+// Lines up to this length are transposed, so that a vector holds one element of each of its lines:
+// a row of ten classes would leave lanes idle and spend its time adding up lanes.
+template <class T>
+constexpr index_t kShortLine = 2 * Vec<T>::size;
+
+// A tile holds the transpose of W short rows, one vector an element of the line.
+template <class T>
+struct alignas(64) Tile {
+    T at[kShortLine<T> * Vec<T>::size];
+};
+
+// `count` rows of x (count <= W), each `length` <= kShortLine and contiguous; other lanes are zero.
+template <class T>
+HOTLOOP_INLINE void transpose_in(const T* x, index_t length, int count, T* tile) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    for (index_t c = 0; c < length; c += W) {
+        const int cols = length - c < W ? static_cast<int>(length - c) : W;
+        typename V::native row[W];
+        if (count == W) {
+#pragma GCC unroll 16
+            for (int i = 0; i < W; ++i) row[i] = V::load(x + i * length + c, cols).v;
+        } else {
+            for (int i = 0; i < W; ++i) row[i] = V::load(x + i * length + c, i < count ? cols : 0).v;
+        }
+        simd::exchange<T, 1>(row, std::make_integer_sequence<int, W>{});
+        if (cols == W) {
+#pragma GCC unroll 16
+            for (int i = 0; i < W; ++i) V{row[i]}.store(tile + (c + i) * W);
+        } else {
+            for (int i = 0; i < cols; ++i) V{row[i]}.store(tile + (c + i) * W);
+        }
+    }
+}
+
+template <class T>
+HOTLOOP_INLINE void transpose_out(const T* tile, index_t length, int count, T* y) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    for (index_t c = 0; c < length; c += W) {
+        const int cols = length - c < W ? static_cast<int>(length - c) : W;
+        typename V::native row[W];
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) row[i] = V::load(tile + (c + i) * W).v;
+        simd::exchange<T, 1>(row, std::make_integer_sequence<int, W>{});
+        if (count == W) {
+#pragma GCC unroll 16
+            for (int i = 0; i < W; ++i) V{row[i]}.store(y + i * length + c, cols);
+        } else {
+            for (int i = 0; i < count; ++i) V{row[i]}.store(y + i * length + c, cols);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace hotloop
