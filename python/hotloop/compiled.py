@@ -68,7 +68,7 @@ class Compiled:
         self._found_metrics: list[metrics.Metric] | None = None
         self._fit_lock = threading.RLock()
         self._step_lock = threading.RLock()
-        self._fast: tuple[LossStep, tuple[int, ...]] | None = None
+        self._fast: LossStep | None = None
 
     # -- what the other half gives -----------------------------------------------------------
 
@@ -230,28 +230,25 @@ class Compiled:
         ValueError
             For shapes and labels that do not fit, and an empty batch; no weight moves then.
         """
-        fast = self._fast
-        if (
-            fast is not None
-            and sample_weight is None
-            and class_weight is None
-            and type(x) is np.ndarray
-            and type(y) is np.ndarray
-            and x.shape == fast[0].x_shape
-            and y.shape == fast[1]
-            and y.dtype is fast[0].t_buffer.dtype
-            and self._is_current(fast[0])
-        ):
-            step = fast[0]
-            with self._step_lock:
-                step.load(x)
-                step.load_targets(y)
-                loss = step.run()
-                found = self._found_metrics
-                if not found and not return_dict:
-                    return loss
-                return self._batch_answer(step, loss, y, return_dict)
         with self._step_lock:
+            fast = self._fast
+            if (
+                fast is not None
+                and sample_weight is None
+                and class_weight is None
+                and type(x) is np.ndarray
+                and type(y) is np.ndarray
+                and x.shape == fast.x_shape
+                and y.shape == fast.t_buffer.shape
+                and y.dtype is fast.t_buffer.dtype
+                and self._is_current(fast)
+            ):
+                fast.load(x)
+                fast.load_targets(y)
+                loss = fast.run()
+                if not self._found_metrics and not return_dict:
+                    return loss
+                return self._batch_answer(fast, loss, y, return_dict)
             self._compiled("train_on_batch")
             data = self._data("train_on_batch", x, y, sample_weight, class_weight)
             require_samples("train_on_batch", data)
@@ -259,11 +256,7 @@ class Compiled:
             step = self._step_for(data, len(data), train=True, update=True)
             data.load(step, slice(0, len(data)))
             loss = step.run()
-            as_given = data.t.shape == data.y.shape and data.y.dtype == data.t.dtype
-            smoothed = getattr(self.loss, "label_smoothing", 0.0)
-            self._fast = (step, data.y.shape) if as_given and not smoothed else None
-            if data.w is not None:
-                self._fast = None
+            self._fast = step if data.w is None and self.loss.takes_targets_as_they_are() else None
             return self._batch_answer(step, loss, data.y, return_dict)
 
     def _is_current(self, step: LossStep) -> bool:

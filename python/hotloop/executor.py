@@ -288,7 +288,7 @@ class LossStep(Step):
             For labels outside the classes; no weight has moved then.
         """
         self._forward()
-        loss = float(self.loss_value[0])
+        loss: float = self.loss_value.item()
         if loss != loss and self.ids:  # noqa: PLR0124  (NaN)
             check_range(self.loss_name, self.t_bound, self.classes)
         optimizer = self.optimizer

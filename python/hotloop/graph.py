@@ -29,10 +29,11 @@ class Graph:
     rescale: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def needs_gradient(self) -> set[int]:
-        """Return the values that some trainable weight lies in front of."""
+        """Return the values that lie behind a weight with a gradient."""
         needed: set[int] = set()
         for node in self.nodes:
-            if node.layer.trainable_weights or any(i in needed for i in node.inputs):
+            trains = any(weight.grad is not None for weight in node.layer.ordered_weights())
+            if trains or any(i in needed for i in node.inputs):
                 needed.add(node.output)
         return needed
 

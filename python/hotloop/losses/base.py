@@ -27,6 +27,7 @@ class Loss:
     # Which activation in front of it the loss takes over when it is fused.
     fuses: ClassVar[str | None] = None
     from_logits = False
+    label_smoothing = 0.0
 
     def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
         if reduction not in ("sum_over_batch_size", "sum"):
@@ -42,6 +43,10 @@ class Loss:
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return targets as `per_sample` wants them; a ValueError when they do not fit."""
         return matching_targets(self.name, t, output_shape, dtype)
+
+    def takes_targets_as_they_are(self) -> bool:
+        """Whether `targets` changes nothing but shape and dtype."""
+        return type(self).__module__.startswith("hotloop.losses.") and not self.label_smoothing
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`."""

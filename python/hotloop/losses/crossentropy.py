@@ -89,7 +89,6 @@ class CategoricalLoss(Loss):
     """Cross entropy over the last axis, from class ids or from rows."""
 
     fuses = "softmax"
-    label_smoothing = 0.0
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return int64 ids or rows of `dtype`; a ValueError when they do not fit."""
