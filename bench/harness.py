@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -212,16 +212,12 @@ class Bench:
     Parameters
     ----------
     contenders
-        The contenders; those that do not start are reported and left out.
-    seconds
-        Time for a whole run: the rows share what is left of it, and rows beyond it are dropped.
+        The contenders; those that do not start are listed in ``absent`` and left out.
     """
 
-    def __init__(self, contenders: Iterable[Contender], seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, contenders: Iterable[Contender]) -> None:
         self._clients: list[Client] = []
         self.absent: list[str] = []
-        self.rows: list[Row] = []
         for contender in contenders:
             try:
                 self._clients.append(Client(contender))
@@ -242,25 +238,53 @@ class Bench:
         """Names of the contenders that run."""
         return [client.contender.name for client in self._clients]
 
-    def run(self, jobs: Sequence[Callable[[], Prepared]], rounds: int = 3) -> list[Row]:
-        """Run rows until all are done or the time is up; give the rows of this call."""
+    def run(
+        self,
+        jobs: Sequence[Callable[[], Prepared]],
+        seconds: float,
+        rounds: int,
+        libraries: Container[str] | None = None,
+    ) -> list[Row]:
+        """Run rows until all are done or the time is up.
+
+        Parameters
+        ----------
+        jobs
+            Functions that prepare a row each.
+        seconds
+            Time for all rows, which share what is left of it; rows beyond it are dropped.
+        rounds
+            Turns of each contender in a row, fewer where they would be too short.
+        libraries
+            Contenders to take, by library; all if absent.
+        """
+        end = time.monotonic() + seconds
+        clients = [
+            c for c in self._clients if libraries is None or c.contender.library in libraries
+        ]
         done: list[Row] = []
         for index, prepare in enumerate(jobs):
-            left = self._end - time.monotonic()
+            left = end - time.monotonic()
             if left <= 0:
                 say(f"  time is up: {len(jobs) - index} rows not reached")
                 break
-            row = self._row(prepare(), self._end, len(jobs) - index, rounds)
+            row = self._row(prepare(), clients, end, len(jobs) - index, rounds)
             done.append(row)
-            self.rows.append(row)
             say(f"  {summary(row)}")
         return done
 
-    def _row(self, prepared: Prepared, end: float, rows_left: int, rounds: int) -> Row:
+    def _row(
+        self,
+        prepared: Prepared,
+        clients: Sequence[Client],
+        end: float,
+        rows_left: int,
+        rounds: int,
+    ) -> Row:
         row = prepared.row
         ready: dict[int, tuple[Client, Cell]] = {}
         time.sleep(REST)
-        for client in [c for c in self._clients if c.alive]:
+        for client in [c for c in clients if c.alive]:
             for cell in self._build(client, prepared):
                 row.cells.append(cell)
                 if cell.error is None:

@@ -174,19 +174,19 @@ def run(
     for line in roof.lines():
         say(line)
     report = Report(facts, roof)
-    threads = hotloop.get_num_threads()
-    for name in names:
-        topic = TOPICS[name]
-        wanted = libraries or (QUICK_LIBRARIES if quick else topic.libraries)
-        chosen = tuple(library for library in topic.libraries if library in wanted)
-        limit = seconds or (topic.quick_seconds if quick else topic.seconds)
-        say(f"\n{topic.title}")
-        with Bench(contenders(threads, chosen), limit) as bench:
-            say(f"  {', '.join(bench.names)}")
-            for text in bench.absent:
-                say(f"  absent: {text}")
-            rows = bench.run(topic.jobs(quick, only), 2 if quick else 5)
-        report.topics[name] = rows + derived(name, rows)
+    wanted = libraries or (QUICK_LIBRARIES if quick else TOPICS["training"].libraries)
+    topics = [TOPICS[name] for name in names]
+    used = {library for topic in topics for library in topic.libraries if library in wanted}
+    with Bench(contenders(hotloop.get_num_threads(), used)) as bench:
+        say(f"contenders: {', '.join(bench.names)}")
+        for text in bench.absent:
+            say(f"absent: {text}")
+        for topic in topics:
+            say(f"\n{topic.title}")
+            limit = seconds or (topic.quick_seconds if quick else topic.seconds)
+            jobs = topic.jobs(quick, only)
+            rows = bench.run(jobs, limit, 2 if quick else 5, topic.libraries)
+            report.topics[topic.name] = rows + derived(topic.name, rows)
     report.after = measure(0.05, 3) if quick else measure()
     return report
 

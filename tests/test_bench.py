@@ -259,8 +259,8 @@ def test_roofs_of_the_workloads_match_their_known_size(bench: SimpleNamespace) -
 
 def test_a_worker_process_agrees_and_is_timed(bench: SimpleNamespace) -> None:
     contender = bench.client.Contender("numpy 1t", "numpy", 1)
-    with bench.harness.Bench([contender], 2.0) as runner:
-        (row,) = runner.run([lambda: bench.harness.prepare_training(TINY)], rounds=1)
+    with bench.harness.Bench([contender]) as runner:
+        (row,) = runner.run([lambda: bench.harness.prepare_training(TINY)], 2.0, rounds=1)
     (cell,) = row.cells
     assert cell.error is None
     assert cell.runs >= 2

@@ -8,7 +8,7 @@ import pickle
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Contender:
         return importlib.util.find_spec(self.package or self.library) is not None
 
 
-def contenders(cores: int, libraries: tuple[str, ...] | None = None) -> list[Contender]:
+def contenders(cores: int, libraries: Container[str] | None = None) -> list[Contender]:
     """List the installed contenders, hotloop first.
 
     Parameters
