@@ -12,21 +12,12 @@ from typing import Any
 
 import hotloop
 from cases import CONV, ELEMENTWISE, GEMM, UNSEEN, WORKLOADS, Case
-from harness import (
-    Bench,
-    Prepared,
-    Row,
-    derive,
-    geometric_mean,
-    plain,
-    prepare_op,
-    prepare_training,
-    render,
-)
+from harness import Bench, Prepared, prepare_op, prepare_training
 from hotloop._bench.measure import describe, machine, say
 from hotloop._bench.workloads import Workload
 from peers.client import contenders
 from probe import Roof, measure
+from rows import Row, derive, geometric_mean, plain, render
 
 LIBRARIES = ("torch", "jax", "keras", "scikit-learn")
 QUICK_LIBRARIES = ("hotloop", "numpy", "torch", "jax")

@@ -42,7 +42,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     if not BENCH.is_dir():
         pytest.skip("no bench folder beside the tests")
     monkeypatch.syspath_prepend(str(BENCH))
-    names = ("cases", "harness", "probe", "allocations", "peers.client")
+    names = ("cases", "harness", "rows", "probe", "allocations", "peers.client")
     modules = {name.rpartition(".")[2]: importlib.import_module(name) for name in names}
     return SimpleNamespace(**modules)
 
@@ -204,9 +204,9 @@ def test_compare_fails_when_no_row_is_found() -> None:
 
 
 def row_of(bench: SimpleNamespace, **medians: float) -> Any:
-    row = bench.harness.Row("row", flops=50.0)
+    row = bench.rows.Row("row", flops=50.0)
     row.cells = [
-        bench.harness.Cell(name.replace("_", " "), median=value, best=value)
+        bench.rows.Cell(name.replace("_", " "), median=value, best=value)
         for name, value in medians.items()
     ]
     return row
@@ -220,7 +220,7 @@ def test_a_row_compares_with_the_fastest_peer_and_with_the_roof(bench: SimpleNam
     roof = bench.probe.Roof({"float32": {1: 100.0, 2: 200.0}}, {1: 1e9, 2: 1e9}, 2, 2.0)
     assert row.share(row.cells[0], roof) == pytest.approx(50 / 200 / 2)
     assert row.share(row.cells[1], roof) == pytest.approx(50 / 100 / 1)
-    text = bench.harness.render([row], roof)
+    text = bench.rows.render([row], roof)
     assert "2.50x" in text
     assert "jax 2t fused" in text
     assert "12 %" in text
@@ -229,7 +229,7 @@ def test_a_row_compares_with_the_fastest_peer_and_with_the_roof(bench: SimpleNam
 def test_a_derived_row_is_the_difference(bench: SimpleNamespace) -> None:
     both, one = row_of(bench, hotloop_2t=5.0, torch_2t=9.0), row_of(bench, hotloop_2t=2.0)
     both.name, one.name = "dw+dx", "dw"
-    found = bench.harness.derive([both, one], "dw+dx", "dw", "dx", 7.0)
+    found = bench.rows.derive([both, one], "dw+dx", "dw", "dx", 7.0)
     assert [(c.name, c.median) for c in found.cells] == [("hotloop 2t", 3.0)]
 
 
