@@ -133,3 +133,15 @@ def get(identifier: Any) -> ActivationFunction:
         "a function of your own needs its derivative: write it as a Layer"
     )
     raise TypeError(msg)
+
+
+__all__ = [
+    "ActivationFunction",
+    "get",
+    "linear",
+    "log_softmax",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]

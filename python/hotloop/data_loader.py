@@ -89,3 +89,6 @@ class DataLoader:
             span = slice(i * self.batch_size, min(rows, (i + 1) * self.batch_size))
             batch = tuple(a[span].copy() if order is None else a[order[span]] for a in self.arrays)
             yield batch if len(batch) > 1 else batch[0]
+
+
+__all__ = ["DataLoader"]

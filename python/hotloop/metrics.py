@@ -255,3 +255,16 @@ def get(identifier: Any) -> Metric:
         return identifier()
     msg = f"a metric must be a name or a hotloop.metrics.Metric, got {identifier!r}"
     raise TypeError(msg)
+
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Metric",
+    "SparseCategoricalAccuracy",
+    "get",
+    "resolve",
+]
