@@ -88,9 +88,11 @@ void refuse_in_plan(const char* op, const char* name) {
 
 Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
     bool any = false;
+    names_.reserve(named.size());
     values_.reserve(named.size());
     originals_.reserve(named.size());
     for (const Named& n : named) {
+        names_.push_back(n.name);
         if (n.value.is_none()) {
             values_.push_back(py::none());
             continue;
@@ -121,6 +123,12 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
                     : py::object(py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(a));
         if (!value) throw py::error_already_set();
     }
+}
+
+py::array Inputs::array(int i) const {
+    const py::object& value = values_[at(i)];
+    if (value.is_none()) throw py::type_error(std::string(op_) + ": " + names_[at(i)] + " must be an array, got None");
+    return py::reinterpret_borrow<py::array>(value);
 }
 
 py::array new_array(const py::dtype& dtype, const Shape& shape) {

@@ -44,7 +44,7 @@ class Inputs {
     const char* op() const { return op_; }
     DType dtype() const { return dtype_; }
     bool has(int i) const { return !values_[at(i)].is_none(); }
-    Shape shape(int i) const { return shape_of(array(i)); }
+    Shape shape(int i) const { return shape_of(array(i)); }  // TypeError for an input that is None
     template <class T>
     const T* data(int i) const {
         return has(i) ? static_cast<const T*>(array(i).data()) : nullptr;
@@ -54,10 +54,11 @@ class Inputs {
 
   private:
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-    py::array array(int i) const { return py::reinterpret_borrow<py::array>(values_[at(i)]); }
+    py::array array(int i) const;
 
     const char* op_;
     DType dtype_ = DType::f64;
+    std::vector<const char*> names_;
     std::vector<py::object> values_;
     std::vector<py::object> originals_;
 };

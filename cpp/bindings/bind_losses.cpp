@@ -223,12 +223,37 @@ py::object mean_squared_error_backward_(py::handle y, py::handle t, py::handle o
 
 }  // namespace
 
+py::object one_hot_(py::handle labels, py::handle num_classes, const py::object& dtype, py::handle out) {
+    const char* const op = "one_hot";
+    const auto given = py::array::ensure(labels);
+    if (!given) throw py::type_error(std::string(op) + ": labels cannot be read as an array");
+    const index_t K = static_cast<index_t>(live_integer(op, "num_classes", num_classes).get());
+    if (K < 0) fail(op, "num_classes must not be negative, got ", K);
+    if (given.ndim() > 1) fail(op, "labels must be class ids (N,) or one id, got ", shape_of(given));
+    const py::object ids = class_ids(op, given);
+    const auto* const numbers = static_cast<const std::int64_t*>(py::reinterpret_borrow<py::array>(ids).data());
+    ids_check(op, numbers, given.size(), K);
+    const py::dtype type = py::dtype::from_args(dtype);
+    if (!type.equal(numpy_dtype(DType::f32)) && !type.equal(numpy_dtype(DType::f64)))
+        throw py::type_error(std::string(op) + ": dtype must be float32 or float64, got " + py::str(type).cast<std::string>());
+    Shape shape = shape_of(given);
+    shape.push_back(K);
+    const Inputs none(op, {});
+    ids_apart_check(op, out, given);
+    Output y(none, "out", out, shape, type);
+    dispatch(dtype_of(op, "dtype", py::array(type, std::vector<py::ssize_t>{0})), [&]<class T>() {
+        submit<OneHotArgs<T>>({numbers, y.data<T>(), given.size(), K}, &one_hot<T>, 8.0 * static_cast<double>(shape.size()) * sizeof(T));
+    });
+    return y.result();
+}
+
 void bind_losses(py::module_& m) {
     using py::arg;
     const auto none = py::none();
     m.def("softmax_cross_entropy", &softmax_cross_entropy_, arg("logits"), arg("labels"), arg("sample_weight") = none, arg("out") = none);
     m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward_, arg("probs"), arg("labels"), arg("sample_weight") = none, arg("out") = none);
     m.def("softmax_cross_entropy_train", &softmax_cross_entropy_train, arg("logits"), arg("labels"), arg("sample_weight"), arg("loss"), arg("correct"), arg("probs"), arg("dlogits"));
+    m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32", arg("out") = none);
     m.def("cross_entropy", &cross_entropy_, arg("probs"), arg("labels"), arg("eps") = 0.0);
     m.def("cross_entropy_backward", &cross_entropy_backward_, arg("probs"), arg("labels"), arg("eps") = 0.0, arg("out") = none);
     m.def("nll", &nll_, arg("log_probs"), arg("labels"));

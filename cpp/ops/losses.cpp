@@ -66,6 +66,15 @@ T at_label(const LabelledArgs<T>& s, index_t i) {
 }  // namespace
 
 template <class T>
+void one_hot(const OneHotArgs<T>& s) {
+    parallel_for(s.N, 8.0 * static_cast<double>(s.N * s.K) * sizeof(T), [&](index_t begin, index_t end) {
+        std::fill(s.y + begin * s.K, s.y + end * s.K, T{0});
+        for (index_t i = begin; i < end; ++i)
+            if (s.ids[i] >= 0 && s.ids[i] < s.K) s.y[i * s.K + s.ids[i]] = T{1};
+    });
+}
+
+template <class T>
 double loss_cost(index_t n) {
     return static_cast<double>(n) * (sizeof(T) == 4 ? 200 : 400);
 }
@@ -216,6 +225,7 @@ void ids_check(const char* op, const std::int64_t* ids, index_t n, index_t K) {
 }
 
 #define HOTLOOP_INSTANTIATE(T)                                                                  \
+    template void one_hot<T>(const OneHotArgs<T>&);                                             \
     template double loss_cost<T>(index_t);                                                      \
     template void softmax_cross_entropy<T>(const SoftmaxCrossEntropyArgs<T>&);                  \
     template void softmax_cross_entropy_backward<T>(const SoftmaxCrossEntropyBackwardArgs<T>&); \

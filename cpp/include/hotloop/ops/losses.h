@@ -81,6 +81,20 @@ struct MeanSquaredErrorArgs {
     }
 };
 
+// y (N, K): 1 at each label, else 0; a row of zeros for an id that is no class.
+template <class T>
+struct OneHotArgs {
+    const std::int64_t* ids;
+    T* y;
+    index_t N, K;
+    template <class F>
+    void inputs(F f) {
+        f(ids);
+    }
+};
+template <class T>
+void one_hot(const OneHotArgs<T>& args);
+
 template <class T>
 void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& args);
 template <class T>
