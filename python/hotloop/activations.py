@@ -33,6 +33,8 @@ class ActivationFunction:
         ``backward(dy, saved, out=None) -> dx``.
     saves : str
         Which of ``"x"`` and ``"y"`` backward needs.
+    elementwise : bool
+        Whether backward may write over `dy`.
     fused : bool
         Whether the core's affine and conv2d apply it before they store.
     """
@@ -44,9 +46,11 @@ class ActivationFunction:
         backward: Callable[..., Array] | None,
         *,
         saves: str = "y",
+        elementwise: bool = True,
         fused: bool = False,
     ) -> None:
         self.name, self.saves, self.fused = name, saves, fused
+        self.elementwise = elementwise
         self._forward, self._backward = forward, backward
 
     @property
@@ -67,9 +71,11 @@ class ActivationFunction:
         """Return y; `x` itself for the identity."""
         return x if self._forward is None else self._forward(x)
 
-    def backward(self, dy: Array, saved: Array, out: Array | None = None) -> Array:
-        """Return dx; `dy` itself for the identity."""
-        return dy if self._backward is None else self._backward(dy, saved, out=out)
+    def backward(self, dy: Array, saved: Array, owns_dy: bool = False) -> Array:
+        """Return dx; `dy` itself for the identity, and where it may be written over."""
+        if self._backward is None:
+            return dy
+        return self._backward(dy, saved, out=dy if owns_dy and self.elementwise else None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name."""
@@ -94,8 +100,10 @@ def _log_softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Arra
     return _core.log_softmax_backward(dy, y, -1, out=out)
 
 
-softmax = ActivationFunction("softmax", _core.softmax, _softmax_backward)
-log_softmax = ActivationFunction("log_softmax", _core.log_softmax, _log_softmax_backward)
+softmax = ActivationFunction("softmax", _core.softmax, _softmax_backward, elementwise=False)
+log_softmax = ActivationFunction(
+    "log_softmax", _core.log_softmax, _log_softmax_backward, elementwise=False
+)
 
 FUNCTIONS = {
     function.name: function for function in (linear, relu, sigmoid, tanh, softmax, log_softmax)

@@ -45,7 +45,7 @@ class Activation(Layer):
         """Apply the derivative."""
         if not cache.need_dx:
             return None
-        dx: Array = cache.act.backward(dy, cache.saved, out=dy if cache.owns_dy else None)
+        dx: Array = cache.act.backward(dy, cache.saved, cache.owns_dy)
         return dx
 
     def get_config(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Softmax(Layer):
         """Apply its derivative."""
         if cache.logits or not cache.need_dx:
             return dy
-        return _core.softmax_backward(dy, cache.y, self.axis, out=dy if cache.owns_dy else None)
+        return _core.softmax_backward(dy, cache.y, self.axis)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -157,7 +157,7 @@ class Conv2D(Layer):
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Gradients of input, kernel and bias."""
-        d = cache.act.backward(dy, cache.saved, out=dy if cache.owns_dy else None)
+        d = cache.act.backward(dy, cache.saved, cache.owns_dy)
         rest = (self.strides, self.padding, self.dilation_rate, self.groups)
         operand = self._operand()
         if self.data_format == "channels_first":

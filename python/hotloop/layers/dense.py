@@ -99,7 +99,7 @@ class Dense(Layer):
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Gradients of input, kernel and bias."""
         d = dy if dy.ndim == 2 else dy.reshape(-1, self.units)
-        d = cache.act.backward(d, cache.saved, out=d if cache.owns_dy else None)
+        d = cache.act.backward(d, cache.saved, cache.owns_dy)
         dx = aligned_zeros(cache.x.shape, cache.x.dtype) if cache.need_dx else None
         db = cache.grad("bias") if self.use_bias else None
         _core.affine_backward(
