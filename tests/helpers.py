@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import _core
+
 Array = NDArray[Any]
 
 # Largest error allowed, relative to the largest |reference|.
@@ -62,8 +64,29 @@ def numeric_gradient(f: Callable[[], float], x: Array, h: float = 1e-5) -> Array
     return gradient
 
 
-def assert_gradient(analytic: Any, f: Callable[[], float], x: Array, tolerance: float = 1e-7) -> None:
+def assert_gradient(
+    analytic: Any, f: Callable[[], float], x: Array, tolerance: float = 1e-7
+) -> None:
     """Hold an analytic gradient to central differences, relative to its largest element."""
     numeric = numeric_gradient(f, x)
     scale = max(1.0, float(np.abs(numeric).max(initial=0.0)))
     np.testing.assert_allclose(analytic, numeric, rtol=0, atol=tolerance * scale)
+
+
+def bits(value: Any) -> list[bytes]:
+    """Give the bytes of every array and number that an operation returned."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return [np.asarray(part).tobytes() for part in parts if part is not None]
+
+
+def assert_same_bits_on_any_thread_count(f: Callable[[], Any]) -> None:
+    """Call `f` at 1, 2, 3 and 7 threads and compare every bit."""
+    before = _core.get_num_threads()
+    results = []
+    try:
+        for n in (1, 2, 3, 7):
+            _core.set_num_threads(n)
+            results.append(bits(f()))
+    finally:
+        _core.set_num_threads(before)
+    assert all(result == results[0] for result in results)

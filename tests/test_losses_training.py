@@ -1,0 +1,135 @@
+"""The losses that training records: loss, count, probabilities and gradient in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop.functional as F
+from helpers import DTYPES, Array, assert_close, assert_same_bits_on_any_thread_count
+from hotloop import _core
+
+
+def draw(shape: Any, dtype: Any, seed: int = 0) -> Array:
+    """Draw normal numbers."""
+    x: Array = (3 * np.random.default_rng(seed).normal(size=shape)).astype(dtype)
+    return x
+
+
+def train(
+    x: Array,
+    labels: Array,
+    weight: Array | None = None,
+    *,
+    probs: bool = True,
+    gradient: bool = True,
+) -> tuple[float, int, Array | None, Array | None]:
+    """Call softmax_cross_entropy_train on fresh arrays."""
+    loss, correct = np.full(1, np.nan), np.full(1, -1)
+    p = np.full_like(x, np.nan) if probs else None
+    d = np.full_like(x, np.nan) if gradient else None
+    _core.softmax_cross_entropy_train(x, labels, weight, loss, correct, p, d)
+    return float(loss[0]), int(correct[0]), p, d
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_agrees_with_the_separate_operations(dtype: str, rows: bool, weighted: bool) -> None:
+    rng = np.random.default_rng(1)
+    for n, k in ((1, 1), (32, 5), (100, 10), (17, 33), (130, 100)):
+        x = draw((n, k), dtype)
+        ids = rng.integers(0, k, n)
+        labels = rng.dirichlet(np.ones(k), n).astype(dtype) if rows else ids
+        weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
+        target = labels.argmax(axis=1) if rows else ids
+        expected, expected_probs = F.softmax_cross_entropy(x, labels, sample_weight=weight)
+        gradient = F.softmax_cross_entropy_backward(expected_probs, labels, sample_weight=weight)
+        for with_probs in (False, True):
+            for with_gradient in (False, True):
+                loss, correct, p, d = train(
+                    x, labels, weight, probs=with_probs, gradient=with_gradient
+                )
+                assert loss == expected
+                assert correct == (x.argmax(axis=1) == target).sum()
+                if p is not None:
+                    np.testing.assert_array_equal(p, expected_probs)
+                if d is not None and k > 1:
+                    assert_close(d, gradient)
+
+
+@pytest.mark.parametrize("k", [10, 100])
+def test_the_largest_logit_is_the_first_or_nan_as_in_argmax(k: int) -> None:
+    x = np.zeros((5, k), np.float32)
+    x[1, [3, 6]] = 2
+    x[2, [4, 7]] = np.nan
+    x[3] = -np.inf
+    x[4, 5], x[4, 8] = np.inf, np.nan
+    target = x.argmax(axis=1)
+    np.testing.assert_array_equal(target, [0, 3, 4, 0, 8])
+    assert train(x, target)[1] == 5
+    assert train(x, (target + 1) % k)[1] == 0
+    assert train(x, np.eye(k, dtype=np.float32)[target])[1] == 5
+
+
+@pytest.mark.parametrize("bad", [-1, 10**6, 2**40])
+@pytest.mark.parametrize("k", [4, 100])
+def test_an_id_that_is_no_class_gives_nan(k: int, bad: int) -> None:
+    x = draw((3, k), "float32")
+    loss, correct, p, d = train(x, np.array([0, bad, 1]))
+    assert np.isnan(loss)
+    assert correct == int(x[0].argmax() == 0) + int(x[2].argmax() == 1)
+    assert p is not None
+    assert d is not None
+    np.testing.assert_array_equal(p, F.softmax(x))
+    assert np.isnan(d[1]).all()
+    assert np.isfinite(d[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("shape", [(3001, 10), (501, 101)])
+def test_bits_do_not_depend_on_threads(shape: tuple[int, int]) -> None:
+    x, ids = draw(shape, "float32"), np.arange(shape[0]) % shape[1]
+    assert_same_bits_on_any_thread_count(lambda: train(x, ids))
+
+
+def test_mean_squared_error() -> None:
+    for dtype in DTYPES:
+        y, t = draw((9, 33), dtype), draw((9, 33), dtype, 1)
+        loss, dy = np.zeros(1), np.empty_like(y)
+        _core.mean_squared_error_train(y, t, loss, dy)
+        assert loss[0] == F.mean_squared_error(y, t)
+        np.testing.assert_array_equal(dy, F.mean_squared_error_backward(y, t))
+
+
+def test_a_plan_repeats_them_on_new_labels() -> None:
+    x, ids = draw((20, 10), "float32"), np.arange(20) % 10
+    loss, correct, dx = np.zeros(1), np.zeros(1, np.int64), np.zeros_like(x)
+    plan = _core.Plan()
+    with plan.recording():
+        _core.softmax_cross_entropy_train(x, ids, None, loss, correct, None, dx)
+    other = np.ascontiguousarray(ids[::-1])
+    plan.rebind(ids, other)
+    plan.run()
+    expected = train(x, other, probs=False)
+    assert (loss[0], correct[0]) == expected[:2]
+    np.testing.assert_array_equal(dx, np.asarray(expected[3]))
+
+
+def test_a_loss_that_returns_a_number_cannot_be_recorded() -> None:
+    x = np.ones((2, 3), np.float32)
+    plan = _core.Plan()
+    with plan.recording():
+        for call in (
+            lambda: F.softmax_cross_entropy(x, [0, 1]),
+            lambda: F.nll(x, [0, 1]),
+            lambda: F.cross_entropy(x, [0, 1]),
+            lambda: F.mean_squared_error(x, x),
+            lambda: F.binary_cross_entropy(x, x),
+        ):
+            with pytest.raises(
+                RuntimeError, match="returns a Python float, which a plan cannot record"
+            ):
+                call()
+    assert len(plan) == 0
