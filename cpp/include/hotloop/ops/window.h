@@ -3,6 +3,7 @@
 
 #include "hotloop/common.h"
 #include "hotloop/shape.h"
+#include "hotloop/window.h"
 
 namespace hotloop {
 
@@ -21,18 +22,6 @@ struct Padding {
     index_t bottom = 0;
     index_t left = 0;
     index_t right = 0;
-};
-
-// Window (oh, ow) reads, for every cell (kh, kw) of the kernel, the pixel
-//     (oh * stride_h + kh * dilation_h - top, ow * stride_w + kw * dilation_w - left)
-// which lies in the padding where it is outside of H x W.
-struct Window {
-    index_t H, W;
-    index_t KH, KW;
-    index_t stride_h, stride_w;
-    index_t top, bottom, left, right;
-    index_t dilation_h, dilation_w;
-    index_t OH, OW;
 };
 
 // OH = floor((H + top + bottom - dilation * (KH - 1) - 1) / stride) + 1, OW likewise; ceil_mode
