@@ -12,6 +12,10 @@ void bind_gather(pybind11::module_& m);
 void bind_updates(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
+void bind_im2col(pybind11::module_& m);
+void bind_pool(pybind11::module_& m);
+void bind_dropout(pybind11::module_& m);
+void bind_norm(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 
 }  // namespace hotloop::bind

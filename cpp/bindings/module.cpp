@@ -15,4 +15,8 @@ PYBIND11_MODULE(_core, m) {
     bind::bind_softmax(m);
     bind::bind_losses(m);
     bind::bind_conv(m);
+    bind::bind_im2col(m);
+    bind::bind_pool(m);
+    bind::bind_norm(m);
+    bind::bind_dropout(m);
 }

@@ -127,6 +127,67 @@ struct LossKernels {
 };
 
 template <class T>
+struct PoolArgs;
+template <class T>
+struct PoolBackwardArgs;
+
+// Channels last. Forward: output rows [begin, end) of N * OH. Backward: channels [c0, c1) of image n.
+template <class T>
+struct PoolKernels {
+    void (*max)(const PoolArgs<T>&, index_t begin, index_t end);
+    void (*max_backward)(const PoolBackwardArgs<T>&, index_t n, index_t c0, index_t c1);
+    void (*mean)(const PoolArgs<T>&, index_t begin, index_t end);
+    void (*mean_backward)(const PoolBackwardArgs<T>&, index_t n, index_t c0, index_t c1);
+};
+
+// By planes. Forward: output rows [begin, end) of planes * OH. Backward: planes [begin, end).
+template <class T>
+struct PoolPlaneKernels {
+    void (*max)(const PoolArgs<T>&, index_t begin, index_t end);
+    void (*max_backward)(const PoolBackwardArgs<T>&, index_t begin, index_t end);
+    void (*mean)(const PoolArgs<T>&, index_t begin, index_t end);
+    void (*mean_backward)(const PoolBackwardArgs<T>&, index_t begin, index_t end);
+    T (*sum)(const T* x, index_t n);
+};
+
+// Normalisation. `rows` functions work on (rows, C) with contiguous rows (stride apart where given),
+// `plane` functions on n contiguous numbers of one channel.
+template <class T>
+struct NormKernels {
+    // The sum, and the sum of squares around the block's own mean.
+    void (*moments_rows)(const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares);
+    void (*moments_plane)(const T* x, index_t n, T* sum, T* squares);
+    // y = (x - mean) * scale + shift
+    void (*map_rows)(const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y);
+    void (*map_plane)(const T* x, index_t n, T mean, T scale, T shift, T* y);
+    // sum = sum of dy, dot = sum of dy * (x - mean)
+    void (*dots_rows)(const T* dy, const T* x, index_t rows, index_t stride, index_t cols, const T* mean, T* sum, T* dot);
+    void (*dots_plane)(const T* dy, const T* x, index_t n, T mean, T* sum, T* dot);
+    // dx = a * dy + b * (x - mean) + c; dx may be dy
+    void (*back_rows)(const T* dy, const T* x, index_t rows, index_t C, const T* mean, const T* a, const T* b, const T* c, T* dx);
+    void (*back_plane)(const T* dy, const T* x, index_t n, T mean, T a, T b, T c, T* dx);
+    // Rows of K normalised each; backward also sums dgamma and dbeta over its rows.
+    void (*layer)(const T* x, index_t rows, index_t K, const T* gamma, const T* beta, double eps, T* y, T* mean, T* inv_std);
+    void (*layer_backward)(const T* dy, const T* x, index_t rows, index_t K, const T* gamma, const T* mean, const T* inv_std,
+                           T* dx, T* dgamma, T* dbeta);
+};
+
+// Dropout. The mask is 1 where word i % 4 of Philox4x32-10 at counter (i / 4, offset) is at least
+// `threshold` << 8.
+struct DropoutStream {
+    std::uint64_t seed, offset;
+    std::uint32_t threshold;  // 0 to 2^24
+};
+
+template <class T>
+struct DropoutKernels {
+    // Elements [first, first + n); first a multiple of 64.
+    void (*mask)(const DropoutStream&, index_t first, index_t n, std::uint8_t* mask);
+    // y = mask ? x * scale : 0; y may be x
+    void (*apply)(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y);
+};
+
+template <class T>
 struct ProbeKernels {
     int flops_a_round;
     T (*fma_chain)(index_t rounds);
@@ -145,6 +206,10 @@ struct ProbeKernels {
     X(layout, LayoutKernels)     \
     X(update, UpdateKernels)     \
     X(gather, GatherKernels)     \
+    X(pool, PoolKernels)         \
+    X(pool_planes, PoolPlaneKernels) \
+    X(norm, NormKernels)         \
+    X(dropout, DropoutKernels)   \
     X(probe, ProbeKernels)
 
 template <class T>

@@ -1,0 +1,91 @@
+// The mask of dropout from Philox4x32-10, and its application.
+#include "kernels.h"
+#include "simd/vec.h"
+#include "simd/wide_multiply.h"
+
+namespace hotloop {
+namespace {
+
+using simd::Ints;
+using simd::u64v;
+using simd::Vec;
+
+constexpr int kCounters = HOTLOOP_VECTOR_BYTES / 8;
+
+HOTLOOP_INLINE u64v all(std::uint64_t x) { return u64v{} + x; }
+
+// 1 in the lanes whose word is kept. Only the low halves of the lanes are words.
+HOTLOOP_INLINE u64v kept(u64v word, std::uint64_t least) {
+    return (u64v)((word & all(0xffffffffu)) >= all(least)) & all(1);
+}
+
+// Four mask bytes for each of the counters block, block + 1, ...: their words in order.
+HOTLOOP_INLINE void mask_of(const DropoutStream& s, std::uint64_t block, std::uint8_t* out) {
+    std::uint64_t lane[kCounters];
+    for (int i = 0; i < kCounters; ++i) lane[i] = block + static_cast<std::uint64_t>(i);
+    u64v c0;
+    __builtin_memcpy(&c0, lane, sizeof c0);
+    u64v c1 = c0 >> 32;
+    u64v c2 = all(s.offset);
+    u64v c3 = all(s.offset >> 32);
+    auto k0 = static_cast<std::uint32_t>(s.seed);
+    auto k1 = static_cast<std::uint32_t>(s.seed >> 32);
+    // The upper halves of the lanes fill with rubbish, which no operation lets down.
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+        const u64v p0 = simd::multiply_low_halves(c0, all(0xD2511F53u));
+        const u64v p1 = simd::multiply_low_halves(c2, all(0xCD9E8D57u));
+        c0 = (p1 >> 32) ^ c1 ^ all(k0);
+        c2 = (p0 >> 32) ^ c3 ^ all(k1);
+        c1 = p1;
+        c3 = p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    const std::uint64_t least = static_cast<std::uint64_t>(s.threshold) << 8;
+    const u64v bytes = kept(c0, least) | (kept(c1, least) << 8) | (kept(c2, least) << 16) | (kept(c3, least) << 24);
+    typedef std::uint32_t Words __attribute__((vector_size(4 * kCounters)));
+    const Words words = __builtin_convertvector(bytes, Words);
+    __builtin_memcpy(out, &words, sizeof words);
+}
+
+void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* out) {
+    constexpr index_t kStep = 4 * kCounters;
+    index_t i = 0;
+    for (; i + kStep <= n; i += kStep) mask_of(s, static_cast<std::uint64_t>(first + i) / 4, out + i);
+    if (i == n) return;
+    std::uint8_t rest[kStep];
+    mask_of(s, static_cast<std::uint64_t>(first + i) / 4, rest);
+    for (index_t j = i; j < n; ++j) out[j] = rest[j - i];
+}
+
+template <class T>
+void apply(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    typedef std::uint8_t Bytes __attribute__((vector_size(W)));
+    const V by = V::set(scale);
+    const auto where = [](const std::uint8_t* p) HOTLOOP_LAMBDA {
+        Bytes b;
+        __builtin_memcpy(&b, p, sizeof b);
+        return __builtin_convertvector(b, Ints<T>) != Ints<T>{};
+    };
+    index_t i = 0;
+    for (; i + W <= n; i += W) simd::select<T>(where(mask + i), V::load(x + i) * by, V::zero()).store(y + i);
+    if (i == n) return;
+    const int tail = static_cast<int>(n - i);
+    std::uint8_t rest[W] = {};
+    for (int j = 0; j < tail; ++j) rest[j] = mask[i + j];
+    simd::select<T>(where(rest), V::load(x + i, tail) * by, V::zero()).store(y + i, tail);
+}
+
+template <class T>
+constexpr DropoutKernels<T> make() {
+    return {&mask, &apply<T>};
+}
+
+}  // namespace
+}  // namespace hotloop
+
+extern "C" const hotloop::KernelSet<hotloop::DropoutKernels> HOTLOOP_KERNEL_TABLE(dropout) = {
+    hotloop::make<float>(), hotloop::make<double>()};

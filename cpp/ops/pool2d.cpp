@@ -1,0 +1,194 @@
+#include "hotloop/ops/pool2d.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "hotloop/dispatch.h"
+#include "hotloop/parallel.h"
+#include "hotloop/shape.h"
+
+namespace hotloop {
+namespace {
+
+// Channels of one backward task, so that a single image too feeds several threads.
+constexpr index_t kChannels = 64;
+
+// One channel is the same bytes in both layouts, and the planes have more to vectorise.
+bool by_planes(bool channels_last, index_t C) { return !channels_last || C == 1; }
+
+template <class T>
+double pool_cost(const Window& w, index_t planes) {
+    return 8.0 * sizeof(T) * static_cast<double>(planes) *
+           (static_cast<double>(w.H * w.W) + 2.0 * static_cast<double>(w.OH * w.OW));
+}
+
+// task(image, first channel, last channel) for blocks of channels of every image.
+template <class Task>
+void over_channels(index_t N, index_t C, double cost, const Task& task) {
+    const index_t blocks = (C + kChannels - 1) / kChannels;
+    parallel_for(N * blocks, cost, [&](index_t begin, index_t end) {
+        for (index_t i = begin; i < end; ++i) {
+            const index_t c0 = i % blocks * kChannels;
+            task(i / blocks, c0, std::min(c0 + kChannels, C));
+        }
+    });
+}
+
+template <class T>
+PoolArgs<T> forward_args(const T* x, T* y, const Window& win, index_t C, bool planes) {
+    PoolArgs<T> p{};
+    p.x = x;
+    p.y = y;
+    p.win = win;
+    p.C = planes ? 1 : C;
+    return p;
+}
+
+template <class T>
+PoolBackwardArgs<T> backward_args(const T* dy, T* dx, const Window& win, index_t C, bool planes) {
+    PoolBackwardArgs<T> p{};
+    p.dy = dy;
+    p.dx = dx;
+    p.win = win;
+    p.C = planes ? 1 : C;
+    return p;
+}
+
+}  // namespace
+
+template <class T>
+void max_pool2d(const MaxPoolArgs<T>& s) {
+    const bool planes = by_planes(s.channels_last, s.C);
+    auto p = forward_args(s.x, s.y, s.win, s.C, planes);
+    p.place = s.place;
+    p.kind = s.kind;
+    const auto rows = planes ? kernels<T>().pool_planes->max : kernels<T>().pool->max;
+    parallel_for(s.N * (planes ? s.C : 1) * s.win.OH, pool_cost<T>(s.win, s.N * s.C),
+                 [&](index_t begin, index_t end) { rows(p, begin, end); });
+}
+
+template <class T>
+void max_pool2d_backward(const MaxPoolBackwardArgs<T>& s) {
+    const bool planes = by_planes(s.channels_last, s.C);
+    auto p = backward_args(s.dy, s.dx, s.win, s.C, planes);
+    p.place = s.place;
+    p.kind = s.kind;
+    p.gate = s.gate;
+    p.gate_kind = s.gate_kind;
+    const double cost = pool_cost<T>(s.win, s.N * s.C);
+    if (planes)
+        parallel_for(s.N * s.C, cost, [&](index_t begin, index_t end) {
+            kernels<T>().pool_planes->max_backward(p, begin, end);
+        });
+    else
+        over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
+            kernels<T>().pool->max_backward(p, n, c0, c1);
+        });
+}
+
+template <class T>
+void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
+    std::atomic<bool> inside{true};
+    const double cost = 16.0 * static_cast<double>(s.N * s.C * (s.pixels + s.outputs)) * sizeof(T);
+    over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
+        // Element i of plane c is at i * step + c * plane.
+        const index_t step = s.channels_last ? s.C : 1;
+        T* const dx = s.dx + n * s.C * s.pixels;
+        const T* const dy = s.dy + n * s.C * s.outputs;
+        const std::int64_t* const argmax = s.argmax + n * s.C * s.outputs;
+        const index_t dx_plane = s.channels_last ? 1 : s.pixels;
+        const index_t dy_plane = s.channels_last ? 1 : s.outputs;
+        for (index_t c = c0; c < c1; ++c) {
+            T* const plane = dx + c * dx_plane;
+            for (index_t i = 0; i < s.pixels; ++i) plane[i * step] = T{0};
+            for (index_t i = 0; i < s.outputs; ++i) {
+                const index_t at = static_cast<index_t>(argmax[c * dy_plane + i * step]);
+                if (at == -1) continue;
+                if (at < 0 || at >= s.pixels) {
+                    inside = false;
+                    continue;
+                }
+                plane[at * step] += dy[c * dy_plane + i * step];
+            }
+        }
+    });
+    if (!inside)
+        fail("max_pool2d_backward", "argmax must lie in -1 .. ", s.pixels - 1, " for planes of ", s.pixels, " pixels");
+}
+
+template <class T>
+void avg_pool2d(const AvgPoolArgs<T>& s) {
+    const bool planes = by_planes(s.channels_last, s.C);
+    auto p = forward_args(s.from, s.to, s.win, s.C, planes);
+    p.count_include_pad = s.count_include_pad;
+    const auto rows = planes ? kernels<T>().pool_planes->mean : kernels<T>().pool->mean;
+    parallel_for(s.N * (planes ? s.C : 1) * s.win.OH, pool_cost<T>(s.win, s.N * s.C),
+                 [&](index_t begin, index_t end) { rows(p, begin, end); });
+}
+
+template <class T>
+void avg_pool2d_backward(const AvgPoolArgs<T>& s) {
+    const bool planes = by_planes(s.channels_last, s.C);
+    auto p = backward_args(s.from, s.to, s.win, s.C, planes);
+    p.count_include_pad = s.count_include_pad;
+    const double cost = pool_cost<T>(s.win, s.N * s.C);
+    if (planes)
+        parallel_for(s.N * s.C, cost, [&](index_t begin, index_t end) {
+            kernels<T>().pool_planes->mean_backward(p, begin, end);
+        });
+    else
+        over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
+            kernels<T>().pool->mean_backward(p, n, c0, c1);
+        });
+}
+
+template <class T>
+void global_avg_pool2d(const GlobalPoolArgs<T>& s) {
+    const auto pixels = static_cast<T>(s.pixels);
+    const double cost = 8.0 * static_cast<double>(s.N * s.C * s.pixels) * sizeof(T);
+    if (by_planes(s.channels_last, s.C)) {
+        parallel_for(s.N * s.C, cost, [&](index_t begin, index_t end) {
+            for (index_t i = begin; i < end; ++i)
+                s.to[i] = kernels<T>().pool_planes->sum(s.from + i * s.pixels, s.pixels) / pixels;
+        });
+        return;
+    }
+    over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
+        T* const to = s.to + n * s.C;
+        kernels<T>().reduce->sum_rows(s.from + n * s.pixels * s.C + c0, s.pixels, s.C, c1 - c0, to + c0);
+        for (index_t c = c0; c < c1; ++c) to[c] /= pixels;
+    });
+}
+
+template <class T>
+void global_avg_pool2d_backward(const GlobalPoolArgs<T>& s) {
+    const auto pixels = static_cast<T>(s.pixels);
+    const double cost = 8.0 * static_cast<double>(s.N * s.C * s.pixels) * sizeof(T);
+    if (by_planes(s.channels_last, s.C)) {
+        parallel_for(s.N * s.C, cost, [&](index_t begin, index_t end) {
+            for (index_t i = begin; i < end; ++i)
+                std::fill_n(s.to + i * s.pixels, s.pixels, s.from[i] / pixels);
+        });
+        return;
+    }
+    parallel_for(s.N, cost, [&](index_t begin, index_t end) {
+        for (index_t n = begin; n < end; ++n) {
+            T* const first = s.to + n * s.pixels * s.C;
+            for (index_t c = 0; c < s.C; ++c) first[c] = s.from[n * s.C + c] / pixels;
+            for (index_t i = 1; i < s.pixels; ++i) std::copy_n(first, s.C, first + i * s.C);
+        }
+    });
+}
+
+#define HOTLOOP_INSTANTIATE(T)                                                \
+    template void max_pool2d<T>(const MaxPoolArgs<T>&);                       \
+    template void max_pool2d_backward<T>(const MaxPoolBackwardArgs<T>&);      \
+    template void max_pool2d_scatter<T>(const MaxPoolScatterArgs<T>&);        \
+    template void avg_pool2d<T>(const AvgPoolArgs<T>&);                       \
+    template void avg_pool2d_backward<T>(const AvgPoolArgs<T>&);              \
+    template void global_avg_pool2d<T>(const GlobalPoolArgs<T>&);             \
+    template void global_avg_pool2d_backward<T>(const GlobalPoolArgs<T>&);
+HOTLOOP_INSTANTIATE(float)
+HOTLOOP_INSTANTIATE(double)
+
+}  // namespace hotloop
