@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -31,3 +32,13 @@ def mnist_data() -> tuple[Arrays, Arrays]:
             "needs MNIST: set HOTLOOP_DATA_DIR to the folder that holds mnist/ with the four IDX files"
         )
     return mnist.load_data()
+
+
+@pytest.fixture
+def restore_threads() -> Iterator[Callable[[int], None]]:
+    """Give a function that sets the thread count, and put the old count back afterwards."""
+    from hotloop import _core  # noqa: PLC0415 - the plain tests run without the core
+
+    before = _core.get_num_threads()
+    yield _core.set_num_threads
+    _core.set_num_threads(before)

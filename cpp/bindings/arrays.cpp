@@ -94,6 +94,7 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
     for (const Named& n : named) {
         names_.push_back(n.name);
         if (n.value.is_none()) {
+            if (!n.optional) throw py::type_error(std::string(op) + ": " + n.name + " must be an array, got None");
             values_.push_back(py::none());
             continue;
         }

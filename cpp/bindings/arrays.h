@@ -1,7 +1,7 @@
 // Between NumPy and the ops: conversion of inputs, outputs given or made, and their errors.
 //
 // A binding reads:
-//     const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b}});     // None stays absent
+//     const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b, true}});  // b may be None
 //     const Shape shape = affine_shape(in.shape(0), in.shape(1), in.shape_or_null(2));
 //     Output y(in, "out", out, shape, Alias::none);
 //     dispatch(in.dtype(), [&]<class T>() {
@@ -34,6 +34,7 @@ const char* name_of(DType dtype);
 struct Named {
     const char* name;
     py::handle value;
+    bool optional = false;
 };
 
 // The floating inputs of an op, promoted together to float32 or float64, C-contiguous and native.

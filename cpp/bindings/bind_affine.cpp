@@ -20,7 +20,7 @@ py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_
 }
 
 py::object affine_(py::handle x, py::handle w, py::handle b, py::handle activation, py::handle out) {
-    const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b}});
+    const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b, true}});
     const Activation act = parse_activation("affine", activation);
     const Shape sw = in.shape(1);
     const Shape sb = in.has(2) ? in.shape(2) : Shape{};

@@ -26,7 +26,7 @@ py::object conv2d_(py::handle x,
                    py::handle algorithm,
                    py::handle out) {
     constexpr const char* op = "conv2d";
-    const Inputs in(op, {{"x", x}, {"w", w}, {"b", b}});
+    const Inputs in(op, {{"x", x}, {"w", w}, {"b", b, true}});
     const Shape sb = in.has(2) ? in.shape(2) : Shape{};
     const ConvShape s = make_conv_shape(op, in.shape(0), in.shape(1), in.has(2) ? &sb : nullptr,
                                         parse_pair(op, "stride", stride), parse_padding(op, padding),

@@ -8,7 +8,8 @@ namespace {
 
 // b is None in the forwards.
 py::object along_axis(const char* op, Softmax kind, py::handle a, py::handle b, py::handle axis, py::handle out) {
-    const Inputs in(op, {{b.is_none() ? "x" : "dy", a}, {"y", b}});
+    const bool forward = kind == Softmax::softmax || kind == Softmax::log_softmax;
+    const Inputs in(op, {{forward ? "x" : "dy", a}, {"y", b, forward}});
     const Shape shape = in.shape(0);
     if (in.has(1)) same_shape_check(op, "dy", shape, "y", in.shape(1));
     const int at = checked_axis(op, shape, static_cast<index_t>(live_integer(op, "axis", axis).get()));
