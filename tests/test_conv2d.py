@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from helpers import DTYPES, assert_close, assert_gradient, variants
 from hotloop import functional as F
 from hotloop import reference as R
-from helpers import DTYPES, assert_close, assert_gradient, variants
 
 FORMATS = ("channels_first", "channels_last")
 ALGORITHMS = ("implicit_gemm", "im2col")

@@ -51,7 +51,7 @@ def test_an_activation_gradient_folds_into_the_product_before_it(kind: str) -> N
     backward = getattr(_core, f"{kind}_backward")
     x, w, dy = make((7, 5)), make((5, 6), 1), make((7, 6), 2)
     y = getattr(_core, kind)(x)
-    dx, dw, db = F.affine_backward(dy, y, w)
+    dx = F.affine_backward(dy, y, w)[0]
     expected = backward(dx, y)
     plan = _core.Plan()
     with plan.recording():
