@@ -11,7 +11,8 @@ std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
 // numpy.asarray, with NumPy's refusal of ragged or foreign data named by op and argument.
 py::array as_array(const char* op, const char* name, py::handle value) {
     if (py::isinstance<py::array>(value)) return py::reinterpret_borrow<py::array>(value);
-    PyObject* raw = py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
+    PyObject* raw =
+        py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
     if (raw) return py::reinterpret_steal<py::array>(raw);
     PyErr_Clear();
     throw py::type_error(std::string(op) + ": " + name + " cannot be read as an array (got " +
@@ -59,7 +60,8 @@ bool same_array(const py::array& a, const py::array& b) {
 Shape shape_of(const py::array& a) {
     if (a.ndim() > Shape::kMaxRank)
         throw std::invalid_argument("arrays of more than " + std::to_string(Shape::kMaxRank) +
-                                    " axes are not supported (got " + std::to_string(a.ndim()) + ")");
+                                    " axes are not supported (got " + std::to_string(a.ndim()) +
+                                    ")");
     Shape s;
     for (py::ssize_t i = 0; i < a.ndim(); ++i) s.push_back(a.shape(i));
     return s;
@@ -77,7 +79,8 @@ DType dtype_of(const char* op, const char* name, const py::array& a) {
     if (kind == 'f' && size == 4) return DType::f32;
     if (kind == 'f' && size == 8) return DType::f64;
     if (kind == 'i' || kind == 'u' || kind == 'b') return DType::f64;
-    throw py::type_error(std::string(op) + ": " + name + " must be float32 or float64 (or integers or bools, " +
+    throw py::type_error(std::string(op) + ": " + name +
+                         " must be float32 or float64 (or integers or bools, " +
                          "which become float64), got " + text(a.dtype()));
 }
 
@@ -94,13 +97,16 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
     for (const Named& n : named) {
         names_.push_back(n.name);
         if (n.value.is_none()) {
-            if (!n.optional) throw py::type_error(std::string(op) + ": " + n.name + " must be an array, got None");
+            if (!n.optional)
+                throw py::type_error(std::string(op) + ": " + n.name +
+                                     " must be an array, got None");
             values_.push_back(py::none());
             continue;
         }
         py::array a = as_array(op, n.name, n.value);
         if (a.ndim() > Shape::kMaxRank)
-            fail(op, n.name, " has ", a.ndim(), " axes; at most ", Shape::kMaxRank, " are supported");
+            fail(op, n.name, " has ", a.ndim(), " axes; at most ", Shape::kMaxRank,
+                 " are supported");
         const DType d = dtype_of(op, n.name, a);
         dtype_ = any && (dtype_ == DType::f64 || d == DType::f64) ? DType::f64 : d;
         any = true;
@@ -112,23 +118,29 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
         py::object& value = values_[i++];
         if (value.is_none()) continue;
         const auto a = py::reinterpret_borrow<py::array>(value);
-        const bool right_type = a.dtype().kind() == 'f' && a.itemsize() == (dtype_ == DType::f32 ? 4 : 8);
+        const bool right_type =
+            a.dtype().kind() == 'f' && a.itemsize() == (dtype_ == DType::f32 ? 4 : 8);
         Plan* plan = Plan::recording();
         if (right_type && is_native_contiguous(a)) {
             if (plan) plan->hold(value);
             continue;
         }
         if (plan) refuse_in_plan(op, n.name);
-        value = dtype_ == DType::f32
-                    ? py::object(py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(a))
-                    : py::object(py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(a));
+        value =
+            dtype_ == DType::f32
+                ? py::object(
+                      py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(a))
+                : py::object(
+                      py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(a));
         if (!value) throw py::error_already_set();
     }
 }
 
 py::array Inputs::array(int i) const {
     const py::object& value = values_[at(i)];
-    if (value.is_none()) throw py::type_error(std::string(op_) + ": " + names_[at(i)] + " must be an array, got None");
+    if (value.is_none())
+        throw py::type_error(std::string(op_) + ": " + names_[at(i)] +
+                             " must be an array, got None");
     return py::reinterpret_borrow<py::array>(value);
 }
 
@@ -146,11 +158,16 @@ py::array new_array(const py::dtype& dtype, const Shape& shape) {
     return a;
 }
 
-Output::Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, Alias alias) {
+Output::Output(
+    const Inputs& in, const char* name, py::handle given, const Shape& shape, Alias alias) {
     make(in, name, given, shape, numpy_dtype(in.dtype()), alias);
 }
 
-Output::Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, const py::dtype& dtype) {
+Output::Output(const Inputs& in,
+               const char* name,
+               py::handle given,
+               const Shape& shape,
+               const py::dtype& dtype) {
     make(in, name, given, shape, dtype, Alias::none);
 }
 
@@ -171,8 +188,8 @@ void Output::make(const Inputs& in,
                              text(py::type::of(given).attr("__name__")));
     const auto a = py::reinterpret_borrow<py::array>(given);
     if (!a.dtype().equal(dtype))
-        throw py::type_error(std::string(op) + ": " + name + " must have dtype " + text(dtype) + ", got " +
-                             text(a.dtype()));
+        throw py::type_error(std::string(op) + ": " + name + " must have dtype " + text(dtype) +
+                             ", got " + text(a.dtype()));
     if (a.ndim() != shape.rank() || shape_of(a) != shape)
         fail(op, name, " must have shape ", shape, ", got ", shape_of(a));
     if (!a.writeable()) fail(op, name, " is read-only (shape ", shape, ")");
@@ -181,7 +198,8 @@ void Output::make(const Inputs& in,
         if (!share_memory(a, b)) continue;
         if (alias == Alias::elementwise && same_array(a, b)) continue;
         fail(op, name, " overlaps an input in memory",
-             alias == Alias::elementwise ? "; it may be exactly an input or apart from all of them" : "",
+             alias == Alias::elementwise ? "; it may be exactly an input or apart from all of them"
+                                         : "",
              " (", name, ": ", shape, ", input: ", shape_of(b), ")");
     }
     given_ = a;
@@ -205,7 +223,8 @@ py::object Output::result() {
 std::vector<py::object> split_out(const char* op, py::handle out, std::size_t count) {
     if (out.is_none()) return std::vector<py::object>(count, py::none());
     if (!py::isinstance<py::tuple>(out) || py::len(out) != count)
-        throw py::type_error(std::string(op) + ": out must be None or a tuple of " + std::to_string(count));
+        throw py::type_error(std::string(op) + ": out must be None or a tuple of " +
+                             std::to_string(count));
     std::vector<py::object> parts;
     for (const py::handle part : out) parts.push_back(py::reinterpret_borrow<py::object>(part));
     return parts;
@@ -215,7 +234,8 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
     const py::array a = as_array(op, name, value);
     const char kind = a.dtype().kind();
     if (kind != 'i' && kind != 'u')
-        throw py::type_error(std::string(op) + ": " + name + " must be integers, got " + text(a.dtype()));
+        throw py::type_error(std::string(op) + ": " + name + " must be integers, got " +
+                             text(a.dtype()));
     if (py::isinstance<py::array_t<std::int64_t>>(a) && is_native_contiguous(a)) {
         if (Plan* plan = Plan::recording()) plan->hold(a);
         return py::reinterpret_borrow<py::array_t<std::int64_t>>(a);
@@ -228,12 +248,14 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
 
 py::array in_place(const char* op, const char* name, py::handle value) {
     if (!py::isinstance<py::array>(value))
-        throw py::type_error(std::string(op) + ": " + name + " is changed in place and must be a numpy array, got " +
+        throw py::type_error(std::string(op) + ": " + name +
+                             " is changed in place and must be a numpy array, got " +
                              text(py::type::of(value).attr("__name__")));
     const auto a = py::reinterpret_borrow<py::array>(value);
-    if (a.dtype().kind() != 'f' || (a.itemsize() != 4 && a.itemsize() != 8) || a.dtype().byteorder() == '>')
-        throw py::type_error(std::string(op) + ": " + name + " must be a native float32 or float64 array, got " +
-                             text(a.dtype()));
+    if (a.dtype().kind() != 'f' || (a.itemsize() != 4 && a.itemsize() != 8) ||
+        a.dtype().byteorder() == '>')
+        throw py::type_error(std::string(op) + ": " + name +
+                             " must be a native float32 or float64 array, got " + text(a.dtype()));
     if (!a.writeable()) fail(op, name, " is read-only (shape ", shape_of(a), ")");
     if (!is_native_contiguous(a))
         fail(op, name, " is changed in place and must be C-contiguous (shape ", shape_of(a), ")");
@@ -253,7 +275,8 @@ Activation parse_activation(const char* op, py::handle name) {
 Scalar<double> live_scalar(const char* op, const char* name, py::handle value) {
     if (Plan* plan = Plan::recording(); plan && py::isinstance<py::array_t<double>>(value)) {
         const auto a = py::reinterpret_borrow<py::array>(value);
-        if (a.size() != 1) fail(op, name, " as an array must have one element, got shape ", shape_of(a));
+        if (a.size() != 1)
+            fail(op, name, " as an array must have one element, got shape ", shape_of(a));
         plan->hold(a);
         return {0.0, static_cast<const double*>(a.data())};
     }
@@ -269,7 +292,8 @@ Scalar<double> live_scalar(const char* op, const char* name, py::handle value) {
 Scalar<std::int64_t> live_integer(const char* op, const char* name, py::handle value) {
     if (Plan* plan = Plan::recording(); plan && py::isinstance<py::array_t<std::int64_t>>(value)) {
         const auto a = py::reinterpret_borrow<py::array>(value);
-        if (a.size() != 1) fail(op, name, " as an array must have one element, got shape ", shape_of(a));
+        if (a.size() != 1)
+            fail(op, name, " as an array must have one element, got shape ", shape_of(a));
         plan->hold(a);
         return {0, static_cast<const std::int64_t*>(a.data())};
     }

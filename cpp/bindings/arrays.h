@@ -70,18 +70,27 @@ class Output {
     Output() = default;  // not wanted: data() is null, result() is None
     Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, Alias alias);
     // The same for other element types, with the dtype by name ("int64", "uint8", ...).
-    Output(const Inputs& in, const char* name, py::handle given, const Shape& shape, const py::dtype& dtype);
+    Output(const Inputs& in,
+           const char* name,
+           py::handle given,
+           const Shape& shape,
+           const py::dtype& dtype);
 
     template <class T>
     T* data() {
-        return work_ ? static_cast<T*>(py::reinterpret_borrow<py::array>(work_).mutable_data()) : nullptr;
+        return work_ ? static_cast<T*>(py::reinterpret_borrow<py::array>(work_).mutable_data())
+                     : nullptr;
     }
     // The array to return; a strided `out` is filled here, so call it after the op has run.
     py::object result();
 
   private:
-    void make(const Inputs& in, const char* name, py::handle given, const Shape& shape,
-              const py::dtype& dtype, Alias alias);
+    void make(const Inputs& in,
+              const char* name,
+              py::handle given,
+              const Shape& shape,
+              const py::dtype& dtype,
+              Alias alias);
     py::object given_ = py::none();
     py::object work_;  // what the op writes
 };
@@ -89,7 +98,8 @@ class Output {
 // Parts of `out` where an op has several outputs: None, or a tuple of `count`.
 std::vector<py::object> split_out(const char* op, py::handle out, std::size_t count);
 
-// Integer class ids as a C-contiguous int64 array of rank `rank`. TypeError / ValueError as API 1 says.
+// Integer class ids as a C-contiguous int64 array of rank `rank`. TypeError / ValueError as API 1
+// says.
 py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::handle value);
 
 // An array that an op changes in place: writable, native, C-contiguous float32 or float64.

@@ -13,8 +13,7 @@ py::object apply(const char* op, Unary kind, py::handle x, py::handle out, doubl
     Output y(in, "out", out, shape, Alias::elementwise);
     dispatch(in.dtype(), [&]<class T>() {
         submit<UnaryArgs<T>>(
-            {in.data<T>(0), y.data<T>(), shape.size(), kind, static_cast<T>(alpha)},
-            &unary<T>,
+            {in.data<T>(0), y.data<T>(), shape.size(), kind, static_cast<T>(alpha)}, &unary<T>,
             unary_cost<T>(kind, shape.size()));
     });
     return y.result();
@@ -72,18 +71,15 @@ py::object combine(const char* op,
         if (fold<T>(kind, in.data<T>(0), in.data<T>(1), z.data<T>())) return;
         submit<BinaryArgs<T>>(
             {in.data<T>(0), in.data<T>(1), z.data<T>(), shape.size(), kind, static_cast<T>(alpha)},
-            &binary<T>,
-            binary_cost<T>(kind, shape.size()));
+            &binary<T>, binary_cost<T>(kind, shape.size()));
     });
     return z.result();
 }
 
 void def_unary(py::module_& m, const char* op, Unary kind) {
     m.def(
-        op,
-        [op, kind](py::handle x, py::handle out) { return apply(op, kind, x, out); },
-        py::arg("x"),
-        py::arg("out") = py::none());
+        op, [op, kind](py::handle x, py::handle out) { return apply(op, kind, x, out); },
+        py::arg("x"), py::arg("out") = py::none());
 }
 
 void def_unary(py::module_& m, const char* op, Unary kind, double alpha) {
@@ -92,9 +88,7 @@ void def_unary(py::module_& m, const char* op, Unary kind, double alpha) {
         [op, kind](py::handle x, py::handle alpha, py::handle out) {
             return apply(op, kind, x, out, live_scalar(op, "alpha", alpha).get());
         },
-        py::arg("x"),
-        py::arg("alpha") = alpha,
-        py::arg("out") = py::none());
+        py::arg("x"), py::arg("alpha") = alpha, py::arg("out") = py::none());
 }
 
 void def_binary(py::module_& m, const char* op, Binary kind, Names names) {
@@ -103,9 +97,7 @@ void def_binary(py::module_& m, const char* op, Binary kind, Names names) {
         [op, kind, names](py::handle a, py::handle b, py::handle out) {
             return combine(op, kind, names, a, b, out);
         },
-        py::arg(names.a),
-        py::arg(names.b),
-        py::arg("out") = py::none());
+        py::arg(names.a), py::arg(names.b), py::arg("out") = py::none());
 }
 
 void def_binary(py::module_& m, const char* op, Binary kind, Names names, double alpha) {
@@ -114,10 +106,7 @@ void def_binary(py::module_& m, const char* op, Binary kind, Names names, double
         [op, kind, names](py::handle a, py::handle b, py::handle alpha, py::handle out) {
             return combine(op, kind, names, a, b, out, live_scalar(op, "alpha", alpha).get());
         },
-        py::arg(names.a),
-        py::arg(names.b),
-        py::arg("alpha") = alpha,
-        py::arg("out") = py::none());
+        py::arg(names.a), py::arg(names.b), py::arg("alpha") = alpha, py::arg("out") = py::none());
 }
 
 }  // namespace

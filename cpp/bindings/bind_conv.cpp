@@ -28,14 +28,16 @@ py::object conv2d_(py::handle x,
     constexpr const char* op = "conv2d";
     const Inputs in(op, {{"x", x}, {"w", w}, {"b", b, true}});
     const Shape sb = in.has(2) ? in.shape(2) : Shape{};
-    const ConvShape s = make_conv_shape(op, in.shape(0), in.shape(1), in.has(2) ? &sb : nullptr,
-                                        parse_pair(op, "stride", stride), parse_padding(op, padding),
-                                        parse_pair(op, "dilation", dilation), live_integer(op, "groups", groups).value,
-                                        parse_channels_last(op, data_format), parse_algorithm(op, algorithm));
+    const ConvShape s = make_conv_shape(
+        op, in.shape(0), in.shape(1), in.has(2) ? &sb : nullptr, parse_pair(op, "stride", stride),
+        parse_padding(op, padding), parse_pair(op, "dilation", dilation),
+        live_integer(op, "groups", groups).value, parse_channels_last(op, data_format),
+        parse_algorithm(op, algorithm));
     const Activation act = parse_activation(op, activation);
     Output y(in, "out", out, conv_output_shape(s), Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<Conv2dArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), y.data<T>(), s, act}, &conv2d<T>, s.flops());
+        submit<Conv2dArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), y.data<T>(), s, act},
+                              &conv2d<T>, s.flops());
     });
     return y.result();
 }
@@ -54,13 +56,14 @@ py::tuple conv2d_backward_(py::handle dy,
                            py::handle out) {
     constexpr const char* op = "conv2d_backward";
     const Inputs in(op, {{"dy", dy}, {"x", x}, {"w", w}});
-    const ConvShape s = make_conv_shape(op, in.shape(1), in.shape(2), nullptr, parse_pair(op, "stride", stride),
-                                        parse_padding(op, padding), parse_pair(op, "dilation", dilation),
-                                        live_integer(op, "groups", groups).value, parse_channels_last(op, data_format),
-                                        parse_algorithm(op, algorithm));
+    const ConvShape s =
+        make_conv_shape(op, in.shape(1), in.shape(2), nullptr, parse_pair(op, "stride", stride),
+                        parse_padding(op, padding), parse_pair(op, "dilation", dilation),
+                        live_integer(op, "groups", groups).value,
+                        parse_channels_last(op, data_format), parse_algorithm(op, algorithm));
     if (in.shape(0) != conv_output_shape(s))
-        fail(op, "dy must be ", conv_output_shape(s), ", the shape of y, got ", in.shape(0), " (x: ", in.shape(1),
-             ", w: ", in.shape(2), ")");
+        fail(op, "dy must be ", conv_output_shape(s), ", the shape of y, got ", in.shape(0),
+             " (x: ", in.shape(1), ", w: ", in.shape(2), ")");
     const auto given = split_out(op, out, 3);
     Output dx;
     if (need_dx) dx = Output(in, "dx", given[0], in.shape(1), Alias::none);
@@ -68,10 +71,9 @@ py::tuple conv2d_backward_(py::handle dy,
     Output db;
     if (need_db) db = Output(in, "db", given[2], Shape{s.O}, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<Conv2dBackwardArgs<T>>(
-            {in.data<T>(0), in.data<T>(1), in.data<T>(2), dx.data<T>(), dw.data<T>(), db.data<T>(), s},
-            &conv2d_backward<T>,
-            2 * s.flops());
+        submit<Conv2dBackwardArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), dx.data<T>(),
+                                       dw.data<T>(), db.data<T>(), s},
+                                      &conv2d_backward<T>, 2 * s.flops());
     });
     return py::make_tuple(dx.result(), dw.result(), db.result());
 }
@@ -81,12 +83,13 @@ py::tuple conv2d_backward_(py::handle dy,
 void bind_conv(py::module_& m) {
     using py::arg;
     const auto none = py::none();
-    m.def("conv2d", &conv2d_, arg("x"), arg("w"), arg("b") = none, arg("stride") = 1, arg("padding") = 0,
-          arg("dilation") = 1, arg("groups") = 1, arg("activation") = none, arg("data_format") = "channels_first",
-          arg("algorithm") = none, arg("out") = none);
-    m.def("conv2d_backward", &conv2d_backward_, arg("dy"), arg("x"), arg("w"), arg("stride") = 1, arg("padding") = 0,
-          arg("dilation") = 1, arg("groups") = 1, arg("need_dx") = true, arg("need_db") = true,
+    m.def("conv2d", &conv2d_, arg("x"), arg("w"), arg("b") = none, arg("stride") = 1,
+          arg("padding") = 0, arg("dilation") = 1, arg("groups") = 1, arg("activation") = none,
           arg("data_format") = "channels_first", arg("algorithm") = none, arg("out") = none);
+    m.def("conv2d_backward", &conv2d_backward_, arg("dy"), arg("x"), arg("w"), arg("stride") = 1,
+          arg("padding") = 0, arg("dilation") = 1, arg("groups") = 1, arg("need_dx") = true,
+          arg("need_db") = true, arg("data_format") = "channels_first", arg("algorithm") = none,
+          arg("out") = none);
 }
 
 }  // namespace hotloop::bind

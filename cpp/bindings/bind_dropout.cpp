@@ -22,7 +22,8 @@ Scalar<std::int64_t> word(const char* op, const char* name, py::handle value) {
     return live_integer(op, name, value);
 }
 
-py::tuple dropout_(py::handle x, py::handle rate, py::handle seed, py::handle offset, py::handle out) {
+py::tuple dropout_(
+    py::handle x, py::handle rate, py::handle seed, py::handle offset, py::handle out) {
     constexpr const char* kOp = "dropout";
     const Inputs in(kOp, {{"x", x}});
     const double p = rate_of(kOp, rate);
@@ -33,8 +34,9 @@ py::tuple dropout_(py::handle x, py::handle rate, py::handle seed, py::handle of
     const auto key = word(kOp, "seed", seed);
     const auto counter = word(kOp, "offset", offset);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<DropoutArgs<T>>({in.data<T>(0), y.data<T>(), mask.data<std::uint8_t>(), shape.size(), p, key, counter},
-                               &dropout<T>, 16.0 * static_cast<double>(shape.size()));
+        submit<DropoutArgs<T>>(
+            {in.data<T>(0), y.data<T>(), mask.data<std::uint8_t>(), shape.size(), p, key, counter},
+            &dropout<T>, 16.0 * static_cast<double>(shape.size()));
     });
     return py::make_tuple(y.result(), mask.result());
 }
@@ -48,12 +50,16 @@ py::array mask_of(const char* op, py::handle mask, const Shape& shape) {
     }
     const char kind = a.dtype().kind();
     if (kind != 'u' && kind != 'i' && kind != 'b')
-        throw py::type_error(std::string(op) + ": mask must be uint8, got " + py::str(a.dtype()).cast<std::string>());
-    if (shape_of(a) != shape) fail(op, "mask must have the shape of dy, ", shape, ", got ", shape_of(a));
+        throw py::type_error(std::string(op) + ": mask must be uint8, got " +
+                             py::str(a.dtype()).cast<std::string>());
+    if (shape_of(a) != shape)
+        fail(op, "mask must have the shape of dy, ", shape, ", got ", shape_of(a));
     const bool usable = a.itemsize() == 1 && (a.flags() & py::array::c_style);
     Plan* plan = Plan::recording();
     if (plan && !usable) refuse_in_plan(op, "mask");
-    if (!usable) a = py::array_t<std::uint8_t, py::array::c_style>(py::array(a.attr("__ne__")(0)).attr("astype")("uint8"));
+    if (!usable)
+        a = py::array_t<std::uint8_t, py::array::c_style>(
+            py::array(a.attr("__ne__")(0)).attr("astype")("uint8"));
     if (plan) plan->hold(a);
     return a;
 }
@@ -68,8 +74,10 @@ py::object dropout_backward_(py::handle dy, py::handle mask, py::handle rate, py
     if (!out.is_none() && overlap(py::reinterpret_borrow<py::array>(out), kept))
         fail(kOp, "out overlaps mask in memory (out: ", shape, ")");
     dispatch(in.dtype(), [&]<class T>() {
-        submit<DropoutBackwardArgs<T>>({in.data<T>(0), static_cast<const std::uint8_t*>(kept.data()), dx.data<T>(), shape.size(), p},
-                                       &dropout_backward<T>, 8.0 * static_cast<double>(shape.size()));
+        submit<DropoutBackwardArgs<T>>(
+            {in.data<T>(0), static_cast<const std::uint8_t*>(kept.data()), dx.data<T>(),
+             shape.size(), p},
+            &dropout_backward<T>, 8.0 * static_cast<double>(shape.size()));
     });
     return dx.result();
 }

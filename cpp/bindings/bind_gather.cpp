@@ -22,13 +22,15 @@ Element element_of(const py::array& src) {
         if (size == 4) return sign ? Element::i32 : Element::u32;
         if (size == 8) return sign ? Element::i64 : Element::u64;
     }
-    throw py::type_error(std::string(kOp) + ": src must be integers, bools, float32 or float64, got " +
+    throw py::type_error(std::string(kOp) +
+                         ": src must be integers, bools, float32 or float64, got " +
                          py::str(src.dtype()).cast<std::string>());
 }
 
 // Are the elements of one row side by side, whatever the distance of the rows?
 bool rows_contiguous(const py::array& a) {
-    if (a.dtype().byteorder() == '>' || !(a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) return false;
+    if (a.dtype().byteorder() == '>' || !(a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+        return false;
     py::ssize_t expected = a.itemsize();
     for (py::ssize_t i = a.ndim() - 1; i > 0; --i) {
         if (a.shape(i) != 1 && a.strides(i) != expected) return false;
@@ -47,12 +49,18 @@ py::array as_rows(py::handle src) {
     if (a.ndim() == 0) fail(kOp, "src must have a first axis to pick from, got ()");
     if (rows_contiguous(a)) return a;
     if (Plan::recording()) refuse_in_plan(kOp, "src");
-    return py::array::ensure(a.attr("astype")(a.dtype().attr("newbyteorder")("="), py::arg("order") = "C"),
-                             py::array::c_style);
+    return py::array::ensure(
+        a.attr("astype")(a.dtype().attr("newbyteorder")("="), py::arg("order") = "C"),
+        py::array::c_style);
 }
 
 template <class T>
-void run(const py::array& src, const py::array& indices, bool indexed, py::array& out, py::handle scale, py::handle offset) {
+void run(const py::array& src,
+         const py::array& indices,
+         bool indexed,
+         py::array& out,
+         py::handle scale,
+         py::handle offset) {
     const Shape shape = shape_of(src);
     GatherArgs<T> args{};
     args.src = src.data();
@@ -69,7 +77,8 @@ void run(const py::array& src, const py::array& indices, bool indexed, py::array
     submit<GatherArgs<T>>(args, &gather_rows<T>, 4.0 * static_cast<double>(args.count * args.row));
 }
 
-py::object gather(py::handle src, py::handle indices, py::handle out, py::handle scale, py::handle offset) {
+py::object gather(
+    py::handle src, py::handle indices, py::handle out, py::handle scale, py::handle offset) {
     const py::array from = as_rows(src);
     const bool indexed = !indices.is_none();
     const py::array ids = indexed ? py::array(integer_array(kOp, "indices", indices)) : py::array();
@@ -81,15 +90,19 @@ py::object gather(py::handle src, py::handle indices, py::handle out, py::handle
     if (out.is_none()) {
         result = new_array(numpy_dtype(dtype_of(kOp, "src", from)), shape);
     } else {
-        if (!py::isinstance<py::array>(out)) throw py::type_error(std::string(kOp) + ": out must be a numpy array");
+        if (!py::isinstance<py::array>(out))
+            throw py::type_error(std::string(kOp) + ": out must be a numpy array");
         result = py::reinterpret_borrow<py::array>(out);
         const Shape got = shape_of(result);
         if (!indexed && got.rank() == shape.rank()) shape[0] = got[0];
-        if (got != shape) fail(kOp, "out must have shape ", shape, ", got ", got, " (src: ", shape_of(from), ")");
+        if (got != shape)
+            fail(kOp, "out must have shape ", shape, ", got ", got, " (src: ", shape_of(from), ")");
         if (!result.writeable()) fail(kOp, "out is read-only (shape ", shape, ")");
-        if (!(result.flags() & py::array::c_style)) fail(kOp, "out must be C-contiguous (shape ", shape, ")");
+        if (!(result.flags() & py::array::c_style))
+            fail(kOp, "out must be C-contiguous (shape ", shape, ")");
         if (overlap(result, from) || (indexed && overlap(result, ids)))
-            fail(kOp, "out overlaps an input in memory (out: ", shape, ", src: ", shape_of(from), ")");
+            fail(kOp, "out overlaps an input in memory (out: ", shape, ", src: ", shape_of(from),
+                 ")");
     }
     const auto type = result.dtype();
     if (type.equal(py::dtype::of<float>()))
@@ -99,7 +112,8 @@ py::object gather(py::handle src, py::handle indices, py::handle out, py::handle
     else if (type.equal(py::dtype::of<std::int64_t>()) && from.dtype().kind() != 'f')
         run<std::int64_t>(from, ids, indexed, result, scale, offset);
     else
-        throw py::type_error(std::string(kOp) + ": out must be float32 or float64 (or int64 for integers), got " +
+        throw py::type_error(std::string(kOp) +
+                             ": out must be float32 or float64 (or int64 for integers), got " +
                              py::str(type).cast<std::string>());
     if (Plan* plan = Plan::recording()) {
         plan->hold(from);
@@ -113,8 +127,8 @@ py::object gather(py::handle src, py::handle indices, py::handle out, py::handle
 
 void bind_gather(py::module_& m) {
     using py::arg;
-    m.def("gather_rows", &gather, arg("src"), arg("indices") = py::none(), arg("out") = py::none(), arg("scale") = 1.0,
-          arg("offset") = 0.0);
+    m.def("gather_rows", &gather, arg("src"), arg("indices") = py::none(), arg("out") = py::none(),
+          arg("scale") = 1.0, arg("offset") = 0.0);
 }
 
 }  // namespace hotloop::bind

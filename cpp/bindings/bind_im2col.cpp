@@ -17,7 +17,9 @@ Window window_of(const char* op,
                        parse_pair(op, "dilation", dilation), false);
 }
 
-Shape patches_shape(const Images& s, const Window& w) { return {s.N * w.OH * w.OW, s.C * w.KH * w.KW}; }
+Shape patches_shape(const Images& s, const Window& w) {
+    return {s.N * w.OH * w.OW, s.C * w.KH * w.KW};
+}
 
 py::object im2col_(py::handle x,
                    py::handle kernel_size,
@@ -50,7 +52,8 @@ py::object col2im_(py::handle cols,
     const Images s = images_of(kOp, "input_shape", shape, false);
     const Window w = window_of(kOp, s, kernel_size, stride, padding, dilation);
     if (in.shape(0) != patches_shape(s, w))
-        fail(kOp, "cols must be ", patches_shape(s, w), ", got ", in.shape(0), " (input_shape: ", shape, ")");
+        fail(kOp, "cols must be ", patches_shape(s, w), ", got ", in.shape(0),
+             " (input_shape: ", shape, ")");
     Output x(in, "out", out, shape, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         submit<Col2imArgs<T>>({in.data<T>(0), x.data<T>(), s.N, s.C, w}, &col2im<T>,
@@ -68,7 +71,8 @@ void bind_im2col(py::module_& m) {
     const auto dilation = arg("dilation") = 1;
     const auto out = arg("out") = py::none();
     m.def("im2col", &im2col_, arg("x"), arg("kernel_size"), stride, padding, dilation, out);
-    m.def("col2im", &col2im_, arg("cols"), arg("input_shape"), arg("kernel_size"), stride, padding, dilation, out);
+    m.def("col2im", &col2im_, arg("cols"), arg("input_shape"), arg("kernel_size"), stride, padding,
+          dilation, out);
 }
 
 }  // namespace hotloop::bind

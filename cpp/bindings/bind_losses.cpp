@@ -10,7 +10,8 @@ namespace {
 // A loss comes back as a Python float, which no later run could change.
 void refuse_recording(const char* op) {
     if (Plan::recording())
-        throw std::runtime_error(std::string(op) + ": returns a Python float, which a plan cannot record");
+        throw std::runtime_error(std::string(op) +
+                                 ": returns a Python float, which a plan cannot record");
 }
 
 // f() without the GIL when it is worth that.
@@ -26,10 +27,14 @@ void run(double cost, F&& f) {
 
 template <class T>
 SoftmaxCrossEntropyArgs<T> cross_entropy_args(const Labelled& in) {
-    return {in.scores<T>(), in.ids(), in.rows<T>(), in.weights<T>(), nullptr, nullptr, nullptr, nullptr, in.N(), in.K()};
+    return {in.scores<T>(), in.ids(), in.rows<T>(), in.weights<T>(), nullptr,
+            nullptr,        nullptr,  nullptr,      in.N(),          in.K()};
 }
 
-py::tuple softmax_cross_entropy_(py::handle logits, py::handle labels, py::handle sample_weight, py::handle out) {
+py::tuple softmax_cross_entropy_(py::handle logits,
+                                 py::handle labels,
+                                 py::handle sample_weight,
+                                 py::handle out) {
     const char* const op = "softmax_cross_entropy";
     refuse_recording(op);
     const Labelled in(op, "logits", logits, labels, sample_weight);
@@ -46,15 +51,17 @@ py::tuple softmax_cross_entropy_(py::handle logits, py::handle labels, py::handl
     return py::make_tuple(loss, probs.result());
 }
 
-py::object softmax_cross_entropy_backward_(py::handle probs, py::handle labels, py::handle sample_weight, py::handle out) {
+py::object softmax_cross_entropy_backward_(py::handle probs,
+                                           py::handle labels,
+                                           py::handle sample_weight,
+                                           py::handle out) {
     const Labelled in("softmax_cross_entropy_backward", "probs", probs, labels, sample_weight);
     in.check_ids();
     Output dx = in.output("out", out);
     dispatch(in.inputs().dtype(), [&]<class T>() {
         submit<SoftmaxCrossEntropyBackwardArgs<T>>(
             {in.scores<T>(), in.ids(), in.rows<T>(), in.weights<T>(), dx.data<T>(), in.N(), in.K()},
-            &softmax_cross_entropy_backward<T>,
-            loss_cost<T>(in.N() * in.K()));
+            &softmax_cross_entropy_backward<T>, loss_cost<T>(in.N() * in.K()));
     });
     return dx.result();
 }
@@ -90,14 +97,16 @@ void softmax_cross_entropy_train(py::handle logits,
 
 // Losses of (scores, labels[, eps]) and their gradients; nll has no eps.
 template <class Loss>
-double labelled_loss(const char* op, const char* name, py::handle x, py::handle labels, double eps, Loss loss) {
+double labelled_loss(
+    const char* op, const char* name, py::handle x, py::handle labels, double eps, Loss loss) {
     refuse_recording(op);
     const Labelled in(op, name, x, labels);
     mean_check(op, name, in.shape());
     in.check_ids();
     double value = 0;
     dispatch(in.inputs().dtype(), [&]<class T>() {
-        const LabelledArgs<T> args{in.scores<T>(), in.ids(), in.rows<T>(), nullptr, in.N(), in.K(), static_cast<T>(eps)};
+        const LabelledArgs<T> args{in.scores<T>(), in.ids(), in.rows<T>(),       nullptr,
+                                   in.N(),         in.K(),   static_cast<T>(eps)};
         run(loss_cost<T>(in.N() * in.K()), [&] { value = loss(args); });
     });
     return value;
@@ -115,31 +124,37 @@ py::object labelled_backward(const char* op,
     in.check_ids();
     Output dx = in.output("out", out);
     dispatch(in.inputs().dtype(), [&]<class T>() {
-        submit<LabelledArgs<T>>(
-            {in.scores<T>(), in.ids(), in.rows<T>(), dx.data<T>(), in.N(), in.K(), static_cast<T>(eps)},
-            backward.template operator()<T>(),
-            loss_cost<T>(in.N() * in.K()));
+        submit<LabelledArgs<T>>({in.scores<T>(), in.ids(), in.rows<T>(), dx.data<T>(), in.N(),
+                                 in.K(), static_cast<T>(eps)},
+                                backward.template operator()<T>(), loss_cost<T>(in.N() * in.K()));
     });
     return dx.result();
 }
 
 double cross_entropy_(py::handle probs, py::handle labels, py::handle eps) {
     const double shift = live_scalar("cross_entropy", "eps", eps).get();
-    return labelled_loss("cross_entropy", "probs", probs, labels, shift, [](const auto& args) { return cross_entropy(args); });
+    return labelled_loss("cross_entropy", "probs", probs, labels, shift,
+                         [](const auto& args) { return cross_entropy(args); });
 }
 
-py::object cross_entropy_backward_(py::handle probs, py::handle labels, py::handle eps, py::handle out) {
+py::object cross_entropy_backward_(py::handle probs,
+                                   py::handle labels,
+                                   py::handle eps,
+                                   py::handle out) {
     const char* const op = "cross_entropy_backward";
     const double shift = live_scalar(op, "eps", eps).get();
-    return labelled_backward(op, "probs", probs, labels, shift, out, []<class T>() { return &cross_entropy_backward<T>; });
+    return labelled_backward(op, "probs", probs, labels, shift, out,
+                             []<class T>() { return &cross_entropy_backward<T>; });
 }
 
 double nll_(py::handle log_probs, py::handle labels) {
-    return labelled_loss("nll", "log_probs", log_probs, labels, 0, [](const auto& args) { return nll(args); });
+    return labelled_loss("nll", "log_probs", log_probs, labels, 0,
+                         [](const auto& args) { return nll(args); });
 }
 
 py::object nll_backward_(py::handle log_probs, py::handle labels, py::handle out) {
-    return labelled_backward("nll_backward", "log_probs", log_probs, labels, 0, out, []<class T>() { return &nll_backward<T>; });
+    return labelled_backward("nll_backward", "log_probs", log_probs, labels, 0, out,
+                             []<class T>() { return &nll_backward<T>; });
 }
 
 double binary_cross_entropy_(py::handle logits, py::handle targets) {
@@ -151,9 +166,8 @@ double binary_cross_entropy_(py::handle logits, py::handle targets) {
     mean_check(op, "logits", shape);
     double loss = 0;
     dispatch(in.dtype(), [&]<class T>() {
-        run(loss_cost<T>(shape.size()), [&] {
-            loss = binary_cross_entropy(in.data<T>(0), in.data<T>(1), shape.size());
-        });
+        run(loss_cost<T>(shape.size()),
+            [&] { loss = binary_cross_entropy(in.data<T>(0), in.data<T>(1), shape.size()); });
     });
     return loss;
 }
@@ -167,9 +181,9 @@ double mean_squared_error_(py::handle y, py::handle t) {
     mean_check(op, "y", shape);
     double loss = 0;
     dispatch(in.dtype(), [&]<class T>() {
-        submit<MeanSquaredErrorArgs<T>>({in.data<T>(0), in.data<T>(1), &loss, nullptr, shape.size()},
-                                        &mean_squared_error<T>,
-                                        binary_cost<T>(Binary::scaled_difference, shape.size()));
+        submit<MeanSquaredErrorArgs<T>>(
+            {in.data<T>(0), in.data<T>(1), &loss, nullptr, shape.size()}, &mean_squared_error<T>,
+            binary_cost<T>(Binary::scaled_difference, shape.size()));
     });
     return loss;
 }
@@ -179,12 +193,13 @@ void mean_squared_error_train(py::handle y, py::handle t, py::handle loss, py::h
     const Inputs in(op, {{"y", y}, {"t", t}});
     const Shape shape = in.shape(0);
     same_shape_check(op, "y", shape, "t", in.shape(1));
-    Output l = loss.is_none() ? Output() : Output(in, "loss", loss, Shape{1}, py::dtype::of<double>());
+    Output l =
+        loss.is_none() ? Output() : Output(in, "loss", loss, Shape{1}, py::dtype::of<double>());
     Output d = dy.is_none() ? Output() : Output(in, "dy", dy, shape, Alias::elementwise);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<MeanSquaredErrorArgs<T>>({in.data<T>(0), in.data<T>(1), l.data<double>(), d.data<T>(), shape.size()},
-                                        &mean_squared_error<T>,
-                                        binary_cost<T>(Binary::scaled_difference, shape.size()));
+        submit<MeanSquaredErrorArgs<T>>(
+            {in.data<T>(0), in.data<T>(1), l.data<double>(), d.data<T>(), shape.size()},
+            &mean_squared_error<T>, binary_cost<T>(Binary::scaled_difference, shape.size()));
     });
     l.result();
     d.result();
@@ -207,42 +222,50 @@ py::object difference(const char* op,
     dispatch(in.dtype(), [&]<class T>() {
         submit<BinaryArgs<T>>(
             {in.data<T>(0), in.data<T>(1), d.data<T>(), shape.size(), kind, static_cast<T>(scale)},
-            &binary<T>,
-            binary_cost<T>(kind, shape.size()));
+            &binary<T>, binary_cost<T>(kind, shape.size()));
     });
     return d.result();
 }
 
 py::object binary_cross_entropy_backward_(py::handle logits, py::handle targets, py::handle out) {
-    return difference("binary_cross_entropy_backward", Binary::scaled_sigmoid_difference, 1, "logits", logits, "targets", targets, out);
+    return difference("binary_cross_entropy_backward", Binary::scaled_sigmoid_difference, 1,
+                      "logits", logits, "targets", targets, out);
 }
 
 py::object mean_squared_error_backward_(py::handle y, py::handle t, py::handle out) {
-    return difference("mean_squared_error_backward", Binary::scaled_difference, 2, "y", y, "t", t, out);
+    return difference("mean_squared_error_backward", Binary::scaled_difference, 2, "y", y, "t", t,
+                      out);
 }
 
 }  // namespace
 
-py::object one_hot_(py::handle labels, py::handle num_classes, const py::object& dtype, py::handle out) {
+py::object one_hot_(py::handle labels,
+                    py::handle num_classes,
+                    const py::object& dtype,
+                    py::handle out) {
     const char* const op = "one_hot";
     const auto given = py::array::ensure(labels);
     if (!given) throw py::type_error(std::string(op) + ": labels cannot be read as an array");
     const index_t K = static_cast<index_t>(live_integer(op, "num_classes", num_classes).get());
     if (K < 0) fail(op, "num_classes must not be negative, got ", K);
-    if (given.ndim() > 1) fail(op, "labels must be class ids (N,) or one id, got ", shape_of(given));
+    if (given.ndim() > 1)
+        fail(op, "labels must be class ids (N,) or one id, got ", shape_of(given));
     const py::object ids = class_ids(op, given);
-    const auto* const numbers = static_cast<const std::int64_t*>(py::reinterpret_borrow<py::array>(ids).data());
+    const auto* const numbers =
+        static_cast<const std::int64_t*>(py::reinterpret_borrow<py::array>(ids).data());
     ids_check(op, numbers, given.size(), K);
     const py::dtype type = py::dtype::from_args(dtype);
     if (!type.equal(numpy_dtype(DType::f32)) && !type.equal(numpy_dtype(DType::f64)))
-        throw py::type_error(std::string(op) + ": dtype must be float32 or float64, got " + py::str(type).cast<std::string>());
+        throw py::type_error(std::string(op) + ": dtype must be float32 or float64, got " +
+                             py::str(type).cast<std::string>());
     Shape shape = shape_of(given);
     shape.push_back(K);
     const Inputs none(op, {});
     ids_apart_check(op, out, given);
     Output y(none, "out", out, shape, type);
     dispatch(dtype_of(op, "dtype", py::array(type, std::vector<py::ssize_t>{0})), [&]<class T>() {
-        submit<OneHotArgs<T>>({numbers, y.data<T>(), given.size(), K}, &one_hot<T>, 8.0 * static_cast<double>(shape.size()) * sizeof(T));
+        submit<OneHotArgs<T>>({numbers, y.data<T>(), given.size(), K}, &one_hot<T>,
+                              8.0 * static_cast<double>(shape.size()) * sizeof(T));
     });
     return y.result();
 }
@@ -250,19 +273,27 @@ py::object one_hot_(py::handle labels, py::handle num_classes, const py::object&
 void bind_losses(py::module_& m) {
     using py::arg;
     const auto none = py::none();
-    m.def("softmax_cross_entropy", &softmax_cross_entropy_, arg("logits"), arg("labels"), arg("sample_weight") = none, arg("out") = none);
-    m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward_, arg("probs"), arg("labels"), arg("sample_weight") = none, arg("out") = none);
-    m.def("softmax_cross_entropy_train", &softmax_cross_entropy_train, arg("logits"), arg("labels"), arg("sample_weight"), arg("loss"), arg("correct"), arg("probs"), arg("dlogits"));
-    m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32", arg("out") = none);
+    m.def("softmax_cross_entropy", &softmax_cross_entropy_, arg("logits"), arg("labels"),
+          arg("sample_weight") = none, arg("out") = none);
+    m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward_, arg("probs"),
+          arg("labels"), arg("sample_weight") = none, arg("out") = none);
+    m.def("softmax_cross_entropy_train", &softmax_cross_entropy_train, arg("logits"), arg("labels"),
+          arg("sample_weight"), arg("loss"), arg("correct"), arg("probs"), arg("dlogits"));
+    m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32",
+          arg("out") = none);
     m.def("cross_entropy", &cross_entropy_, arg("probs"), arg("labels"), arg("eps") = 0.0);
-    m.def("cross_entropy_backward", &cross_entropy_backward_, arg("probs"), arg("labels"), arg("eps") = 0.0, arg("out") = none);
+    m.def("cross_entropy_backward", &cross_entropy_backward_, arg("probs"), arg("labels"),
+          arg("eps") = 0.0, arg("out") = none);
     m.def("nll", &nll_, arg("log_probs"), arg("labels"));
     m.def("nll_backward", &nll_backward_, arg("log_probs"), arg("labels"), arg("out") = none);
     m.def("binary_cross_entropy", &binary_cross_entropy_, arg("logits"), arg("targets"));
-    m.def("binary_cross_entropy_backward", &binary_cross_entropy_backward_, arg("logits"), arg("targets"), arg("out") = none);
+    m.def("binary_cross_entropy_backward", &binary_cross_entropy_backward_, arg("logits"),
+          arg("targets"), arg("out") = none);
     m.def("mean_squared_error", &mean_squared_error_, arg("y"), arg("t"));
-    m.def("mean_squared_error_backward", &mean_squared_error_backward_, arg("y"), arg("t"), arg("out") = none);
-    m.def("mean_squared_error_train", &mean_squared_error_train, arg("y"), arg("t"), arg("loss"), arg("dy"));
+    m.def("mean_squared_error_backward", &mean_squared_error_backward_, arg("y"), arg("t"),
+          arg("out") = none);
+    m.def("mean_squared_error_train", &mean_squared_error_train, arg("y"), arg("t"), arg("loss"),
+          arg("dy"));
 }
 
 }  // namespace hotloop::bind

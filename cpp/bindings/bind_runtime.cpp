@@ -11,7 +11,8 @@ namespace {
 
 void set_threads(py::handle n) {
     const Scalar<std::int64_t> count = live_integer("set_num_threads", "n", n);
-    if (count.value < 1 || count.value > 4096) fail("set_num_threads", "n must be from 1 to 4096, got ", count.value);
+    if (count.value < 1 || count.value > 4096)
+        fail("set_num_threads", "n must be from 1 to 4096, got ", count.value);
     set_num_threads(static_cast<int>(count.value));
 }
 
@@ -43,19 +44,17 @@ void bind_runtime(py::module_& m) {
         "fma_peak",
         [](const std::string& dtype, int threads, double seconds) {
             const py::gil_scoped_release unlocked;
-            return dtype == "float32" ? fma_peak<float>(threads, seconds) : fma_peak<double>(threads, seconds);
+            return dtype == "float32" ? fma_peak<float>(threads, seconds)
+                                      : fma_peak<double>(threads, seconds);
         },
-        py::arg("dtype"),
-        py::arg("threads"),
-        py::arg("seconds"));
+        py::arg("dtype"), py::arg("threads"), py::arg("seconds"));
     m.def(
         "triad",
         [](index_t bytes, int threads) {
             const py::gil_scoped_release unlocked;
             return triad(bytes, threads);
         },
-        py::arg("n_bytes"),
-        py::arg("threads"));
+        py::arg("n_bytes"), py::arg("threads"));
 }
 
 }  // namespace hotloop::bind

@@ -19,11 +19,14 @@ py::array gradient(const char* op, const Changed& changed, py::handle grad) {
     return cast;
 }
 
-double number(const char* op, const char* name, py::handle value) { return live_scalar(op, name, value).get(); }
+double number(const char* op, const char* name, py::handle value) {
+    return live_scalar(op, name, value).get();
+}
 
 // Fills what all steps share, runs the one that `pick` names, and puts strided arrays back.
 template <class Pick>
-void update(const char* op, Changed& changed, py::handle grad, bool two_slots, bool slot, Pick pick) {
+void update(
+    const char* op, Changed& changed, py::handle grad, bool two_slots, bool slot, Pick pick) {
     dispatch(changed.dtype(), [&]<class T>() {
         const py::array g = gradient<T>(op, changed, grad);
         UpdateArgs<T> args{};
@@ -66,7 +69,12 @@ void momentum(py::handle param,
     });
 }
 
-void adagrad(py::handle param, py::handle grad, py::handle accumulator, py::handle lr, py::handle eps, py::handle weight_decay) {
+void adagrad(py::handle param,
+             py::handle grad,
+             py::handle accumulator,
+             py::handle lr,
+             py::handle eps,
+             py::handle weight_decay) {
     constexpr const char* kOp = "adagrad_update";
     Changed changed(kOp, {{"param", param}, {"accumulator", accumulator}});
     update(kOp, changed, grad, false, true, [&]<class T>(UpdateArgs<T>& a) {
@@ -127,12 +135,14 @@ void bind_updates(py::module_& m) {
     const auto decay = arg("weight_decay") = 0.0;
     const auto eps = arg("eps") = 1e-7;
     m.def("sgd_update", &sgd, arg("param"), arg("grad"), arg("lr"), decay);
-    m.def("momentum_update", &momentum, arg("param"), arg("grad"), arg("velocity"), arg("lr"), arg("momentum") = 0.9,
-          arg("nesterov") = false, decay);
-    m.def("adagrad_update", &adagrad, arg("param"), arg("grad"), arg("accumulator"), arg("lr"), eps, decay);
-    m.def("rmsprop_update", &rmsprop, arg("param"), arg("grad"), arg("square"), arg("lr"), arg("rho") = 0.9, eps, decay);
-    m.def("adam_update", &adam, arg("param"), arg("grad"), arg("m"), arg("v"), arg("lr"), arg("step"),
-          arg("beta1") = 0.9, arg("beta2") = 0.999, eps, decay);
+    m.def("momentum_update", &momentum, arg("param"), arg("grad"), arg("velocity"), arg("lr"),
+          arg("momentum") = 0.9, arg("nesterov") = false, decay);
+    m.def("adagrad_update", &adagrad, arg("param"), arg("grad"), arg("accumulator"), arg("lr"), eps,
+          decay);
+    m.def("rmsprop_update", &rmsprop, arg("param"), arg("grad"), arg("square"), arg("lr"),
+          arg("rho") = 0.9, eps, decay);
+    m.def("adam_update", &adam, arg("param"), arg("grad"), arg("m"), arg("v"), arg("lr"),
+          arg("step"), arg("beta1") = 0.9, arg("beta2") = 0.999, eps, decay);
 }
 
 }  // namespace hotloop::bind

@@ -9,7 +9,8 @@ namespace {
 std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
 
 bool is_contiguous(const py::array& a) {
-    return (a.flags() & py::array::c_style) && (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
+    return (a.flags() & py::array::c_style) &&
+           (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
 }
 
 }  // namespace
@@ -34,7 +35,8 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
         const auto a = py::reinterpret_borrow<py::array>(n.value);
         const bool floating = a.dtype().kind() == 'f' && (a.itemsize() == 4 || a.itemsize() == 8);
         if (!floating || a.dtype().byteorder() == '>')
-            throw py::type_error(std::string(op) + ": " + n.name + " must be a native float32 or float64 array, got " +
+            throw py::type_error(std::string(op) + ": " + n.name +
+                                 " must be a native float32 or float64 array, got " +
                                  text(a.dtype()));
         const DType dtype = a.itemsize() == 4 ? DType::f32 : DType::f64;
         if (given_.empty()) {
@@ -43,11 +45,13 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
         }
         const char* first = names_.empty() ? n.name : names_.front();
         if (dtype != dtype_)
-            throw py::type_error(std::string(op) + ": " + n.name + " must have the dtype of " + first + ", " +
-                                 name_of(dtype_) + ", got " + name_of(dtype));
+            throw py::type_error(std::string(op) + ": " + n.name + " must have the dtype of " +
+                                 first + ", " + name_of(dtype_) + ", got " + name_of(dtype));
         if (a.ndim() != shape_.rank() || shape_of(a) != shape_)
-            fail(op, n.name, " must have the shape of ", first, ", ", shape_, ", got ", shape_of(a));
-        if (!a.writeable()) fail(op, n.name, " is changed in place but is read-only (shape ", shape_, ")");
+            fail(op, n.name, " must have the shape of ", first, ", ", shape_, ", got ",
+                 shape_of(a));
+        if (!a.writeable())
+            fail(op, n.name, " is changed in place but is read-only (shape ", shape_, ")");
         for (std::size_t i = 0; i < given_.size(); ++i)
             if (overlap(a, given_[i]))
                 fail(op, n.name, " overlaps ", names_[i], " in memory (both ", shape_, ")");
@@ -68,8 +72,8 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
 void Changed::check_apart(const char* name, const py::array& other) const {
     for (std::size_t i = 0; i < given_.size(); ++i)
         if (overlap(given_[i], other))
-            fail(op_, name, " overlaps ", names_[i], ", which is changed in place (", names_[i], ": ", shape_, ", ",
-                 name, ": ", shape_of(other), ")");
+            fail(op_, name, " overlaps ", names_[i], ", which is changed in place (", names_[i],
+                 ": ", shape_, ", ", name, ": ", shape_of(other), ")");
 }
 
 void Changed::write_back() {

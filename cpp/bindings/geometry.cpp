@@ -27,7 +27,8 @@ bool elements(py::handle value, std::vector<py::object>& parts) {
 }
 
 [[noreturn]] void refuse(const char* op, const char* name, const char* wanted, py::handle value) {
-    throw py::type_error(std::string(op) + ": " + name + " must be " + wanted + ", got " + type_name(value));
+    throw py::type_error(std::string(op) + ": " + name + " must be " + wanted + ", got " +
+                         type_name(value));
 }
 
 index_t integer(const char* op, const char* name, py::handle value) {

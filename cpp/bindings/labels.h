@@ -33,7 +33,9 @@ class Labelled {
         return inputs_.data<T>(2);
     }
     const std::int64_t* ids() const {
-        return ids_ ? static_cast<const std::int64_t*>(py::reinterpret_borrow<py::array>(ids_).data()) : nullptr;
+        return ids_ ? static_cast<const std::int64_t*>(
+                          py::reinterpret_borrow<py::array>(ids_).data())
+                    : nullptr;
     }
     void check_ids() const;
 
@@ -46,7 +48,8 @@ class Labelled {
     py::object ids_;
 };
 
-// Integer ids as int64; ValueError for other kinds of numbers, with the index and value of the first.
+// Integer ids as int64; ValueError for other kinds of numbers, with the index and value of the
+// first.
 py::object class_ids(const char* op, const py::array& labels);
 
 // ValueError when `out` is an array that shares memory with the ids.

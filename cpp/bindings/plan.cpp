@@ -33,7 +33,8 @@ void Plan::rebind(const py::array& old, const py::array& now) {
     const bool same = old.dtype().is(now.dtype()) && shape_of(old) == shape_of(now) &&
                       (now.flags() & py::array::c_style) != 0;
     if (!same)
-        fail("Plan.rebind", "the new array must be C-contiguous of the same dtype and shape as the old: ",
+        fail("Plan.rebind",
+             "the new array must be C-contiguous of the same dtype and shape as the old: ",
              shape_of(old), " and ", shape_of(now));
     for (const std::unique_ptr<Step>& step : steps_) step->rebind(old.data(), now.data());
 }
@@ -45,12 +46,11 @@ void bind_plan(py::module_& m) {
     py::class_<Plan>(m, "Plan")
         .def(py::init<>())
         .def("recording", [](py::object self) { return Recording{std::move(self)}; })
-        .def(
-            "run",
-            [](const Plan& plan) {
-                const py::gil_scoped_release unlocked;
-                plan.run();
-            })
+        .def("run",
+             [](const Plan& plan) {
+                 const py::gil_scoped_release unlocked;
+                 plan.run();
+             })
         .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))
         .def("__len__", &Plan::size);
 }

@@ -62,7 +62,10 @@ struct Total {
 
 // W short rows beginning at row n, one a lane.
 template <class T>
-HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s, index_t n, int count, Total<T>& total) {
+HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s,
+                               index_t n,
+                               int count,
+                               Total<T>& total) {
     using V = Vec<T>;
     constexpr int W = V::size;
     const index_t K = s.K;
@@ -76,7 +79,8 @@ HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s, index_t n, int coun
     for (int i = 0; i < W; ++i) {
         weight[i] = i >= count ? T{0} : s.weights ? s.weights[n + i] : T{1};
         label[i] = T{-1};
-        if (s.ids && i < count && s.ids[n + i] >= 0 && s.ids[n + i] < K) label[i] = static_cast<T>(s.ids[n + i]);
+        if (s.ids && i < count && s.ids[n + i] >= 0 && s.ids[n + i] < K)
+            label[i] = static_cast<T>(s.ids[n + i]);
     }
     const V m = largest(line, x.at);
     const V wanted = V::load(label);
@@ -129,7 +133,8 @@ HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s, index_t n, int coun
             }
         } else {
             for (index_t k = 0; k < K; ++k)
-                ((V::load(p.at + k * W) * r * t_sum - V::load(t.at + k * W)) * c).store(p.at + k * W);
+                ((V::load(p.at + k * W) * r * t_sum - V::load(t.at + k * W)) * c)
+                    .store(p.at + k * W);
         }
         transpose_out(p.at, K, count, s.dlogits + n * K);
     }
@@ -207,12 +212,14 @@ HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& 
             line.store(dx, i, (p * t_sum - line.load(t, i, V::zero())) * c);
         }
     } else if (probs) {
-        for (index_t i = 0; i < steps; ++i) line.store(probs, i, line.load(probs, i, V::zero()) * r);
+        for (index_t i = 0; i < steps; ++i)
+            line.store(probs, i, line.load(probs, i, V::zero()) * r);
     }
 }
 
 template <class T>
-void forward(const CrossEntropyRows<T>& s, index_t begin, index_t end, double* loss, std::int64_t* correct) {
+void forward(
+    const CrossEntropyRows<T>& s, index_t begin, index_t end, double* loss, std::int64_t* correct) {
     constexpr index_t W = Vec<T>::size;
     Total<T> total;
     if (s.K > kShortLine<T>) {
@@ -249,7 +256,8 @@ void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
         t_sum = sum_lanes(line, t_sum);
         const V c = constant(scale);
         for (index_t i = 0; i < steps; ++i)
-            line.store(dx, i, (line.load(p, i, V::zero()) * t_sum - line.load(t, i, V::zero())) * c);
+            line.store(dx, i,
+                       (line.load(p, i, V::zero()) * t_sum - line.load(t, i, V::zero())) * c);
     }
 }
 
@@ -261,5 +269,5 @@ constexpr CrossEntropyKernels<T> make() {
 }  // namespace
 }  // namespace hotloop
 
-extern "C" const hotloop::KernelSet<hotloop::CrossEntropyKernels> HOTLOOP_KERNEL_TABLE(cross_entropy) = {
-    hotloop::make<float>(), hotloop::make<double>()};
+extern "C" const hotloop::KernelSet<hotloop::CrossEntropyKernels> HOTLOOP_KERNEL_TABLE(
+    cross_entropy) = {hotloop::make<float>(), hotloop::make<double>()};

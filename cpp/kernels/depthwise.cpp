@@ -1,6 +1,6 @@
 // Depthwise convolution: every channel with its own kernel, vectors along the channels.
-#include "kernels.h"
 #include "hotloop/depthwise_args.h"
+#include "kernels.h"
 #include "simd/math.h"
 #include "simd/vec.h"
 
@@ -62,7 +62,8 @@ HOTLOOP_INLINE void taps(const DepthwiseArgs<T>& a, index_t t, index_t c, int n,
         const V d = V::load(a.w + p * a.channels + c, n);
         const T* x = a.x + a.pixel[p] + c;
 #pragma GCC unroll 8
-        for (int i = 0; i < G; ++i) acc[i] = simd::fma(V::load(x + a.tap_offset[t + i], n), d, acc[i]);
+        for (int i = 0; i < G; ++i)
+            acc[i] = simd::fma(V::load(x + a.tap_offset[t + i], n), d, acc[i]);
     }
     for (int i = 0; i < G; ++i) acc[i].store(dw + (t + i) * a.channels + c, n);
 }

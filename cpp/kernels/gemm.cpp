@@ -60,11 +60,8 @@ __attribute__((noinline)) void finish(const GemmArgs<T>& g, T* const* c, int row
 
 // One tile: rows first_row .. first_row + MR, columns b / c / bias .. + (NV - 1) vectors + tail.
 template <class T, int MR, int NV, Rows kRows, bool kPartial>
-void tile(const GemmArgs<T>& g,
-          index_t first_row,
-          const T* __restrict b,
-          index_t first_col,
-          int tail) {
+void tile(
+    const GemmArgs<T>& g, index_t first_row, const T* __restrict b, index_t first_col, int tail) {
     using V = Vec<T>;
     constexpr int W = V::size;
     const auto load = [tail](const T* p, int j) HOTLOOP_LAMBDA {
@@ -209,7 +206,8 @@ void pack_transposed(const T* b, index_t row_stride, index_t n, index_t k, T* ou
             for (index_t k0 = 0; k0 < k; k0 += W) {
                 const index_t depth = k - k0 < W ? k - k0 : W;
                 if (lanes >= W && depth == W) {
-                    simd::transpose<T>(b + (p + j0) * row_stride + k0, row_stride, out + k0 * cols + j0, cols);
+                    simd::transpose<T>(b + (p + j0) * row_stride + k0, row_stride,
+                                       out + k0 * cols + j0, cols);
                     continue;
                 }
                 for (index_t kk = 0; kk < depth; ++kk)

@@ -15,8 +15,7 @@ void transpose_part(const T* x, index_t x_stride, int rows, int cols, T* y, inde
     constexpr int W = V::size;
     typename V::native row[W];
 #pragma GCC unroll 16
-    for (int i = 0; i < W; ++i)
-        row[i] = i < rows ? V::load(x + i * x_stride, cols).v : V::zero().v;
+    for (int i = 0; i < W; ++i) row[i] = i < rows ? V::load(x + i * x_stride, cols).v : V::zero().v;
     simd::exchange<T, 1>(row, std::make_integer_sequence<int, W>{});
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i)
@@ -36,8 +35,8 @@ void deinterleave(const T* x, index_t x_stride, index_t rows, T* y, index_t y_st
         for (index_t r = 0; r < rows; ++r) y[c * y_stride + r] = x[r * x_stride + c];
 }
 
-// y[c * y_stride + r] = x[r * x_stride + c]. The longer axis is the outer loop: the shorter one, the
-// channels of an image, then stays within a few cache lines of its side.
+// y[c * y_stride + r] = x[r * x_stride + c]. The longer axis is the outer loop: the shorter one,
+// the channels of an image, then stays within a few cache lines of its side.
 template <class T>
 void transpose(const T* x, index_t x_stride, index_t rows, index_t cols, T* y, index_t y_stride) {
     constexpr index_t W = Vec<T>::size;
@@ -51,12 +50,8 @@ void transpose(const T* x, index_t x_stride, index_t rows, index_t cols, T* y, i
         if (rows - r >= W && cols - c >= W)
             simd::transpose<T>(from, x_stride, to, y_stride);
         else
-            transpose_part<T>(from,
-                              x_stride,
-                              static_cast<int>(rows - r < W ? rows - r : W),
-                              static_cast<int>(cols - c < W ? cols - c : W),
-                              to,
-                              y_stride);
+            transpose_part<T>(from, x_stride, static_cast<int>(rows - r < W ? rows - r : W),
+                              static_cast<int>(cols - c < W ? cols - c : W), to, y_stride);
     };
     if (rows > cols) {
         for (index_t r = 0; r < rows; r += W)

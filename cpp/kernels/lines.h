@@ -56,7 +56,8 @@ struct AlongRow {
     HOTLOOP_INLINE V load(const T* p, index_t i, V fill) const {
         const index_t rest = length - i * V::size;
         if (rest >= V::size) return V::load(p + i * V::size);
-        return keep_first(static_cast<int>(rest), V::load(p + i * V::size, static_cast<int>(rest)), fill);
+        return keep_first(static_cast<int>(rest), V::load(p + i * V::size, static_cast<int>(rest)),
+                          fill);
     }
     HOTLOOP_INLINE void store(T* p, index_t i, V v) const {
         const index_t rest = length - i * V::size;
@@ -71,8 +72,8 @@ struct AlongRow {
     }
 };
 
-// As many neighbouring lines as a vector has lanes, the first `count` of them real; element i of all
-// lies at p + i * stride.
+// As many neighbouring lines as a vector has lanes, the first `count` of them real; element i of
+// all lies at p + i * stride.
 template <class T>
 struct AcrossLines {
     using V = Vec<T>;
@@ -111,7 +112,8 @@ HOTLOOP_INLINE Vec<T> largest(const Line& line, const T* x) {
     for (; i + 4 <= steps; i += 4)
         for (int j = 0; j < 4; ++j) m[j] = max(m[j], line.load(x, i + j, lowest));
     for (; i < steps; ++i) m[0] = max(m[0], line.load(x, i, lowest));
-    return line.combine(max(max(m[0], m[1]), max(m[2], m[3])), [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return max(a, b); });
+    return line.combine(max(max(m[0], m[1]), max(m[2], m[3])),
+                        [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return max(a, b); });
 }
 
 template <class T, class Line>
@@ -142,7 +144,8 @@ HOTLOOP_INLINE void transpose_in(const T* x, index_t length, int count, T* tile)
 #pragma GCC unroll 16
             for (int i = 0; i < W; ++i) row[i] = V::load(x + i * length + c, cols).v;
         } else {
-            for (int i = 0; i < W; ++i) row[i] = V::load(x + i * length + c, i < count ? cols : 0).v;
+            for (int i = 0; i < W; ++i)
+                row[i] = V::load(x + i * length + c, i < count ? cols : 0).v;
         }
         simd::exchange<T, 1>(row, std::make_integer_sequence<int, W>{});
         if (cols == W) {

@@ -12,7 +12,8 @@ using simd::constant;
 // a float could show.
 constexpr index_t kRun = 64;
 
-// Sum of term(i, count) over n elements; term gives the vector at element i, of which `count` are real.
+// Sum of term(i, count) over n elements; term gives the vector at element i, of which `count` are
+// real.
 template <class T, class Term>
 HOTLOOP_INLINE double total(index_t n, const Term& term) {
     using V = Vec<T>;
@@ -101,7 +102,8 @@ void cross_entropy_backward(const T* p, const T* t, T* dp, index_t n, T eps, T s
 
 template <class T>
 double dot(const T* x, const T* t, index_t n) {
-    return total<T>(n, [=](index_t i, int count) HOTLOOP_LAMBDA { return load(x + i, count) * load(t + i, count); });
+    return total<T>(n, [=](index_t i, int count)
+                           HOTLOOP_LAMBDA { return load(x + i, count) * load(t + i, count); });
 }
 
 template <class T>
@@ -116,7 +118,9 @@ void scaled(const T* x, T* y, index_t n, T scale) {
 
 template <class T>
 constexpr LossKernels<T> make() {
-    return {&squared_error<T>, &binary_cross_entropy<T>, &cross_entropy<T>, &cross_entropy_backward<T>, &dot<T>, &scaled<T>};
+    return {&squared_error<T>, &binary_cross_entropy<T>,
+            &cross_entropy<T>, &cross_entropy_backward<T>,
+            &dot<T>,           &scaled<T>};
 }
 
 }  // namespace

@@ -95,14 +95,10 @@ void columns(const T* a, const T* b, T* out, index_t K, index_t inner, index_t c
 
 template <class T>
 constexpr SoftmaxKernels<T> make() {
-    return {{&rows<T, Softmax::softmax>,
-             &rows<T, Softmax::log_softmax>,
-             &rows<T, Softmax::softmax_backward>,
-             &rows<T, Softmax::log_softmax_backward>},
-            {&columns<T, Softmax::softmax>,
-             &columns<T, Softmax::log_softmax>,
-             &columns<T, Softmax::softmax_backward>,
-             &columns<T, Softmax::log_softmax_backward>}};
+    return {{&rows<T, Softmax::softmax>, &rows<T, Softmax::log_softmax>,
+             &rows<T, Softmax::softmax_backward>, &rows<T, Softmax::log_softmax_backward>},
+            {&columns<T, Softmax::softmax>, &columns<T, Softmax::log_softmax>,
+             &columns<T, Softmax::softmax_backward>, &columns<T, Softmax::log_softmax_backward>}};
 }
 
 }  // namespace

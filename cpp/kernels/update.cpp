@@ -7,7 +7,8 @@ namespace {
 
 using simd::Vec;
 
-// body(i, load, store) for each vector of [0, n); the last, partial one through the same operations.
+// body(i, load, store) for each vector of [0, n); the last, partial one through the same
+// operations.
 template <class T, class Body>
 HOTLOOP_INLINE void each_vector(index_t n, Body body) {
     using V = Vec<T>;

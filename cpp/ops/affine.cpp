@@ -22,9 +22,11 @@ Shape affine_shape(const Shape& x, const Shape& w, const Shape* b) {
     if (w.rank() != 2) fail("affine", "w must be (I, O), got ", w);
     const index_t features = x[x.rank() - 1];
     if (features != w[0])
-        fail("affine", "x has ", features, " features but w takes ", w[0], " (x: ", x, ", w: ", w, ")");
+        fail("affine", "x has ", features, " features but w takes ", w[0], " (x: ", x, ", w: ", w,
+             ")");
     if (b && (b->rank() != 1 || (*b)[0] != w[1]))
-        fail("affine", "b must be (", w[1], ",) as w has ", w[1], " outputs, got ", *b, " (w: ", w, ")");
+        fail("affine", "b must be (", w[1], ",) as w has ", w[1], " outputs, got ", *b, " (w: ", w,
+             ")");
     return x.rank() == 1 ? Shape{w[1]} : Shape{x[0], w[1]};
 }
 
@@ -33,10 +35,12 @@ void affine_backward_check(const Shape& dy, const Shape& x, const Shape& w) {
         fail("affine_backward", "x must be a batch (N, I) or one sample (I,), got ", x);
     if (w.rank() != 2) fail("affine_backward", "w must be (I, O), got ", w);
     if (x[x.rank() - 1] != w[0])
-        fail("affine_backward", "x has ", x[x.rank() - 1], " features but w takes ", w[0], " (x: ", x, ", w: ", w, ")");
+        fail("affine_backward", "x has ", x[x.rank() - 1], " features but w takes ", w[0],
+             " (x: ", x, ", w: ", w, ")");
     const Shape expected = x.rank() == 1 ? Shape{w[1]} : Shape{x[0], w[1]};
     if (dy != expected)
-        fail("affine_backward", "dy must be ", expected, ", the shape of y, got ", dy, " (x: ", x, ", w: ", w, ")");
+        fail("affine_backward", "dy must be ", expected, ", the shape of y, got ", dy, " (x: ", x,
+             ", w: ", w, ")");
 }
 
 template <class T>
@@ -89,9 +93,9 @@ void affine_backward(const AffineBackwardArgs<T>& s) {
     }
 }
 
-#define HOTLOOP_INSTANTIATE(T)                      \
-    template void matmul<T>(const MatmulArgs<T>&);  \
-    template void affine<T>(const AffineArgs<T>&);  \
+#define HOTLOOP_INSTANTIATE(T)                     \
+    template void matmul<T>(const MatmulArgs<T>&); \
+    template void affine<T>(const AffineArgs<T>&); \
     template void affine_backward<T>(const AffineBackwardArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

@@ -23,19 +23,24 @@ ConvShape make_conv_shape(const char* op,
                           ConvAlgorithm algorithm) {
     const Images images = images_of(op, "x", x, channels_last);
     if (w.rank() != 4)
-        fail(op, "w must be ", channels_last ? "(KH, KW, C / groups, O)" : "(O, C / groups, KH, KW)", ", got ", w);
+        fail(op, "w must be ",
+             channels_last ? "(KH, KW, C / groups, O)" : "(O, C / groups, KH, KW)", ", got ", w);
     if (groups < 1) fail(op, "groups must be positive, got ", groups);
     const index_t out_channels = w[channels_last ? 3 : 0];
     const index_t per_group = w[channels_last ? 2 : 1];
     if (per_group * groups != images.C)
-        fail(op, "w has ", per_group, " input channels per group but x has ", images.C, " channels / ", groups,
-             groups == 1 ? " group" : " groups", " (x: ", x, ", w: ", w, ")");
+        fail(op, "w has ", per_group, " input channels per group but x has ", images.C,
+             " channels / ", groups, groups == 1 ? " group" : " groups", " (x: ", x, ", w: ", w,
+             ")");
     if (out_channels % groups != 0)
-        fail(op, "the ", out_channels, " output channels of w do not divide into ", groups, " groups (w: ", w, ")");
+        fail(op, "the ", out_channels, " output channels of w do not divide into ", groups,
+             " groups (w: ", w, ")");
     if (b && (b->rank() != 1 || (*b)[0] != out_channels))
-        fail(op, "b must be (", out_channels, ",) as w has ", out_channels, " output channels, got ", *b, " (w: ", w, ")");
+        fail(op, "b must be (", out_channels, ",) as w has ", out_channels,
+             " output channels, got ", *b, " (w: ", w, ")");
     const Pair kernel{w[channels_last ? 0 : 2], w[channels_last ? 1 : 3]};
-    const Window win = make_window(op, Pair{images.H, images.W}, kernel, stride, padding, dilation, false);
+    const Window win =
+        make_window(op, Pair{images.H, images.W}, kernel, stride, padding, dilation, false);
     return {images.N, images.C, out_channels, groups, win, channels_last, algorithm};
 }
 
@@ -46,12 +51,15 @@ Shape conv_output_shape(const ConvShape& s) {
 namespace {
 
 // Channels of each group apart: products would be one column wide.
-bool depthwise(const ConvShape& s) { return s.groups > 1 && s.group_in() == 1 && s.group_out() == 1; }
+bool depthwise(const ConvShape& s) {
+    return s.groups > 1 && s.group_in() == 1 && s.group_out() == 1;
+}
 
 // Images and kernels in the layout that the kernels work in: as given, or turned into scratch. With
 // one channel both layouts are the same bytes.
 template <class T>
-const T* images_last(const ConvShape& s, const T* x, index_t channels, index_t pixels, Scratch where) {
+const T* images_last(
+    const ConvShape& s, const T* x, index_t channels, index_t pixels, Scratch where) {
     if (s.channels_last || channels == 1 || pixels == 1) return x;
     T* turned = scratch<T>(where, s.N * channels * pixels);
     transpose_batched(x, s.N, channels, pixels, turned);
@@ -128,8 +136,8 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
     }
 }
 
-#define HOTLOOP_INSTANTIATE(T)                      \
-    template void conv2d<T>(const Conv2dArgs<T>&);  \
+#define HOTLOOP_INSTANTIATE(T)                     \
+    template void conv2d<T>(const Conv2dArgs<T>&); \
     template void conv2d_backward<T>(const Conv2dBackwardArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

@@ -41,7 +41,8 @@ double cost(const ConvShape& s) {
 }  // namespace
 
 template <class T>
-void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
+void depthwise_forward(
+    const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
     const Frame frame = input_frame(s);
     const Geometry g = forward_geometry(s, frame);
     const index_t out = s.win.OH * s.win.OW * s.O;
@@ -65,7 +66,8 @@ void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* b, T
 }
 
 template <class T>
-void depthwise_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
+void depthwise_input_gradient(
+    const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
     const Window& v = s.win;
     const Frame frame = gradient_frame(s);
     struct Work : Geometry {
@@ -79,7 +81,8 @@ void depthwise_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx
             Work job;
             for (std::size_t i = 0; i < h.cell.size(); ++i)
                 for (std::size_t j = 0; j < c.cell.size(); ++j) {
-                    job.offset.push_back((h.shift[i] + frame.top) * frame.row() + (c.shift[j] + frame.left) * s.O);
+                    job.offset.push_back((h.shift[i] + frame.top) * frame.row() +
+                                         (c.shift[j] + frame.left) * s.O);
                     job.cell.push_back(h.cell[i] * v.KW + c.cell[j]);
                 }
             for (std::size_t i = 0; i < h.input.size(); ++i)
@@ -142,9 +145,11 @@ void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* d
     kernels<T>().reduce->sum_rows(partial, blocks, size, size, dw);
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                                             \
-    template void depthwise_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation);    \
-    template void depthwise_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*, Activation); \
+#define HOTLOOP_INSTANTIATE(T)                                                                    \
+    template void depthwise_forward<T>(const ConvShape&, const T*, const T*, const T*, T*,        \
+                                       Activation);                                               \
+    template void depthwise_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*, \
+                                              Activation);                                        \
     template void depthwise_weight_gradient<T>(const ConvShape&, const T*, const T*, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

@@ -6,9 +6,11 @@
 namespace hotloop {
 
 template <class T>
-void depthwise_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation);
+void depthwise_forward(
+    const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation);
 template <class T>
-void depthwise_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind);
+void depthwise_input_gradient(
+    const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind);
 template <class T>
 void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw);
 

@@ -17,7 +17,11 @@ Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
 
 Frame input_frame(const ConvShape& s) {
     const Window& v = s.win;
-    return {v.H, v.W, s.C, v.top, v.left,
+    return {v.H,
+            v.W,
+            s.C,
+            v.top,
+            v.left,
             (v.OH - 1) * v.stride_h + (v.KH - 1) * v.dilation_h + 1,
             (v.OW - 1) * v.stride_w + (v.KW - 1) * v.dilation_w + 1};
 }
@@ -30,12 +34,17 @@ Frame gradient_frame(const ConvShape& s) {
     };
     const index_t top = before(v.top, v.KH, v.dilation_h, v.stride_h);
     const index_t left = before(v.left, v.KW, v.dilation_w, v.stride_w);
-    return {v.OH, v.OW, s.O, top, left,
+    return {v.OH,
+            v.OW,
+            s.O,
+            top,
+            left,
             top + std::max(v.OH, (v.H - 1 + v.top) / v.stride_h + 1),
             left + std::max(v.OW, (v.W - 1 + v.left) / v.stride_w + 1)};
 }
 
-Axis axis_phase(index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before) {
+Axis axis_phase(
+    index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before) {
     Axis a;
     // Descending, so that shifts ascend and neighbours can join into runs.
     for (index_t k = kernel - 1; k >= 0; --k)

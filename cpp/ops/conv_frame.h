@@ -19,9 +19,9 @@ constexpr index_t kPartialBytes = 4 * 1024 * 1024;
 
 // An image batch inside a frame of zeros, or as it stands where no frame is needed.
 struct Frame {
-    index_t H, W, C;         // the image
-    index_t top, left;       // zeros before it
-    index_t height, width;   // with the frame: what the windows reach
+    index_t H, W, C;        // the image
+    index_t top, left;      // zeros before it
+    index_t height, width;  // with the frame: what the windows reach
     bool plain() const { return top == 0 && left == 0 && height <= H && width <= W; }
     index_t row() const { return (plain() ? W : width) * C; }
     index_t image() const { return plain() ? H * W * C : height * width * C; }
@@ -40,8 +40,10 @@ void copy_framed(const Frame& f, const T* image, index_t first, index_t last, T*
             continue;
         }
         std::memset(out, 0, static_cast<std::size_t>(from * f.C) * sizeof(T));
-        std::memcpy(out + from * f.C, image + source * f.W * f.C, static_cast<std::size_t>(cols * f.C) * sizeof(T));
-        std::memset(out + (from + cols) * f.C, 0, static_cast<std::size_t>((f.width - from - cols) * f.C) * sizeof(T));
+        std::memcpy(out + from * f.C, image + source * f.W * f.C,
+                    static_cast<std::size_t>(cols * f.C) * sizeof(T));
+        std::memset(out + (from + cols) * f.C, 0,
+                    static_cast<std::size_t>((f.width - from - cols) * f.C) * sizeof(T));
     }
 }
 
@@ -84,6 +86,7 @@ struct Axis {
     std::vector<index_t> base;
 };
 
-Axis axis_phase(index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before);
+Axis axis_phase(
+    index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before);
 
 }  // namespace hotloop

@@ -32,7 +32,8 @@ Runs join(const std::vector<index_t>& taps, index_t channels) {
         if (static_cast<index_t>(t) % run != 0) joined = taps[t] == taps[t - 1] + channels;
     const index_t step = joined ? run : 1;
     runs.length = step * channels;
-    for (std::size_t t = 0; t < taps.size(); t += static_cast<std::size_t>(step)) runs.offset.push_back(taps[t]);
+    for (std::size_t t = 0; t < taps.size(); t += static_cast<std::size_t>(step))
+        runs.offset.push_back(taps[t]);
     return runs;
 }
 
@@ -46,14 +47,16 @@ std::vector<index_t>& table(int which) {
 }  // namespace
 
 template <class T>
-void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
+void conv_forward(
+    const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
     const index_t og = s.group_out();
     const Frame frame = input_frame(s);
     const index_t out_pixels = v.OH * v.OW;
-    const Pieces pieces = cut(s.N, (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T)), v.OH);
+    const Pieces pieces =
+        cut(s.N, (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T)), v.OH);
 
     std::vector<index_t>& taps = table(0);
     for (index_t kh = 0; kh < v.KH; ++kh)
@@ -65,14 +68,16 @@ void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, 
     for (index_t i = 0; i < pieces.most(); ++i)
         for (index_t oh = 0; oh < v.OH; ++oh)
             for (index_t ow = 0; ow < v.OW; ++ow)
-                pixels.push_back(i * frame.image() + oh * v.stride_h * frame.row() + ow * v.stride_w * s.C);
+                pixels.push_back(i * frame.image() + oh * v.stride_h * frame.row() +
+                                 ow * v.stride_w * s.C);
 
     // The weights of each group as whole panels: aligned rows, no masks in the inner loop.
     const index_t depth = s.taps() * cg;
     const index_t panels = ceil_div(og, kernel.tile_cols);
     const index_t panel = kernel.tile_cols * depth;
     T* const packed = scratch<T>(Scratch::packed_b, s.groups * panels * panel);
-    for (index_t g = 0; g < s.groups; ++g) kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
+    for (index_t g = 0; g < s.groups; ++g)
+        kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t task = begin; task < end; ++task) {
@@ -110,7 +115,8 @@ void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, T* y, 
 }
 
 template <class T>
-void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
+void conv_input_gradient(
+    const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -140,7 +146,8 @@ void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, con
             std::vector<index_t> cell;
             for (std::size_t i = 0; i < h.cell.size(); ++i)
                 for (std::size_t j = 0; j < c.cell.size(); ++j) {
-                    offset.push_back((h.shift[i] + frame.top) * frame.row() + (c.shift[j] + frame.left) * s.O);
+                    offset.push_back((h.shift[i] + frame.top) * frame.row() +
+                                     (c.shift[j] + frame.left) * s.O);
                     cell.push_back(h.cell[i] * v.KW + c.cell[j]);
                 }
             job.taps = static_cast<index_t>(cell.size());
@@ -148,7 +155,8 @@ void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, con
             for (index_t n = 0; n < pieces.most(); ++n)
                 for (std::size_t i = 0; i < h.input.size(); ++i)
                     for (std::size_t j = 0; j < c.input.size(); ++j) {
-                        job.pixel.push_back(n * frame.image() + h.base[i] * frame.row() + c.base[j] * s.O);
+                        job.pixel.push_back(n * frame.image() + h.base[i] * frame.row() +
+                                            c.base[j] * s.O);
                         job.target.push_back((n * in_pixels + h.input[i] * v.W + c.input[j]) * s.C);
                     }
             // The weights of these taps, turned: (tap, O / groups) rows, C / groups columns.
@@ -158,7 +166,8 @@ void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, con
                     for (const index_t tap : cell) {
                         const index_t c0 = p * kernel.tile_cols;
                         kernel.pack_transposed(w + (tap * cg + c0) * s.O + g * og, s.O,
-                                               std::min<index_t>(kernel.tile_cols, cg - c0), og, packed);
+                                               std::min<index_t>(kernel.tile_cols, cg - c0), og,
+                                               packed);
                         packed += kernel.tile_cols * og;
                     }
             work.push_back(std::move(job));
@@ -183,7 +192,8 @@ void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, con
         }
     };
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
-        for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches); ++piece) {
+        for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches);
+             ++piece) {
             // The share of this piece's rows that falls to this thread, in parts of `stretches`.
             const index_t part0 = std::max(begin - piece * pieces.stretches, index_t{0});
             const index_t part1 = std::min(end - piece * pieces.stretches, pieces.stretches);
@@ -191,8 +201,10 @@ void conv_input_gradient(const ConvShape& s, const T* dy, const T* w, T* dx, con
             const index_t images = pieces.begin(piece + 1) - first;
             const T* from = framed(frame, dy, first, images);
             for (const Work& job : work) {
-                const index_t rows = static_cast<index_t>(job.pixel.size()) / pieces.most() * images;
-                run(job, from, first, rows * part0 / pieces.stretches, rows * part1 / pieces.stretches);
+                const index_t rows =
+                    static_cast<index_t>(job.pixel.size()) / pieces.most() * images;
+                run(job, from, first, rows * part0 / pieces.stretches,
+                    rows * part1 / pieces.stretches);
             }
         }
     });
@@ -214,7 +226,8 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
     const index_t bytes = (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T));
     const index_t fit = std::clamp<index_t>(kPieceBytes / std::max<index_t>(1, bytes), 1, s.N);
     // Blocks of images sum apart, by shape alone, and are added in order at the end.
-    const index_t afford = std::max<index_t>(1, kPartialBytes / std::max<index_t>(1, size * static_cast<index_t>(sizeof(T))));
+    const index_t afford = std::max<index_t>(
+        1, kPartialBytes / std::max<index_t>(1, size * static_cast<index_t>(sizeof(T))));
     const index_t blocks = std::min({s.N, afford, index_t{8}});
 
     std::vector<index_t>& rows = table(0);
@@ -224,7 +237,8 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
                 rows.push_back(kh * v.dilation_h * frame.row() + kw * v.dilation_w * s.C + c);
     std::vector<index_t>& segments = table(1);
     for (index_t i = 0; i < fit; ++i)
-        for (index_t oh = 0; oh < v.OH; ++oh) segments.push_back(i * frame.image() + oh * v.stride_h * frame.row());
+        for (index_t oh = 0; oh < v.OH; ++oh)
+            segments.push_back(i * frame.image() + oh * v.stride_h * frame.row());
 
     T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * size) : dw;
     const index_t depth = s.taps() * cg;
@@ -258,16 +272,18 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
         }
     });
     if (blocks == 1) return;
-    parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T), [&](index_t begin, index_t end) {
-        const index_t first = begin * 1024;
-        const index_t n = std::min(end * 1024, size) - first;
-        kernels<T>().reduce->sum_rows(partial + first, blocks, size, n, dw + first);
-    });
+    parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T),
+                 [&](index_t begin, index_t end) {
+                     const index_t first = begin * 1024;
+                     const index_t n = std::min(end * 1024, size) - first;
+                     kernels<T>().reduce->sum_rows(partial + first, blocks, size, n, dw + first);
+                 });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                                         \
-    template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation);     \
-    template void conv_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*, Activation); \
+#define HOTLOOP_INSTANTIATE(T)                                                                     \
+    template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation); \
+    template void conv_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*,       \
+                                         Activation);                                              \
     template void conv_weight_gradient<T>(const ConvShape&, const T*, const T*, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

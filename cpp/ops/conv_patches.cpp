@@ -109,7 +109,7 @@ void patches_backward(const Conv2dBackwardArgs<T>& a) {
     }
 }
 
-#define HOTLOOP_INSTANTIATE(T)                             \
+#define HOTLOOP_INSTANTIATE(T)                              \
     template void patches_forward<T>(const Conv2dArgs<T>&); \
     template void patches_backward<T>(const Conv2dBackwardArgs<T>&);
 HOTLOOP_INSTANTIATE(float)

@@ -9,7 +9,8 @@
 namespace hotloop {
 namespace {
 
-constexpr index_t kBlock = 4096;  // elements, a multiple of 64: mask and data stay in the first-level cache
+constexpr index_t kBlock =
+    4096;  // elements, a multiple of 64: mask and data stay in the first-level cache
 
 template <class T>
 T scale_of(double rate) {
@@ -26,14 +27,15 @@ void dropout(const DropoutArgs<T>& s) {
     stream.offset = static_cast<std::uint64_t>(s.offset.get());
     stream.threshold = static_cast<std::uint32_t>(std::ceil(s.rate * 16777216.0));
     const T scale = scale_of<T>(s.rate);
-    parallel_for((s.n + kBlock - 1) / kBlock, 64.0 * static_cast<double>(s.n), [&](index_t begin, index_t end) {
-        for (index_t b = begin; b < end; ++b) {
-            const index_t first = b * kBlock;
-            const index_t n = std::min(kBlock, s.n - first);
-            kernel.mask(stream, first, n, s.mask + first);
-            kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first);
-        }
-    });
+    parallel_for((s.n + kBlock - 1) / kBlock, 64.0 * static_cast<double>(s.n),
+                 [&](index_t begin, index_t end) {
+                     for (index_t b = begin; b < end; ++b) {
+                         const index_t first = b * kBlock;
+                         const index_t n = std::min(kBlock, s.n - first);
+                         kernel.mask(stream, first, n, s.mask + first);
+                         kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first);
+                     }
+                 });
 }
 
 template <class T>
@@ -47,8 +49,8 @@ void dropout_backward(const DropoutBackwardArgs<T>& s) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                            \
-    template void dropout<T>(const DropoutArgs<T>&);      \
+#define HOTLOOP_INSTANTIATE(T)                       \
+    template void dropout<T>(const DropoutArgs<T>&); \
     template void dropout_backward<T>(const DropoutBackwardArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

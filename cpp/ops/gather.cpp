@@ -20,15 +20,18 @@ void check_indices(const GatherArgs<T>& s) {
     if (inside) return;
     for (index_t i = 0; i < s.count; ++i)
         if (s.indices[i] < 0 || s.indices[i] >= s.src_rows)
-            fail("gather_rows", "indices[", i, "] is ", s.indices[i], " but src has ", s.src_rows, " rows");
+            fail("gather_rows", "indices[", i, "] is ", s.indices[i], " but src has ", s.src_rows,
+                 " rows");
 }
 
 template <class From>
 void copy_ids(const GatherArgs<std::int64_t>& s, index_t begin, index_t end) {
     for (index_t i = begin; i < end; ++i) {
         const index_t at = s.indices ? static_cast<index_t>(s.indices[i]) : i;
-        const auto* from = reinterpret_cast<const From*>(static_cast<const char*>(s.src) + at * s.row_stride);
-        for (index_t j = 0; j < s.row; ++j) s.out[i * s.row + j] = static_cast<std::int64_t>(from[j]);
+        const auto* from =
+            reinterpret_cast<const From*>(static_cast<const char*>(s.src) + at * s.row_stride);
+        for (index_t j = 0; j < s.row; ++j)
+            s.out[i * s.row + j] = static_cast<std::int64_t>(from[j]);
     }
 }
 
@@ -49,16 +52,25 @@ void gather(const GatherArgs<T>& s, index_t begin, index_t end) {
 template <>
 void gather(const GatherArgs<std::int64_t>& s, index_t begin, index_t end) {
     switch (s.element) {
-        case Element::u8: return copy_ids<std::uint8_t>(s, begin, end);
-        case Element::i8: return copy_ids<std::int8_t>(s, begin, end);
-        case Element::u16: return copy_ids<std::uint16_t>(s, begin, end);
-        case Element::i16: return copy_ids<std::int16_t>(s, begin, end);
-        case Element::u32: return copy_ids<std::uint32_t>(s, begin, end);
-        case Element::i32: return copy_ids<std::int32_t>(s, begin, end);
-        case Element::u64: return copy_ids<std::uint64_t>(s, begin, end);
-        case Element::i64: return copy_ids<std::int64_t>(s, begin, end);
+        case Element::u8:
+            return copy_ids<std::uint8_t>(s, begin, end);
+        case Element::i8:
+            return copy_ids<std::int8_t>(s, begin, end);
+        case Element::u16:
+            return copy_ids<std::uint16_t>(s, begin, end);
+        case Element::i16:
+            return copy_ids<std::int16_t>(s, begin, end);
+        case Element::u32:
+            return copy_ids<std::uint32_t>(s, begin, end);
+        case Element::i32:
+            return copy_ids<std::int32_t>(s, begin, end);
+        case Element::u64:
+            return copy_ids<std::uint64_t>(s, begin, end);
+        case Element::i64:
+            return copy_ids<std::int64_t>(s, begin, end);
         case Element::f32:
-        case Element::f64: fail("gather_rows", "floating data cannot become int64");
+        case Element::f64:
+            fail("gather_rows", "floating data cannot become int64");
     }
 }
 

@@ -46,7 +46,9 @@ void im2col(const Im2colArgs<T>& a) {
                     for (index_t kh = 0; kh < v.KH; ++kh)
                         walk_row(
                             v, kh, row % v.OH, ow,
-                            [&](index_t col, index_t pixel) { out[col] = image[c * plane + pixel]; },
+                            [&](index_t col, index_t pixel) {
+                                out[col] = image[c * plane + pixel];
+                            },
                             [&](index_t col) { out[col] = T{0}; });
         }
     });
@@ -69,13 +71,15 @@ void col2im(const Col2imArgs<T>& a) {
                         for (index_t kh = 0; kh < v.KH; ++kh)
                             walk_row(
                                 v, kh, oh, ow,
-                                [&](index_t col, index_t pixel) { image[c * plane + pixel] += from[col]; },
+                                [&](index_t col, index_t pixel) {
+                                    image[c * plane + pixel] += from[col];
+                                },
                                 [](index_t) {});
         }
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                    \
+#define HOTLOOP_INSTANTIATE(T)                     \
     template void im2col<T>(const Im2colArgs<T>&); \
     template void col2im<T>(const Col2imArgs<T>&);
 HOTLOOP_INSTANTIATE(float)

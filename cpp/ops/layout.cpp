@@ -32,19 +32,20 @@ void transpose_batched(const T* x, index_t batch, index_t rows, index_t cols, T*
     const bool by_rows = rows > cols;
     const index_t length = by_rows ? rows : cols;
     const index_t chunks = (length + kChunk - 1) / kChunk;
-    parallel_for(batch * chunks, copy_cost<T>(batch * rows * cols), [=](index_t begin, index_t end) {
-        for (index_t task = begin; task < end; ++task) {
-            const index_t b = task / chunks;
-            const index_t first = task % chunks * kChunk;
-            const index_t count = std::min(kChunk, length - first);
-            const T* from = x + b * rows * cols;
-            T* to = y + b * rows * cols;
-            if (by_rows)
-                transpose(from + first * cols, cols, count, cols, to + first, rows);
-            else
-                transpose(from + first, cols, rows, count, to + first * rows, rows);
-        }
-    });
+    parallel_for(batch * chunks, copy_cost<T>(batch * rows * cols),
+                 [=](index_t begin, index_t end) {
+                     for (index_t task = begin; task < end; ++task) {
+                         const index_t b = task / chunks;
+                         const index_t first = task % chunks * kChunk;
+                         const index_t count = std::min(kChunk, length - first);
+                         const T* from = x + b * rows * cols;
+                         T* to = y + b * rows * cols;
+                         if (by_rows)
+                             transpose(from + first * cols, cols, count, cols, to + first, rows);
+                         else
+                             transpose(from + first, cols, rows, count, to + first * rows, rows);
+                     }
+                 });
 }
 
 template <class T>
@@ -55,8 +56,8 @@ void reverse_axes(const T* x, index_t A, index_t B, index_t C, T* y) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                       \
-    template void transpose_batched<T>(const T*, index_t, index_t, index_t, T*);     \
+#define HOTLOOP_INSTANTIATE(T)                                                   \
+    template void transpose_batched<T>(const T*, index_t, index_t, index_t, T*); \
     template void reverse_axes<T>(const T*, index_t, index_t, index_t, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

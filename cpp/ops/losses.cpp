@@ -23,7 +23,8 @@ double sum_in_blocks(index_t n, index_t block, double cost, const Part& part) {
     if (blocks <= 1) return n > 0 ? part(index_t{0}, n) : 0.0;
     double* const partial = scratch<double>(Scratch::partial, blocks);
     parallel_for(blocks, cost, [&](index_t begin, index_t end) {
-        for (index_t i = begin; i < end; ++i) partial[i] = part(i * block, std::min(block, n - i * block));
+        for (index_t i = begin; i < end; ++i)
+            partial[i] = part(i * block, std::min(block, n - i * block));
     });
     double sum = 0;
     for (index_t i = 0; i < blocks; ++i) sum += partial[i];
@@ -67,11 +68,12 @@ T at_label(const LabelledArgs<T>& s, index_t i) {
 
 template <class T>
 void one_hot(const OneHotArgs<T>& s) {
-    parallel_for(s.N, 8.0 * static_cast<double>(s.N * s.K) * sizeof(T), [&](index_t begin, index_t end) {
-        std::fill(s.y + begin * s.K, s.y + end * s.K, T{0});
-        for (index_t i = begin; i < end; ++i)
-            if (s.ids[i] >= 0 && s.ids[i] < s.K) s.y[i * s.K + s.ids[i]] = T{1};
-    });
+    parallel_for(s.N, 8.0 * static_cast<double>(s.N * s.K) * sizeof(T),
+                 [&](index_t begin, index_t end) {
+                     std::fill(s.y + begin * s.K, s.y + end * s.K, T{0});
+                     for (index_t i = begin; i < end; ++i)
+                         if (s.ids[i] >= 0 && s.ids[i] < s.K) s.y[i * s.K + s.ids[i]] = T{1};
+                 });
 }
 
 template <class T>
@@ -138,17 +140,21 @@ double cross_entropy(const LabelledArgs<T>& s) {
     const auto sum = kernels<T>().loss->cross_entropy;
     const double n = static_cast<double>(s.N);
     if (s.rows)
-        return sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K), [&](index_t first, index_t count) {
-            return sum(s.x + first, s.rows + first, count, s.eps);
-        }) / n;
+        return sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K),
+                             [&](index_t first, index_t count) {
+                                 return sum(s.x + first, s.rows + first, count, s.eps);
+                             }) /
+               n;
     constexpr index_t kGathered = 256;
-    return sum_in_blocks(s.N, kGathered, loss_cost<T>(s.N), [&](index_t first, index_t count) {
-        T probs[kGathered];
-        T ones[kGathered];
-        for (index_t i = 0; i < count; ++i) probs[i] = at_label(s, first + i);
-        std::fill_n(ones, count, T{1});
-        return sum(probs, ones, count, s.eps);
-    }) / n;
+    return sum_in_blocks(s.N, kGathered, loss_cost<T>(s.N),
+                         [&](index_t first, index_t count) {
+                             T probs[kGathered];
+                             T ones[kGathered];
+                             for (index_t i = 0; i < count; ++i) probs[i] = at_label(s, first + i);
+                             std::fill_n(ones, count, T{1});
+                             return sum(probs, ones, count, s.eps);
+                         }) /
+           n;
 }
 
 template <class T>
@@ -159,10 +165,12 @@ void cross_entropy_backward(const LabelledArgs<T>& s) {
         return;
     }
     const auto kernel = kernels<T>().loss->cross_entropy_backward;
-    parallel_for(ceil_div(s.N * s.K, kBlock), loss_cost<T>(s.N * s.K), [&](index_t begin, index_t end) {
-        const index_t first = begin * kBlock;
-        kernel(s.x + first, s.rows + first, s.dx + first, std::min(end * kBlock, s.N * s.K) - first, s.eps, scale);
-    });
+    parallel_for(ceil_div(s.N * s.K, kBlock), loss_cost<T>(s.N * s.K),
+                 [&](index_t begin, index_t end) {
+                     const index_t first = begin * kBlock;
+                     kernel(s.x + first, s.rows + first, s.dx + first,
+                            std::min(end * kBlock, s.N * s.K) - first, s.eps, scale);
+                 });
 }
 
 template <class T>
@@ -170,9 +178,11 @@ double nll(const LabelledArgs<T>& s) {
     const auto dot = kernels<T>().loss->dot;
     const double n = static_cast<double>(s.N);
     if (s.rows)
-        return -sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K), [&](index_t first, index_t count) {
-            return dot(s.x + first, s.rows + first, count);
-        }) / n;
+        return -sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K),
+                              [&](index_t first, index_t count) {
+                                  return dot(s.x + first, s.rows + first, count);
+                              }) /
+               n;
     return -sum_in_blocks(s.N, kBlock, loss_cost<T>(s.N), [&](index_t first, index_t count) {
         double sum = 0;
         for (index_t i = first; i < first + count; ++i) sum += static_cast<double>(at_label(s, i));
@@ -209,13 +219,16 @@ void mean_squared_error(const MeanSquaredErrorArgs<T>& s) {
 template <class T>
 double binary_cross_entropy(const T* logits, const T* targets, index_t n) {
     const auto kernel = kernels<T>().loss->binary_cross_entropy;
-    return sum_in_blocks(n, kBlock, loss_cost<T>(n), [&](index_t first, index_t count) {
-        return kernel(logits + first, targets + first, count);
-    }) / static_cast<double>(n);
+    return sum_in_blocks(n, kBlock, loss_cost<T>(n),
+                         [&](index_t first, index_t count) {
+                             return kernel(logits + first, targets + first, count);
+                         }) /
+           static_cast<double>(n);
 }
 
 void mean_check(const char* op, const char* name, const Shape& x) {
-    if (x.size() == 0) fail(op, "the mean loss of an empty batch is undefined (", name, ": ", x, ")");
+    if (x.size() == 0)
+        fail(op, "the mean loss of an empty batch is undefined (", name, ": ", x, ")");
 }
 
 void ids_check(const char* op, const std::int64_t* ids, index_t n, index_t K) {

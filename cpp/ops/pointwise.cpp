@@ -39,15 +39,15 @@ double unary_cost(Unary kind, index_t n) {
 
 template <class T>
 double binary_cost(Binary kind, index_t n) {
-    return cost_of<T>(3, kind == Binary::gelu_backward || kind == Binary::scaled_sigmoid_difference, n);
+    return cost_of<T>(3, kind == Binary::gelu_backward || kind == Binary::scaled_sigmoid_difference,
+                      n);
 }
 
 template <class T>
 void unary(const UnaryArgs<T>& s) {
     const auto f = kernels<T>().pointwise->unary[static_cast<int>(s.kind)];
-    over_blocks(s.n, unary_cost<T>(s.kind, s.n), [&](index_t first, index_t n) {
-        f(s.x + first, s.y + first, n, s.alpha);
-    });
+    over_blocks(s.n, unary_cost<T>(s.kind, s.n),
+                [&](index_t first, index_t n) { f(s.x + first, s.y + first, n, s.alpha); });
 }
 
 template <class T>
@@ -58,14 +58,17 @@ void binary(const BinaryArgs<T>& s) {
     });
 }
 
-void same_shape_check(const char* op, const char* a_name, const Shape& a, const char* b_name, const Shape& b) {
-    if (a != b) fail(op, a_name, " and ", b_name, " must have one shape (", a_name, ": ", a, ", ", b_name, ": ", b, ")");
+void same_shape_check(
+    const char* op, const char* a_name, const Shape& a, const char* b_name, const Shape& b) {
+    if (a != b)
+        fail(op, a_name, " and ", b_name, " must have one shape (", a_name, ": ", a, ", ", b_name,
+             ": ", b, ")");
 }
 
-#define HOTLOOP_INSTANTIATE(T)                          \
-    template void unary<T>(const UnaryArgs<T>&);        \
-    template void binary<T>(const BinaryArgs<T>&);      \
-    template double unary_cost<T>(Unary, index_t);      \
+#define HOTLOOP_INSTANTIATE(T)                     \
+    template void unary<T>(const UnaryArgs<T>&);   \
+    template void binary<T>(const BinaryArgs<T>&); \
+    template double unary_cost<T>(Unary, index_t); \
     template double binary_cost<T>(Binary, index_t);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

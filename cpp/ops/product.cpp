@@ -45,9 +45,10 @@ void compute(const GemmArgs<T>& whole, index_t k, index_t m0, index_t m1, index_
             g.activation = Activation::none;
             g.gate = nullptr;
         }
-        const index_t row_bytes = std::max<index_t>(1, g.segment_length * static_cast<index_t>(sizeof(T)));
-        const index_t rows =
-            std::max<index_t>(kernel.tile_rows, kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows);
+        const index_t row_bytes =
+            std::max<index_t>(1, g.segment_length * static_cast<index_t>(sizeof(T)));
+        const index_t rows = std::max<index_t>(
+            kernel.tile_rows, kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows);
         for (index_t m = m0; m < m1; m += rows) {
             const index_t last = std::min(m + rows, m1);
             if (!copy) {
@@ -79,7 +80,8 @@ void product(const Product<T>& p) {
     const bool collide = p.b_row_stride * static_cast<index_t>(sizeof(T)) % 1024 == 0;
     const index_t worth = collide ? 2 * kernel.tile_rows : kPackRows;
     const bool packed = p.k > 0 && (transposed || p.m >= worth);
-    const double cost = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+    const double cost =
+        2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
 
     GemmArgs<T> g;
     g.a = p.a;
@@ -95,16 +97,14 @@ void product(const Product<T>& p) {
     g.gate = p.gate;
     g.gate_kind = p.gate_kind;
 
-    T* const copy = packed ? scratch<T>(Scratch::packed_b, panels * kernel.tile_cols * p.k) : nullptr;
+    T* const copy =
+        packed ? scratch<T>(Scratch::packed_b, panels * kernel.tile_cols * p.k) : nullptr;
     const auto pack = [&](index_t begin, index_t end) {
         const index_t n0 = begin * kernel.tile_cols;
         const index_t n1 = std::min(end * kernel.tile_cols, p.n);
         (transposed ? kernel.pack_transposed : kernel.pack)(
             p.b + n0 * (transposed ? p.b_col_stride : 1),
-            transposed ? p.b_col_stride : p.b_row_stride,
-            n1 - n0,
-            p.k,
-            copy + n0 * p.k);
+            transposed ? p.b_col_stride : p.b_row_stride, n1 - n0, p.k, copy + n0 * p.k);
     };
     if (packed) {
         g.b = copy;
@@ -121,7 +121,8 @@ void product(const Product<T>& p) {
     if (load(panels) <= load(tiles) * 1.05) {
         parallel_for(panels, cost, [&](index_t begin, index_t end) {
             if (packed) pack(begin, end);
-            compute(g, p.k, 0, p.m, begin * kernel.tile_cols, std::min(end * kernel.tile_cols, p.n));
+            compute(g, p.k, 0, p.m, begin * kernel.tile_cols,
+                    std::min(end * kernel.tile_cols, p.n));
         });
         return;
     }

@@ -10,7 +10,8 @@ namespace {
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
-// Rows a task: a multiple of every vector size, so that the transposed tiles of short rows are full.
+// Rows a task: a multiple of every vector size, so that the transposed tiles of short rows are
+// full.
 constexpr index_t kRows = 16;
 
 }  // namespace
@@ -46,7 +47,8 @@ void softmax(const SoftmaxArgs<T>& s) {
         for (index_t task = begin; task < end; ++task) {
             const index_t col = task % stretches * kCols;
             const index_t at = task / stretches * s.K * s.inner + col;
-            columns(s.a + at, s.b ? s.b + at : nullptr, s.out + at, s.K, s.inner, std::min(kCols, s.inner - col));
+            columns(s.a + at, s.b ? s.b + at : nullptr, s.out + at, s.K, s.inner,
+                    std::min(kCols, s.inner - col));
         }
     });
 }

@@ -82,11 +82,11 @@ void adam_update(const UpdateArgs<T>& s) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                 \
-    template void sgd_update<T>(const UpdateArgs<T>&);         \
-    template void momentum_update<T>(const UpdateArgs<T>&);    \
-    template void adagrad_update<T>(const UpdateArgs<T>&);     \
-    template void rmsprop_update<T>(const UpdateArgs<T>&);     \
+#define HOTLOOP_INSTANTIATE(T)                              \
+    template void sgd_update<T>(const UpdateArgs<T>&);      \
+    template void momentum_update<T>(const UpdateArgs<T>&); \
+    template void adagrad_update<T>(const UpdateArgs<T>&);  \
+    template void rmsprop_update<T>(const UpdateArgs<T>&);  \
     template void adam_update<T>(const UpdateArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

@@ -25,7 +25,8 @@ Axis layout(index_t size,
             bool ceil_mode) {
     const index_t span = dilation * (kernel - 1) + 1;
     if (kind == Padding::Kind::same) {
-        const index_t total = std::max<index_t>((ceil_div(size, stride) - 1) * stride + span - size, 0);
+        const index_t total =
+            std::max<index_t>((ceil_div(size, stride) - 1) * stride + span - size, 0);
         before = total / 2;
         after = total - before;
     }
@@ -61,18 +62,20 @@ Window make_window(const char* op,
     const Axis columns = layout(image.w, kernel.w, stride.w, dilation.w, padding.kind, padding.left,
                                 padding.right, ceil_mode);
     if (rows.out < 1 || columns.out < 1)
-        fail(op, "no window fits: the output would be ", Shape{rows.out, columns.out}, " (image: ",
-             Shape{image.h, image.w}, ", window: ", Shape{kernel.h, kernel.w}, ", stride: ",
-             Shape{stride.h, stride.w}, ", padding: (", Shape{rows.before, rows.after}, ", ",
-             Shape{columns.before, columns.after}, "), dilation: ", Shape{dilation.h, dilation.w}, ")");
-    return {image.h,     image.w,       kernel.h,     kernel.w,   stride.h,
-            stride.w,    rows.before,   rows.after,   columns.before, columns.after,
-            dilation.h,  dilation.w,    rows.out,     columns.out};
+        fail(op, "no window fits: the output would be ", Shape{rows.out, columns.out},
+             " (image: ", Shape{image.h, image.w}, ", window: ", Shape{kernel.h, kernel.w},
+             ", stride: ", Shape{stride.h, stride.w}, ", padding: (",
+             Shape{rows.before, rows.after}, ", ", Shape{columns.before, columns.after},
+             "), dilation: ", Shape{dilation.h, dilation.w}, ")");
+    return {image.h,    image.w,     kernel.h,   kernel.w,       stride.h,
+            stride.w,   rows.before, rows.after, columns.before, columns.after,
+            dilation.h, dilation.w,  rows.out,   columns.out};
 }
 
 Images images_of(const char* op, const char* name, const Shape& shape, bool channels_last) {
     if (shape.rank() != 4)
-        fail(op, name, " must be ", channels_last ? "(N, H, W, C)" : "(N, C, H, W)", ", got ", shape);
+        fail(op, name, " must be ", channels_last ? "(N, H, W, C)" : "(N, C, H, W)", ", got ",
+             shape);
     if (channels_last) return {shape[0], shape[3], shape[1], shape[2]};
     return {shape[0], shape[1], shape[2], shape[3]};
 }

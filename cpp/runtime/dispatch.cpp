@@ -40,12 +40,11 @@ struct Isa {
 #define HOTLOOP_F64_avx512(topic, Table) &hotloop_##topic##_avx512.f64,
 #define HOTLOOP_F32_neon(topic, Table) &hotloop_##topic##_neon.f32,
 #define HOTLOOP_F64_neon(topic, Table) &hotloop_##topic##_neon.f64,
-#define HOTLOOP_ROW(isa, supported)                  \
-    Isa {                                            \
-        #isa, supported,                             \
-            {HOTLOOP_KERNEL_TOPICS(HOTLOOP_F32_##isa)}, { \
-            HOTLOOP_KERNEL_TOPICS(HOTLOOP_F64_##isa) \
-        }                                            \
+#define HOTLOOP_ROW(isa, supported)                                    \
+    Isa {                                                              \
+        #isa, supported, {HOTLOOP_KERNEL_TOPICS(HOTLOOP_F32_##isa)}, { \
+            HOTLOOP_KERNEL_TOPICS(HOTLOOP_F64_##isa)                   \
+        }                                                              \
     }
 
 // Best first. A new instruction set is one row here, one simd/ file and one line of CMake.
@@ -54,9 +53,11 @@ const Isa kIsas[] = {
     HOTLOOP_ROW(avx512, &cpu::has_avx512),
     HOTLOOP_ROW(avx2, &cpu::has_avx2),
 #elif defined(__aarch64__)
-    HOTLOOP_ROW(neon, +[] { return true; }),
+    HOTLOOP_ROW(
+        neon, +[] { return true; }),
 #endif
-    HOTLOOP_ROW(baseline, +[] { return true; }),
+    HOTLOOP_ROW(
+        baseline, +[] { return true; }),
 };
 
 const Isa* chosen = nullptr;

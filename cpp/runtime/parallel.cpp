@@ -20,8 +20,8 @@
 namespace hotloop {
 namespace {
 
-std::atomic<bool> pool_busy{false};     // true while a parallel region runs
-std::atomic<bool> forked_child{false};  // libgomp's pool does not survive a fork
+[[maybe_unused]] std::atomic<bool> pool_busy{false};  // true while a parallel region runs
+std::atomic<bool> forked_child{false};                // libgomp's pool does not survive a fork
 
 int env_threads(const char* name) {
     const char* text = std::getenv(name);
@@ -29,7 +29,8 @@ int env_threads(const char* name) {
     char* end = nullptr;
     const long n = std::strtol(text, &end, 10);
     // OMP_NUM_THREADS may be a list, one number a nesting level: the first counts.
-    return end != text && (*end == '\0' || *end == ',') && n >= 1 && n <= 4096 ? static_cast<int>(n) : 0;
+    return end != text && (*end == '\0' || *end == ',') && n >= 1 && n <= 4096 ? static_cast<int>(n)
+                                                                               : 0;
 }
 
 int affinity() {
@@ -44,7 +45,8 @@ int affinity() {
 int cgroup_quota() {
     constexpr int kNoLimit = 1 << 20;
     const auto whole = [](double quota, double period) {
-        return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period))) : kNoLimit;
+        return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period)))
+                                       : kNoLimit;
     };
     std::string quota;
     double period = 0;
@@ -75,7 +77,7 @@ std::atomic<int>& thread_count() {
 
 // Below this many operations a thread, waking the others costs more than they bring: a region
 // costs 0.6 us while the pool spins, which is 0.1 MFLOP of one core.
-constexpr double kWorthAThread = 2.5e5;
+[[maybe_unused]] constexpr double kWorthAThread = 2.5e5;
 
 }  // namespace
 

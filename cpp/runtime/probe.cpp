@@ -37,9 +37,11 @@ double fma_peak(int threads, double seconds) {
     do {
         const auto from = Clock::now();
         on_threads(threads, [&](index_t begin, index_t end) {
-            for (index_t t = begin; t < end; ++t) sink[static_cast<std::size_t>(t)] = probe.fma_chain(kRounds);
+            for (index_t t = begin; t < end; ++t)
+                sink[static_cast<std::size_t>(t)] = probe.fma_chain(kRounds);
         });
-        const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * probe.flops_a_round;
+        const double flops =
+            static_cast<double>(threads) * static_cast<double>(kRounds) * probe.flops_a_round;
         best = std::max(best, flops / seconds_since(from) / 1e9);
     } while (seconds_since(start) < seconds);
     return best;
@@ -47,7 +49,8 @@ double fma_peak(int threads, double seconds) {
 
 double triad(index_t n_bytes, int threads) {
     const ProbeKernels<float>& probe = *kernels<float>().probe;
-    const index_t n = std::max<index_t>(1, n_bytes / 3 / static_cast<index_t>(sizeof(float)) / 64) * 64;
+    const index_t n =
+        std::max<index_t>(1, n_bytes / 3 / static_cast<index_t>(sizeof(float)) / 64) * 64;
     std::vector<float> a(static_cast<std::size_t>(n), 1.0f);
     std::vector<float> b(a);
     std::vector<float> c(a);
@@ -59,7 +62,8 @@ double triad(index_t n_bytes, int threads) {
             const index_t last = n / 64 * end / threads * 64;
             probe.triad(b.data() + first, c.data() + first, a.data() + first, last - first);
         });
-        best = std::max(best, 3.0 * sizeof(float) * static_cast<double>(n) / seconds_since(from) / 1e9);
+        best = std::max(best,
+                        3.0 * sizeof(float) * static_cast<double>(n) / seconds_since(from) / 1e9);
     }
     return best;
 }

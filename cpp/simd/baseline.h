@@ -31,9 +31,7 @@ HOTLOOP_INLINE f32v native_sqrt(f32v a) {
     return f32v{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]),
                 __builtin_sqrtf(a[3])};
 }
-HOTLOOP_INLINE f64v native_sqrt(f64v a) {
-    return f64v{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])};
-}
+HOTLOOP_INLINE f64v native_sqrt(f64v a) { return f64v{__builtin_sqrt(a[0]), __builtin_sqrt(a[1])}; }
 HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return a > b ? a : b; }
 HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return a > b ? a : b; }
 HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return a < b ? a : b; }

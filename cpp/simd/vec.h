@@ -165,7 +165,8 @@ HOTLOOP_INLINE T reduce_max(Vec<T> a) {
     T lane[Vec<T>::size];
     a.store(lane);
     T best = lane[0];
-    for (int i = 1; i < Vec<T>::size; ++i) best = (lane[i] > best || lane[i] != lane[i]) ? lane[i] : best;
+    for (int i = 1; i < Vec<T>::size; ++i)
+        best = (lane[i] > best || lane[i] != lane[i]) ? lane[i] : best;
     return best;
 }
 

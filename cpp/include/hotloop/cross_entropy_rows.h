@@ -14,7 +14,7 @@ struct CrossEntropyRows {
     const T* rows = nullptr;            // K weights of the classes a row
     const T* weights = nullptr;         // one a row, or null for ones
     T* probs = nullptr;                 // softmax of the logits; null when not wanted
-    T* dlogits = nullptr;               // weight * scale * (probs * sum(t) - t); null when not wanted
+    T* dlogits = nullptr;  // weight * scale * (probs * sum(t) - t); null when not wanted
     index_t K = 0;
     T scale = T{1};
     bool count_correct = false;

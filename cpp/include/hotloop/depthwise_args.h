@@ -7,8 +7,8 @@ namespace hotloop {
 
 template <class T>
 struct DepthwiseArgs {
-    const T* x;               // framed images
-    const index_t* pixel;     // (pixels): base of each window in x
+    const T* x;            // framed images
+    const index_t* pixel;  // (pixels): base of each window in x
     index_t pixels;
     const index_t* tap_offset;  // (taps): offset of each tap from a base
     const index_t* tap_cell;    // (taps): its row in w; not read for the weight gradient

@@ -46,14 +46,17 @@ struct ReduceKernels {
 template <class T>
 struct LayoutKernels {
     // y[c * y_stride + r] = x[r * x_stride + c], y apart from x.
-    void (*transpose)(const T* x, index_t x_stride, index_t rows, index_t cols, T* y, index_t y_stride);
+    void (*transpose)(
+        const T* x, index_t x_stride, index_t rows, index_t cols, T* y, index_t y_stride);
 };
 
 template <class T>
 struct PointwiseKernels {
-    // y = f(x) and z = f(a, b) by kind; the output may be an input. alpha for the kinds that have one.
+    // y = f(x) and z = f(a, b) by kind; the output may be an input. alpha for the kinds that have
+    // one.
     void (*unary[static_cast<int>(Unary::count)])(const T* x, T* y, index_t n, T alpha);
-    void (*binary[static_cast<int>(Binary::count)])(const T* a, const T* b, T* z, index_t n, T alpha);
+    void (*binary[static_cast<int>(Binary::count)])(
+        const T* a, const T* b, T* z, index_t n, T alpha);
 };
 
 template <class T>
@@ -68,9 +71,9 @@ struct DepthwiseKernels {
 // The numbers of an optimizer step, in the type of its arrays.
 template <class T>
 struct UpdateNumbers {
-    T lr, decay;          // decay = lr * weight_decay
-    T momentum, rest1;    // also rho and beta1; rest1 = 1 - momentum
-    T rest2, eps;         // rest2 = 1 - beta2
+    T lr, decay;        // decay = lr * weight_decay
+    T momentum, rest1;  // also rho and beta1; rest1 = 1 - momentum
+    T rest2, eps;       // rest2 = 1 - beta2
     bool nesterov;
 };
 
@@ -102,15 +105,21 @@ template <class T>
 struct SoftmaxKernels {
     // By kind: n rows of K contiguous numbers; columns of a plane (K, inner), `cols` of them.
     // b is null in the forwards; out is apart from a and b.
-    void (*rows[static_cast<int>(Softmax::count)])(const T* a, const T* b, T* out, index_t n, index_t K);
-    void (*columns[static_cast<int>(Softmax::count)])(const T* a, const T* b, T* out, index_t K, index_t inner, index_t cols);
+    void (*rows[static_cast<int>(Softmax::count)])(
+        const T* a, const T* b, T* out, index_t n, index_t K);
+    void (*columns[static_cast<int>(Softmax::count)])(
+        const T* a, const T* b, T* out, index_t K, index_t inner, index_t cols);
 };
 
 template <class T>
 struct CrossEntropyKernels {
     // Rows [begin, end): the sum of their weighted losses, and how many are right where that is
     // asked for; probs and dlogits by the way.
-    void (*forward)(const CrossEntropyRows<T>&, index_t begin, index_t end, double* loss, std::int64_t* correct);
+    void (*forward)(const CrossEntropyRows<T>&,
+                    index_t begin,
+                    index_t end,
+                    double* loss,
+                    std::int64_t* correct);
     // dlogits from probs.
     void (*backward)(const CrossEntropyRows<T>&, index_t begin, index_t end);
 };
@@ -131,7 +140,8 @@ struct PoolArgs;
 template <class T>
 struct PoolBackwardArgs;
 
-// Channels last. Forward: output rows [begin, end) of N * OH. Backward: channels [c0, c1) of image n.
+// Channels last. Forward: output rows [begin, end) of N * OH. Backward: channels [c0, c1) of image
+// n.
 template <class T>
 struct PoolKernels {
     void (*max)(const PoolArgs<T>&, index_t begin, index_t end);
@@ -150,26 +160,59 @@ struct PoolPlaneKernels {
     T (*sum)(const T* x, index_t n);
 };
 
-// Normalisation. `rows` functions work on (rows, C) with contiguous rows (stride apart where given),
-// `plane` functions on n contiguous numbers of one channel.
+// Normalisation. `rows` functions work on (rows, C) with contiguous rows (stride apart where
+// given), `plane` functions on n contiguous numbers of one channel.
 template <class T>
 struct NormKernels {
     // The sum, and the sum of squares around the block's own mean.
-    void (*moments_rows)(const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares);
+    void (*moments_rows)(
+        const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares);
     void (*moments_plane)(const T* x, index_t n, T* sum, T* squares);
     // y = (x - mean) * scale + shift
-    void (*map_rows)(const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y);
+    void (*map_rows)(
+        const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y);
     void (*map_plane)(const T* x, index_t n, T mean, T scale, T shift, T* y);
     // sum = sum of dy, dot = sum of dy * (x - mean)
-    void (*dots_rows)(const T* dy, const T* x, index_t rows, index_t stride, index_t cols, const T* mean, T* sum, T* dot);
+    void (*dots_rows)(const T* dy,
+                      const T* x,
+                      index_t rows,
+                      index_t stride,
+                      index_t cols,
+                      const T* mean,
+                      T* sum,
+                      T* dot);
     void (*dots_plane)(const T* dy, const T* x, index_t n, T mean, T* sum, T* dot);
     // dx = a * dy + b * (x - mean) + c; dx may be dy
-    void (*back_rows)(const T* dy, const T* x, index_t rows, index_t C, const T* mean, const T* a, const T* b, const T* c, T* dx);
+    void (*back_rows)(const T* dy,
+                      const T* x,
+                      index_t rows,
+                      index_t C,
+                      const T* mean,
+                      const T* a,
+                      const T* b,
+                      const T* c,
+                      T* dx);
     void (*back_plane)(const T* dy, const T* x, index_t n, T mean, T a, T b, T c, T* dx);
     // Rows of K normalised each; backward also sums dgamma and dbeta over its rows.
-    void (*layer)(const T* x, index_t rows, index_t K, const T* gamma, const T* beta, double eps, T* y, T* mean, T* inv_std);
-    void (*layer_backward)(const T* dy, const T* x, index_t rows, index_t K, const T* gamma, const T* mean, const T* inv_std,
-                           T* dx, T* dgamma, T* dbeta);
+    void (*layer)(const T* x,
+                  index_t rows,
+                  index_t K,
+                  const T* gamma,
+                  const T* beta,
+                  double eps,
+                  T* y,
+                  T* mean,
+                  T* inv_std);
+    void (*layer_backward)(const T* dy,
+                           const T* x,
+                           index_t rows,
+                           index_t K,
+                           const T* gamma,
+                           const T* mean,
+                           const T* inv_std,
+                           T* dx,
+                           T* dgamma,
+                           T* dbeta);
 };
 
 // Dropout. The mask is 1 where word i % 4 of Philox4x32-10 at counter (i / 4, offset) is at least
@@ -195,21 +238,21 @@ struct ProbeKernels {
 };
 
 // One row per topic; CONTRIBUTING.md lists what a new one needs.
-#define HOTLOOP_KERNEL_TOPICS(X) \
-    X(gemm, GemmKernels)         \
-    X(depthwise, DepthwiseKernels)  \
-    X(reduce, ReduceKernels)     \
-    X(pointwise, PointwiseKernels) \
-    X(softmax, SoftmaxKernels)   \
+#define HOTLOOP_KERNEL_TOPICS(X)          \
+    X(gemm, GemmKernels)                  \
+    X(depthwise, DepthwiseKernels)        \
+    X(reduce, ReduceKernels)              \
+    X(pointwise, PointwiseKernels)        \
+    X(softmax, SoftmaxKernels)            \
     X(cross_entropy, CrossEntropyKernels) \
-    X(loss, LossKernels)         \
-    X(layout, LayoutKernels)     \
-    X(update, UpdateKernels)     \
-    X(gather, GatherKernels)     \
-    X(pool, PoolKernels)         \
-    X(pool_planes, PoolPlaneKernels) \
-    X(norm, NormKernels)         \
-    X(dropout, DropoutKernels)   \
+    X(loss, LossKernels)                  \
+    X(layout, LayoutKernels)              \
+    X(update, UpdateKernels)              \
+    X(gather, GatherKernels)              \
+    X(pool, PoolKernels)                  \
+    X(pool_planes, PoolPlaneKernels)      \
+    X(norm, NormKernels)                  \
+    X(dropout, DropoutKernels)            \
     X(probe, ProbeKernels)
 
 template <class T>

@@ -33,8 +33,8 @@ struct GemmArgs {
     const index_t* c_row_offset = nullptr;
     index_t c_row_stride = 0;
 
-    bool accumulate = false;    // start from C instead of bias or zero
-    const T* bias = nullptr;    // (n), or none
+    bool accumulate = false;  // start from C instead of bias or zero
+    const T* bias = nullptr;  // (n), or none
     Activation activation = Activation::none;
 
     // Backward of an activation, fused: C *= act'(gate), where gate is the activation's output

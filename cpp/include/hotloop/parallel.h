@@ -32,8 +32,7 @@ void parallel_for(index_t tasks, double cost, Body&& body) {
     }
     using Plain = std::remove_reference_t<Body>;
     detail::run_parallel(
-        tasks,
-        threads,
+        tasks, threads,
         [](void* context, index_t begin, index_t end) {
             (*static_cast<Plain*>(context))(begin, end);
         },

@@ -42,7 +42,10 @@ struct PoolBackwardArgs {
 struct CellRange {
     index_t first, last;
 };
-inline __attribute__((always_inline)) CellRange cells_inside(index_t start, index_t dilation, index_t kernel, index_t size) {
+inline __attribute__((always_inline)) CellRange cells_inside(index_t start,
+                                                             index_t dilation,
+                                                             index_t kernel,
+                                                             index_t size) {
     CellRange r{0, 0};
     if (start < 0) r.first = (-start + dilation - 1) / dilation;
     if (start < size) r.last = (size - start + dilation - 1) / dilation;
@@ -52,8 +55,8 @@ inline __attribute__((always_inline)) CellRange cells_inside(index_t start, inde
 }
 
 // How many cells of a window that starts at `start` an average divides by, along one axis.
-inline __attribute__((always_inline)) index_t
-cells_counted(index_t start, index_t kernel, index_t before, index_t size, index_t after, bool padding) {
+inline __attribute__((always_inline)) index_t cells_counted(
+    index_t start, index_t kernel, index_t before, index_t size, index_t after, bool padding) {
     const index_t low = padding ? -before : 0;
     const index_t high = padding ? size + after : size;
     const index_t from = start < low ? low : start;

@@ -5,7 +5,8 @@
 
 namespace hotloop {
 
-// Fused multiply-adds on registers alone, in GFLOP/s over all threads, best of the runs in `seconds`.
+// Fused multiply-adds on registers alone, in GFLOP/s over all threads, best of the runs in
+// `seconds`.
 template <class T>
 double fma_peak(int threads, double seconds);
 

@@ -20,7 +20,8 @@ struct MatmulArgs {
     }
 };
 
-// y = act(x w + b). x (N, I), w (I, O), b (O) or null, y (N, O) overwritten; y apart from the others.
+// y = act(x w + b). x (N, I), w (I, O), b (O) or null, y (N, O) overwritten; y apart from the
+// others.
 template <class T>
 struct AffineArgs {
     const T* x;

@@ -10,8 +10,8 @@ namespace hotloop {
 
 // Element i is kept where u(i) >= rate, with u(i) the upper 24 bits of word i % 4 of Philox4x32-10
 // (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) at the counter
-// (i / 4, offset) under the key `seed`. y = x / (1 - rate) where kept, else 0; mask 1 or 0. Both are
-// overwritten; y may be x.
+// (i / 4, offset) under the key `seed`. y = x / (1 - rate) where kept, else 0; mask 1 or 0. Both
+// are overwritten; y may be x.
 template <class T>
 struct DropoutArgs {
     const T* x;

@@ -14,8 +14,9 @@ namespace hotloop {
 // cast. out (count, row) is overwritten and apart from src.
 template <class T>
 struct GatherArgs {
-    const void* src;              // rows of `row` contiguous elements, the next one row_stride bytes on
-    const std::int64_t* indices;  // (count), from 0 to src_rows - 1; or null: the first `count` rows
+    const void* src;  // rows of `row` contiguous elements, the next one row_stride bytes on
+    const std::int64_t*
+        indices;  // (count), from 0 to src_rows - 1; or null: the first `count` rows
     T* out;
     Element element;
     index_t src_rows;

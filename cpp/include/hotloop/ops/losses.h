@@ -1,5 +1,5 @@
-// Losses and their gradients. A loss is a mean over the batch, added up in double in blocks fixed by
-// the shape; gradients are overwritten.
+// Losses and their gradients. A loss is a mean over the batch, added up in double in blocks fixed
+// by the shape; gradients are overwritten.
 #pragma once
 
 #include "hotloop/common.h"

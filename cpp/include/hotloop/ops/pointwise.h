@@ -48,6 +48,7 @@ template <class T>
 double binary_cost(Binary kind, index_t n);
 
 // Throws std::invalid_argument unless both have one shape.
-void same_shape_check(const char* op, const char* a_name, const Shape& a, const char* b_name, const Shape& b);
+void same_shape_check(
+    const char* op, const char* a_name, const Shape& a, const char* b_name, const Shape& b);
 
 }  // namespace hotloop
