@@ -6,12 +6,10 @@ cd "$(dirname "$0")/.."
 cxx=${1:-aarch64-linux-gnu-g++}
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
-flags=(-std=c++20 -O1 -fPIC -Icpp/include -Icpp -Wall -Wextra -Werror -Wno-psabi)
-for source in cpp/kernels/*.cpp; do
-    "$cxx" "${flags[@]}" -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-exceptions -fno-rtti \
-        -DHOTLOOP_ISA_NEON -c "$source" -o "$objects/$(basename "$source").o"
-done
-for source in cpp/runtime/*.cpp cpp/ops/*.cpp; do
-    "$cxx" "${flags[@]}" -Wconversion -fopenmp -c "$source" -o "$objects/$(basename "$source").o"
-done
+flags="-std=c++20 -O0 -fPIC -Icpp/include -Icpp -Wall -Wextra -Werror -Wno-psabi"
+kernel="-fno-math-errno -fno-trapping-math -ffp-contract=off -fno-exceptions -fno-rtti -DHOTLOOP_ISA_NEON"
+{
+    for source in cpp/kernels/*.cpp; do echo "$flags $kernel $source"; done
+    for source in cpp/runtime/*.cpp cpp/ops/*.cpp; do echo "$flags -Wconversion -fopenmp $source"; done
+} | awk -v to="$objects" '{ print $0 " -o " to "/" NR ".o" }' | xargs -P "$(nproc)" -L 1 "$cxx" -c
 echo "aarch64: $(find "$objects" -name '*.o' | wc -l) files compiled"

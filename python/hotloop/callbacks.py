@@ -142,7 +142,7 @@ class ProgbarLogger(Callback):
         self._shown = 0.0
         if self.verbose == 1:
             # Slow to import, and seldom needed.
-            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
+            from tqdm.auto import tqdm  # noqa: PLC0415
 
             self._bar = tqdm(
                 total=self.params.get("steps"),
