@@ -11,9 +11,11 @@ namespace {
 // (N, F), or images in either layout.
 Channels channels_of(const char* op, const Shape& x, py::handle data_format) {
     const bool last = parse_channels_last(op, data_format);
+    if (x.rank() == 2 && x[1] == 1) return {1, 1, x[0], true};  // one channel is one plane
     if (x.rank() == 2) return {x[0], x[1], 1, false};
     if (x.rank() != 4) fail(op, "x must be (N, F) or a batch of images with 4 axes, got ", x);
     const Images s = images_of(op, "x", x, last);
+    if (s.C == 1) return {1, 1, s.N * s.H * s.W, true};
     return {s.N, s.C, s.H * s.W, !last};
 }
 

@@ -14,48 +14,64 @@ constexpr int kCounters = HOTLOOP_VECTOR_BYTES / 8;
 
 HOTLOOP_INLINE u64v all(std::uint64_t x) { return u64v{} + x; }
 
-// 1 in the lanes whose word is kept. Only the low halves of the lanes are words.
-HOTLOOP_INLINE u64v kept(u64v word, std::uint64_t least) {
-    return (u64v)((word & all(0xffffffffu)) >= all(least)) & all(1);
+// What all counters share, ready for broadcasts from memory: two keys a round, and the offset.
+struct Rounds {
+    std::uint64_t key[20];
+    std::uint64_t offset;
+    std::uint64_t least;  // words below are dropped
+
+    explicit Rounds(const DropoutStream& s) : offset(s.offset), least(std::uint64_t{s.threshold} << 8) {
+        auto k0 = static_cast<std::uint32_t>(s.seed);
+        auto k1 = static_cast<std::uint32_t>(s.seed >> 32);
+        for (int round = 0; round < 10; ++round) {
+            key[2 * round] = k0;
+            key[2 * round + 1] = k1;
+            k0 += 0x9E3779B9u;
+            k1 += 0xBB67AE85u;
+        }
+    }
+};
+
+// `bit` in the lanes whose word is kept. Only the low halves of the lanes are words.
+HOTLOOP_INLINE u64v kept(u64v word, u64v least, std::uint64_t bit) {
+    return (u64v)((word & all(0xffffffffu)) >= least) & all(bit);
 }
 
 // Four mask bytes for each of the counters block, block + 1, ...: their words in order.
-HOTLOOP_INLINE void mask_of(const DropoutStream& s, std::uint64_t block, std::uint8_t* out) {
-    std::uint64_t lane[kCounters];
-    for (int i = 0; i < kCounters; ++i) lane[i] = block + static_cast<std::uint64_t>(i);
-    u64v c0;
-    __builtin_memcpy(&c0, lane, sizeof c0);
-    u64v c1 = c0 >> 32;
-    u64v c2 = all(s.offset);
-    u64v c3 = all(s.offset >> 32);
-    auto k0 = static_cast<std::uint32_t>(s.seed);
-    auto k1 = static_cast<std::uint32_t>(s.seed >> 32);
+HOTLOOP_INLINE void mask_of(const Rounds& r, u64v block, std::uint8_t* out) {
+    u64v c0 = block;
+    u64v c1 = block >> 32;
+    u64v c2 = all(r.offset);
+    u64v c3 = all(r.offset >> 32);
     // The upper halves of the lanes fill with rubbish, which no operation lets down.
 #pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
         const u64v p0 = simd::multiply_low_halves(c0, all(0xD2511F53u));
         const u64v p1 = simd::multiply_low_halves(c2, all(0xCD9E8D57u));
-        c0 = (p1 >> 32) ^ c1 ^ all(k0);
-        c2 = (p0 >> 32) ^ c3 ^ all(k1);
+        c0 = (p1 >> 32) ^ c1 ^ all(r.key[2 * round]);
+        c2 = (p0 >> 32) ^ c3 ^ all(r.key[2 * round + 1]);
         c1 = p1;
         c3 = p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
     }
-    const std::uint64_t least = static_cast<std::uint64_t>(s.threshold) << 8;
-    const u64v bytes = kept(c0, least) | (kept(c1, least) << 8) | (kept(c2, least) << 16) | (kept(c3, least) << 24);
+    const u64v least = all(r.least);
+    const u64v bytes = kept(c0, least, 1) | kept(c1, least, 1 << 8) | kept(c2, least, 1 << 16) | kept(c3, least, 1 << 24);
     typedef std::uint32_t Words __attribute__((vector_size(4 * kCounters)));
     const Words words = __builtin_convertvector(bytes, Words);
     __builtin_memcpy(out, &words, sizeof words);
 }
 
-void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* out) {
+void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* __restrict out) {
     constexpr index_t kStep = 4 * kCounters;
+    const Rounds rounds(s);
+    std::uint64_t lane[kCounters];
+    for (int i = 0; i < kCounters; ++i) lane[i] = static_cast<std::uint64_t>(first) / 4 + static_cast<std::uint64_t>(i);
+    u64v block;
+    __builtin_memcpy(&block, lane, sizeof block);
     index_t i = 0;
-    for (; i + kStep <= n; i += kStep) mask_of(s, static_cast<std::uint64_t>(first + i) / 4, out + i);
+    for (; i + kStep <= n; i += kStep, block += static_cast<std::uint64_t>(kCounters)) mask_of(rounds, block, out + i);
     if (i == n) return;
     std::uint8_t rest[kStep];
-    mask_of(s, static_cast<std::uint64_t>(first + i) / 4, rest);
+    mask_of(rounds, block, rest);
     for (index_t j = i; j < n; ++j) out[j] = rest[j - i];
 }
 

@@ -130,15 +130,21 @@ void dots_rows(const T* dy, const T* x, index_t rows, index_t stride, index_t co
     using V = Vec<T>;
     each_vector<T>(cols, [=](index_t c, auto load, auto store) HOTLOOP_LAMBDA {
         const V m = load(mean + c);
-        V s = V::zero();
-        V d = V::zero();
-        for (index_t r = 0; r < rows; ++r) {
+        V s[2] = {V::zero(), V::zero()};
+        V d[2] = {V::zero(), V::zero()};
+        const auto add = [&](index_t r, int k) HOTLOOP_LAMBDA {
             const V g = load(dy + r * stride + c);
-            s = s + g;
-            d = simd::fma(g, load(x + r * stride + c) - m, d);
+            s[k] = s[k] + g;
+            d[k] = simd::fma(g, load(x + r * stride + c) - m, d[k]);
+        };
+        index_t r = 0;
+        for (; r + 1 < rows; r += 2) {
+            add(r, 0);
+            add(r + 1, 1);
         }
-        store(sum + c, s);
-        store(dot + c, d);
+        if (r < rows) add(r, 0);
+        store(sum + c, s[0] + s[1]);
+        store(dot + c, d[0] + d[1]);
     });
 }
 

@@ -105,6 +105,7 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
     const Window& w = a.win;
     const index_t C = a.C;
     T* image = a.dx + n * w.H * w.W * C;
+    const Place* places_end = static_cast<const Place*>(a.place) + (n + 1) * w.OH * w.OW * C;
     const bool apart = are_apart(w);
     if (!apart || !covers_all(w)) zero_channels(image, w.H * w.W, C, c0, c1);
     for (index_t oh = 0; oh < w.OH; ++oh) {
@@ -119,7 +120,7 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
                 const index_t c = c0 + v;
                 V dy = load(a.dy + out + c);
                 if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
-                const I where = load_places<T>(place + c, lanes);
+                const I where = load_places<T>(place + c, places_end, lanes);
                 for (index_t i = kh.first; i < kh.last; ++i) {
                     T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
                     for (index_t j = kw.first; j < kw.last; ++j) {

@@ -75,22 +75,17 @@ HOTLOOP_INLINE void store_places(Place* p, Ints<T> where, int lanes) {
         }
 }
 
+// The first `lanes` places are meant; what follows them in the array, up to `end`, may be read too:
+// gathering a few bytes one by one costs more than all the rest of a small window.
 template <class T, class Place>
-HOTLOOP_INLINE Ints<T> load_places(const Place* p, int lanes) {
+HOTLOOP_INLINE Ints<T> load_places(const Place* p, const Place* end, int lanes) {
     using Narrow = typename Places<T, Place>::vector;
     Narrow v{};
-    if (lanes == Vec<T>::size) {
+    if (end - p >= Vec<T>::size) {
         __builtin_memcpy(&v, p, sizeof v);
     } else {
         Place buffer[Vec<T>::size] = {};
-        Place* to = buffer;
-#pragma GCC unroll 4
-        for (int part = Vec<T>::size / 2; part > 0; part /= 2)
-            if (lanes & part) {
-                __builtin_memcpy(to, p, static_cast<unsigned>(part) * sizeof(Place));
-                p += part;
-                to += part;
-            }
+        for (int i = 0; i < lanes; ++i) buffer[i] = p[i];
         __builtin_memcpy(&v, buffer, sizeof v);
     }
     return __builtin_convertvector(v, Ints<T>);

@@ -27,6 +27,43 @@ HOTLOOP_INLINE Vec<T> load_apart(const T* p, index_t step, int n) {
     return V::load(lane);
 }
 
+template <class T, int... L>
+HOTLOOP_INLINE Vec<T> zip(Vec<T> a, Vec<T> b, int half, std::integer_sequence<int, L...>) {
+    constexpr int W = Vec<T>::size;
+    return half == 0 ? Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + L / 2)...)}
+                     : Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + W / 2 + L / 2)...)};
+}
+
+// p[0] = even[0], p[1] = odd[0], p[2] = even[1], ... for n of each.
+template <class T>
+HOTLOOP_INLINE void store_pairs(T* p, Vec<T> even, Vec<T> odd, int n) {
+    constexpr int W = Vec<T>::size;
+    const auto lanes = std::make_integer_sequence<int, W>{};
+    const int count = 2 * n;
+    zip(even, odd, 0, lanes).store(p, count < W ? count : W);
+    if (count > W) zip(even, odd, 1, lanes).store(p + W, count - W);
+}
+
+// p[i * step] += v[i] for i < n.
+template <class T>
+HOTLOOP_INLINE void add_apart(T* p, index_t step, Vec<T> v, int n) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    const auto add = [](T* to, V what, int lanes) HOTLOOP_LAMBDA { (V::load(to, lanes) + what).store(to, lanes); };
+    if (step == 1) {
+        add(p, v, n);
+    } else if (step == 2) {
+        const auto lanes = std::make_integer_sequence<int, W>{};
+        const int reach = 2 * n - 1;
+        add(p, zip(v, V::zero(), 0, lanes), reach < W ? reach : W);
+        if (reach > W) add(p + W, zip(v, V::zero(), 1, lanes), reach - W);
+    } else {
+        T lane[W];
+        v.store(lane);
+        for (int i = 0; i < n; ++i) p[i * step] += lane[i];
+    }
+}
+
 // Output columns [first, last) whose windows lie inside the plane from side to side.
 HOTLOOP_INLINE CellRange columns_inside(const Window& w) {
     const index_t span = w.dilation_w * (w.KW - 1) + 1;
@@ -141,25 +178,37 @@ void scatter(const PoolBackwardArgs<T>& a, index_t p) {
         }
 }
 
+template <class T>
+HOTLOOP_INLINE Vec<T> gated(const PoolBackwardArgs<T>& a, Vec<T> dy, Vec<T> y) {
+    const Vec<T> one = Vec<T>::set(T{1});
+    if (a.gate_kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
+    if (a.gate_kind == Activation::sigmoid) return dy * (y * (one - y));
+    return dy * (one - y * y);
+}
+
 // The usual pool once more: each dy goes to one of four pixels, which are all written.
 template <class T>
 void scatter_2x2(const PoolBackwardArgs<T>& a, index_t p) {
+    using V = Vec<T>;
     const Window& w = a.win;
     T* plane = a.dx + p * w.H * w.W;
     if (!covers_all(w)) zero_channels(plane, w.H * w.W, 1, 0, 1);
+    const auto* places = static_cast<const std::uint8_t*>(a.place);
+    const auto* end = places + (p + 1) * w.OH * w.OW;
     for (index_t oh = 0; oh < w.OH; ++oh) {
         const index_t out = (p * w.OH + oh) * w.OW;
-        const auto* place = static_cast<const std::uint8_t*>(a.place) + out;
-        T* __restrict upper = plane + oh * 2 * w.W;
-        T* __restrict lower = upper + w.W;
-        for (index_t ow = 0; ow < w.OW; ++ow) {
-            const T dy = gated(a, out + ow);
-            const int where = place[ow];
-            upper[2 * ow] = where == 0 ? dy : T{0};
-            upper[2 * ow + 1] = where == 1 ? dy : T{0};
-            lower[2 * ow] = where == 2 ? dy : T{0};
-            lower[2 * ow + 1] = where == 3 ? dy : T{0};
-        }
+        T* upper = plane + oh * 2 * w.W;
+        T* lower = upper + w.W;
+        each_vector<T>(w.OW, [&](index_t ow, auto load, auto, int n) HOTLOOP_LAMBDA {
+            V dy = load(a.dy + out + ow);
+            if (a.gate) dy = gated(a, dy, load(a.gate + out + ow));
+            const Ints<T> where = load_places<T>(places + out + ow, end, n);
+            const auto share = [&](Integer<T> cell) HOTLOOP_LAMBDA {
+                return simd::select<T>(where == Ints<T>{} + cell, dy, V::zero());
+            };
+            store_pairs(upper + 2 * ow, share(0), share(1), n);
+            store_pairs(lower + 2 * ow, share(2), share(3), n);
+        });
     }
 }
 
@@ -214,20 +263,38 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
 
 template <class T>
 void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t end) {
+    using V = Vec<T>;
+    constexpr index_t W = V::size;
     const Window& w = a.win;
+    const CellRange inside = columns_inside(w);
     for (index_t p = begin; p < end; ++p) {
         T* plane = a.dx + p * w.H * w.W;
         zero_channels(plane, w.H * w.W, 1, 0, 1);
         for (index_t oh = 0; oh < w.OH; ++oh) {
             const index_t h0 = oh * w.stride_h - w.top;
             const CellRange kh = cells_inside(h0, 1, w.KH, w.H);
-            for (index_t ow = 0; ow < w.OW; ++ow) {
+            const T* dy = a.dy + (p * w.OH + oh) * w.OW;
+            const auto one = [&](index_t ow) {
                 const index_t w0 = ow * w.stride_w - w.left;
                 const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
-                const T share = a.dy[(p * w.OH + oh) * w.OW + ow] / mean_divisor<T>(w, h0, w0, a.count_include_pad);
+                const T share = dy[ow] / mean_divisor<T>(w, h0, w0, a.count_include_pad);
                 for (index_t i = kh.first; i < kh.last; ++i)
                     for (index_t j = kw.first; j < kw.last; ++j) plane[(h0 + i) * w.W + w0 + j] += share;
+            };
+            for (index_t ow = 0; ow < inside.first; ++ow) one(ow);
+            if (inside.first < inside.last) {
+                const index_t first = inside.first * w.stride_w - w.left;
+                const V divisor = V::set(mean_divisor<T>(w, h0, first, a.count_include_pad));
+                for (index_t ow = inside.first; ow < inside.last; ow += W) {
+                    const int n = static_cast<int>(inside.last - ow < W ? inside.last - ow : W);
+                    const V share = V::load(dy + ow, n) / divisor;
+                    for (index_t i = kh.first; i < kh.last; ++i) {
+                        T* at = plane + (h0 + i) * w.W + ow * w.stride_w - w.left;
+                        for (index_t j = 0; j < w.KW; ++j) add_apart(at + j, w.stride_w, share, n);
+                    }
+                }
             }
+            for (index_t ow = inside.last; ow < w.OW; ++ow) one(ow);
         }
     }
 }

@@ -13,6 +13,8 @@ namespace {
 constexpr index_t kColumns = 64;     // channels of one block of rows
 constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the first-level cache
 
+constexpr index_t kMostRows = 512;   // of few channels: longer sums would round more
+
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
 // A batch cut into blocks by its shape alone. Block b holds part of every channel.
@@ -28,7 +30,7 @@ struct Blocks {
             pieces = ceil_div(s.inner, length);
             count = s.N * pieces;
         } else {
-            length = std::max<index_t>(kElements / kColumns, kElements / std::max<index_t>(s.C, 1));
+            length = std::clamp<index_t>(kElements / std::max<index_t>(s.C, 1), kElements / kColumns, kMostRows);
             pieces = count = ceil_div(s.count(), length);
         }
     }

@@ -91,25 +91,25 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
     std::atomic<bool> inside{true};
     const double cost = 16.0 * static_cast<double>(s.N * s.C * (s.pixels + s.outputs)) * sizeof(T);
     over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
-        // Element i of plane c is at i * step + c * plane.
-        const index_t step = s.channels_last ? s.C : 1;
         T* const dx = s.dx + n * s.C * s.pixels;
         const T* const dy = s.dy + n * s.C * s.outputs;
         const std::int64_t* const argmax = s.argmax + n * s.C * s.outputs;
-        const index_t dx_plane = s.channels_last ? 1 : s.pixels;
-        const index_t dy_plane = s.channels_last ? 1 : s.outputs;
-        for (index_t c = c0; c < c1; ++c) {
-            T* const plane = dx + c * dx_plane;
-            for (index_t i = 0; i < s.pixels; ++i) plane[i * step] = T{0};
-            for (index_t i = 0; i < s.outputs; ++i) {
-                const index_t at = static_cast<index_t>(argmax[c * dy_plane + i * step]);
-                if (at == -1) continue;
-                if (at < 0 || at >= s.pixels) {
-                    inside = false;
-                    continue;
-                }
-                plane[at * step] += dy[c * dy_plane + i * step];
-            }
+        // dx[at * step] is pixel `at` of a plane.
+        const auto add = [&](T* plane, index_t step, index_t from) {
+            const auto at = static_cast<index_t>(argmax[from]);
+            if (at >= 0 && at < s.pixels)
+                plane[at * step] += dy[from];
+            else if (at != -1)
+                inside = false;
+        };
+        if (s.channels_last) {
+            for (index_t i = 0; i < s.pixels; ++i) std::fill(dx + i * s.C + c0, dx + i * s.C + c1, T{0});
+            for (index_t i = 0; i < s.outputs; ++i)
+                for (index_t c = c0; c < c1; ++c) add(dx + c, s.C, i * s.C + c);
+        } else {
+            std::fill(dx + c0 * s.pixels, dx + c1 * s.pixels, T{0});
+            for (index_t c = c0; c < c1; ++c)
+                for (index_t i = 0; i < s.outputs; ++i) add(dx + c * s.pixels, 1, c * s.outputs + i);
         }
     });
     if (!inside)
