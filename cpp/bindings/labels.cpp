@@ -57,8 +57,8 @@ Labelled::Labelled(const char* op, const char* scores_name, py::handle scores, p
           const py::object x = array_or_self(scores);
           return Inputs(op,
                         {{scores_name, x},
-                         {"labels", same_shape(x, labels_) ? labels_ : py::object(py::none())},
-                         {"sample_weight", sample_weight}});
+                         {"labels", same_shape(x, labels_) ? labels_ : py::object(py::none()), true},
+                         {"sample_weight", sample_weight, true}});
       }()) {
     const Shape x = shape();
     if (x.rank() != 1 && x.rank() != 2)
