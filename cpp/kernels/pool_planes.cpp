@@ -267,6 +267,7 @@ void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t e
     constexpr index_t W = V::size;
     const Window& w = a.win;
     const CellRange inside = columns_inside(w);
+    const bool pairs = are_apart(w) && w.KW == 2 && w.stride_w == 2;
     for (index_t p = begin; p < end; ++p) {
         T* plane = a.dx + p * w.H * w.W;
         zero_channels(plane, w.H * w.W, 1, 0, 1);
@@ -290,6 +291,10 @@ void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t e
                     const V share = V::load(dy + ow, n) / divisor;
                     for (index_t i = kh.first; i < kh.last; ++i) {
                         T* at = plane + (h0 + i) * w.W + ow * w.stride_w - w.left;
+                        if (pairs) {
+                            store_pairs(at, share, share, n);
+                            continue;
+                        }
                         for (index_t j = 0; j < w.KW; ++j) add_apart(at + j, w.stride_w, share, n);
                     }
                 }

@@ -102,7 +102,7 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
             else if (at != -1)
                 inside = false;
         };
-        if (s.channels_last) {
+        if (s.channels_last && s.C > 1) {
             for (index_t i = 0; i < s.pixels; ++i) std::fill(dx + i * s.C + c0, dx + i * s.C + c1, T{0});
             for (index_t i = 0; i < s.outputs; ++i)
                 for (index_t c = c0; c < c1; ++c) add(dx + c, s.C, i * s.C + c);

@@ -9,6 +9,7 @@ from hotloop._typing import (
     Algorithm,
     ArrayLike,
     BuildFacts,
+    CellArray,
     DataFormat,
     DTypeLike,
     FloatArray,
@@ -316,7 +317,7 @@ def adam_update(
     m: FloatArray,
     v: FloatArray,
     lr: LiveFloat,
-    step: LiveInt,
+    step: LiveFloat,
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-7,
@@ -336,6 +337,31 @@ def softmax_cross_entropy_train(
 def mean_squared_error_train(
     y: FloatArray, t: FloatArray, loss: FloatArray, dy: FloatArray | None = None
 ) -> None: ...
+def max_pool2d_train(
+    x: ArrayLike,
+    pool_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    data_format: DataFormat = "channels_first",
+    y: FloatArray | None = None,
+    index: CellArray | None = None,
+) -> tuple[FloatArray, CellArray]: ...
+def max_pool2d_train_backward(
+    dy: ArrayLike,
+    index: CellArray,
+    input_shape: Shape4D,
+    pool_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    data_format: DataFormat = "channels_first",
+    gate: FloatArray | None = None,
+    gate_activation: Activation = "relu",
+    out: FloatArray | None = None,
+) -> FloatArray: ...
 @overload
 def gather_rows(
     src: ArrayLike,

@@ -12,6 +12,7 @@ __all__ = [
     "Algorithm",
     "ArrayLike",
     "BuildFacts",
+    "CellArray",
     "DTypeLike",
     "DataFormat",
     "FloatArray",
@@ -29,6 +30,8 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
 MaskArray: TypeAlias = NDArray[np.uint8]
+# The cell of its window that a maximum was in; int32 where a window has more than 255.
+CellArray: TypeAlias = NDArray[np.uint8] | NDArray[np.int32]
 Normalised: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]  # y, mean, inv_std; or gradients
 
 Gradients: TypeAlias = tuple[FloatArray | None, FloatArray, FloatArray | None]  # dx, dw, db
