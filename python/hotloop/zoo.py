@@ -86,7 +86,7 @@ def deep_cnn(
     Examples
     --------
     >>> deep_cnn((28, 28, 1)).count_params()
-    123806
+    123552
     """
     return _classifier(
         input_shape,
