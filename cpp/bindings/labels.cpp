@@ -30,16 +30,20 @@ bool same_shape(const py::object& a, const py::object& b) {
 py::object class_ids(const char* op, const py::array& labels) {
     const char kind = labels.dtype().kind();
     if (kind == 'i' || kind == 'u') return integer_array(op, "labels", labels);
-    if (labels.size() == 0) return py::array_t<std::int64_t>(std::vector<py::ssize_t>(labels.shape(), labels.shape() + labels.ndim()));
+    if (labels.size() == 0)
+        return py::array_t<std::int64_t>(
+            std::vector<py::ssize_t>(labels.shape(), labels.shape() + labels.ndim()));
     const auto dtype = py::str(labels.dtype()).cast<std::string>();
     if (kind != 'f' && kind != 'b')
         throw py::type_error(std::string(op) + ": labels must be integer class ids, got " + dtype);
-    const auto numbers = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(labels);
+    const auto numbers =
+        py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(labels);
     if (!numbers) throw py::error_already_set();
     py::ssize_t at = 0;
     for (py::ssize_t i = numbers.size(); i-- > 0;)
         if (numbers.data()[i] != std::floor(numbers.data()[i])) at = i;
-    fail(op, "labels must be integer class ids, got ", dtype, " with ", numbers.data()[at], " at index ", at);
+    fail(op, "labels must be integer class ids, got ", dtype, " with ", numbers.data()[at],
+         " at index ", at);
 }
 
 void ids_apart_check(const char* op, py::handle out, const py::object& ids) {
@@ -48,17 +52,21 @@ void ids_apart_check(const char* op, py::handle out, const py::object& ids) {
         fail(op, "out overlaps the labels in memory");
 }
 
-Labelled::Labelled(const char* op, const char* scores_name, py::handle scores, py::handle labels, py::handle sample_weight)
-    : labels_(array_or_self(labels)),
-      inputs_([&] {
+Labelled::Labelled(const char* op,
+                   const char* scores_name,
+                   py::handle scores,
+                   py::handle labels,
+                   py::handle sample_weight)
+    : labels_(array_or_self(labels)), inputs_([&] {
           if (scores.is_none() || labels.is_none())
-              throw py::type_error(std::string(op) + ": " + (scores.is_none() ? scores_name : "labels") +
+              throw py::type_error(std::string(op) + ": " +
+                                   (scores.is_none() ? scores_name : "labels") +
                                    " must be an array, got None");
           const py::object x = array_or_self(scores);
-          return Inputs(op,
-                        {{scores_name, x},
-                         {"labels", same_shape(x, labels_) ? labels_ : py::object(py::none()), true},
-                         {"sample_weight", sample_weight, true}});
+          return Inputs(
+              op, {{scores_name, x},
+                   {"labels", same_shape(x, labels_) ? labels_ : py::object(py::none()), true},
+                   {"sample_weight", sample_weight, true}});
       }()) {
     const Shape x = shape();
     if (x.rank() != 1 && x.rank() != 2)
@@ -67,11 +75,13 @@ Labelled::Labelled(const char* op, const char* scores_name, py::handle scores, p
     if (!inputs_.has(1)) {
         const auto given = py::reinterpret_borrow<py::array>(labels_);
         if (given.ndim() > Shape::kMaxRank || shape_of(given) != batch)
-            fail(op, "labels must be class ids ", batch, " or rows ", x, ", got ", shape_of(given), " (", scores_name, ": ", x, ")");
+            fail(op, "labels must be class ids ", batch, " or rows ", x, ", got ", shape_of(given),
+                 " (", scores_name, ": ", x, ")");
         ids_ = class_ids(op, given);
     }
     if (inputs_.has(2) && inputs_.shape(2) != batch)
-        fail(op, "sample_weight must be ", batch, ", one a sample, got ", inputs_.shape(2), " (", scores_name, ": ", x, ")");
+        fail(op, "sample_weight must be ", batch, ", one a sample, got ", inputs_.shape(2), " (",
+             scores_name, ": ", x, ")");
 }
 
 void Labelled::check_ids() const {
