@@ -20,7 +20,8 @@ struct Rounds {
     std::uint64_t offset;
     std::uint64_t least;  // words below are dropped
 
-    explicit Rounds(const DropoutStream& s) : offset(s.offset), least(std::uint64_t{s.threshold} << 8) {
+    explicit Rounds(const DropoutStream& s)
+        : offset(s.offset), least(std::uint64_t{s.threshold} << 8) {
         auto k0 = static_cast<std::uint32_t>(s.seed);
         auto k1 = static_cast<std::uint32_t>(s.seed >> 32);
         for (int round = 0; round < 10; ++round) {
@@ -54,7 +55,8 @@ HOTLOOP_INLINE void mask_of(const Rounds& r, u64v block, std::uint8_t* out) {
         c3 = p0;
     }
     const u64v least = all(r.least);
-    const u64v bytes = kept(c0, least, 1) | kept(c1, least, 1 << 8) | kept(c2, least, 1 << 16) | kept(c3, least, 1 << 24);
+    const u64v bytes = kept(c0, least, 1) | kept(c1, least, 1 << 8) | kept(c2, least, 1 << 16) |
+                       kept(c3, least, 1 << 24);
     typedef std::uint32_t Words __attribute__((vector_size(4 * kCounters)));
     const Words words = __builtin_convertvector(bytes, Words);
     __builtin_memcpy(out, &words, sizeof words);
@@ -64,11 +66,13 @@ void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* __rest
     constexpr index_t kStep = 4 * kCounters;
     const Rounds rounds(s);
     std::uint64_t lane[kCounters];
-    for (int i = 0; i < kCounters; ++i) lane[i] = static_cast<std::uint64_t>(first) / 4 + static_cast<std::uint64_t>(i);
+    for (int i = 0; i < kCounters; ++i)
+        lane[i] = static_cast<std::uint64_t>(first) / 4 + static_cast<std::uint64_t>(i);
     u64v block;
     __builtin_memcpy(&block, lane, sizeof block);
     index_t i = 0;
-    for (; i + kStep <= n; i += kStep, block += static_cast<std::uint64_t>(kCounters)) mask_of(rounds, block, out + i);
+    for (; i + kStep <= n; i += kStep, block += static_cast<std::uint64_t>(kCounters))
+        mask_of(rounds, block, out + i);
     if (i == n) return;
     std::uint8_t rest[kStep];
     mask_of(rounds, block, rest);
@@ -87,7 +91,8 @@ void apply(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y) {
         return __builtin_convertvector(b, Ints<T>) != Ints<T>{};
     };
     index_t i = 0;
-    for (; i + W <= n; i += W) simd::select<T>(where(mask + i), V::load(x + i) * by, V::zero()).store(y + i);
+    for (; i + W <= n; i += W)
+        simd::select<T>(where(mask + i), V::load(x + i) * by, V::zero()).store(y + i);
     if (i == n) return;
     const int tail = static_cast<int>(n - i);
     std::uint8_t rest[W] = {};

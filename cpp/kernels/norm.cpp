@@ -1,4 +1,5 @@
-// Normalisation: sums and squares of blocks that stay in the first-level cache, and the affine maps.
+// Normalisation: sums and squares of blocks that stay in the first-level cache, and the affine
+// maps.
 //
 // A variance is taken around the mean of its block, in a second pass over the cached block, and the
 // op merges blocks by the formula of Chan, Golub and LeVeque (1983): memory is read once, and
@@ -18,20 +19,22 @@ HOTLOOP_INLINE void each_vector(index_t n, Body body) {
     constexpr index_t W = V::size;
     index_t i = 0;
     for (; i + W <= n; i += W)
-        body(i,
-             [](const T* p) HOTLOOP_LAMBDA { return V::load(p); },
-             [](T* p, V v) HOTLOOP_LAMBDA { v.store(p); });
+        body(
+            i, [](const T* p) HOTLOOP_LAMBDA { return V::load(p); },
+            [](T* p, V v) HOTLOOP_LAMBDA { v.store(p); });
     if (const int tail = static_cast<int>(n - i))
-        body(i,
-             [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); },
-             [tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p, tail); });
+        body(
+            i, [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); },
+            [tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p, tail); });
 }
 
 // Four vectors of n numbers at a time into four sums. Lanes behind n are left alone by `masked`.
 template <class T>
 struct Sums {
     Vec<T> acc[4] = {Vec<T>::zero(), Vec<T>::zero(), Vec<T>::zero(), Vec<T>::zero()};
-    HOTLOOP_INLINE T total() const { return simd::reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3])); }
+    HOTLOOP_INLINE T total() const {
+        return simd::reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    }
 };
 
 // term(i, load) is added up over the vectors of [0, n); it must be zero where load gives zeros.
@@ -47,7 +50,8 @@ HOTLOOP_INLINE T sum_of(index_t n, Term term) {
         for (int j = 0; j < 4; ++j) s.acc[j] = s.acc[j] + term(i + j * W, whole);
     for (; i + W <= n; i += W) s.acc[0] = s.acc[0] + term(i, whole);
     if (const int tail = static_cast<int>(n - i))
-        s.acc[1] = s.acc[1] + term(i, [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); });
+        s.acc[1] =
+            s.acc[1] + term(i, [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); });
     return s.total();
 }
 
@@ -107,10 +111,12 @@ void moments_plane(const T* x, index_t n, T* sum, T* squares) {
 }
 
 template <class T>
-void map_rows(const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y) {
+void map_rows(
+    const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y) {
     for (index_t r = 0; r < rows; ++r)
         each_vector<T>(C, [=](index_t c, auto load, auto store) HOTLOOP_LAMBDA {
-            store(y + r * C + c, simd::fma(load(x + r * C + c) - load(mean + c), load(scale + c), load(shift + c)));
+            store(y + r * C + c, simd::fma(load(x + r * C + c) - load(mean + c), load(scale + c),
+                                           load(shift + c)));
         });
 }
 
@@ -120,13 +126,19 @@ void map_plane(const T* x, index_t n, T mean, T scale, T shift, T* y) {
     const V m = V::set(mean);
     const V a = V::set(scale);
     const V b = V::set(shift);
-    each_vector<T>(n, [=](index_t i, auto load, auto store) HOTLOOP_LAMBDA {
-        store(y + i, simd::fma(load(x + i) - m, a, b));
-    });
+    each_vector<T>(n, [=](index_t i, auto load, auto store)
+                          HOTLOOP_LAMBDA { store(y + i, simd::fma(load(x + i) - m, a, b)); });
 }
 
 template <class T>
-void dots_rows(const T* dy, const T* x, index_t rows, index_t stride, index_t cols, const T* mean, T* sum, T* dot) {
+void dots_rows(const T* dy,
+               const T* x,
+               index_t rows,
+               index_t stride,
+               index_t cols,
+               const T* mean,
+               T* sum,
+               T* dot) {
     using V = Vec<T>;
     each_vector<T>(cols, [=](index_t c, auto load, auto store) HOTLOOP_LAMBDA {
         const V m = load(mean + c);
@@ -152,14 +164,24 @@ template <class T>
 void dots_plane(const T* dy, const T* x, index_t n, T mean, T* sum, T* dot) {
     const Vec<T> m = Vec<T>::set(mean);
     *sum = sum_of<T>(n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(dy + i); });
-    *dot = sum_of<T>(n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(dy + i) * (load(x + i) - m); });
+    *dot = sum_of<T>(
+        n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(dy + i) * (load(x + i) - m); });
 }
 
 template <class T>
-void back_rows(const T* dy, const T* x, index_t rows, index_t C, const T* mean, const T* a, const T* b, const T* c, T* dx) {
+void back_rows(const T* dy,
+               const T* x,
+               index_t rows,
+               index_t C,
+               const T* mean,
+               const T* a,
+               const T* b,
+               const T* c,
+               T* dx) {
     for (index_t r = 0; r < rows; ++r)
         each_vector<T>(C, [=](index_t i, auto load, auto store) HOTLOOP_LAMBDA {
-            const auto from_x = simd::fma(load(x + r * C + i) - load(mean + i), load(b + i), load(c + i));
+            const auto from_x =
+                simd::fma(load(x + r * C + i) - load(mean + i), load(b + i), load(c + i));
             store(dx + r * C + i, simd::fma(load(dy + r * C + i), load(a + i), from_x));
         });
 }
@@ -177,10 +199,19 @@ void back_plane(const T* dy, const T* x, index_t n, T mean, T a, T b, T c, T* dx
 }
 
 template <class T>
-void layer(const T* x, index_t rows, index_t K, const T* gamma, const T* beta, double eps, T* y, T* mean, T* inv_std) {
+void layer(const T* x,
+           index_t rows,
+           index_t K,
+           const T* gamma,
+           const T* beta,
+           double eps,
+           T* y,
+           T* mean,
+           T* inv_std) {
     using V = Vec<T>;
     for (index_t r = 0; r < rows; ++r, x += K, y += K) {
-        const T total = sum_of<T>(K, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); });
+        const T total =
+            sum_of<T>(K, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); });
         const T m = total / static_cast<T>(K);
         const T var = squares_around(x, K, m) / static_cast<T>(K);
         const T inv = static_cast<T>(1 / __builtin_sqrt(static_cast<double>(var) + eps));
@@ -214,7 +245,8 @@ void layer_backward(const T* dy,
         const V m = V::set(mean[r]);
         const V inv = V::set(inv_std[r]);
         const auto count = static_cast<T>(K);
-        const T g = sum_of<T>(K, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(dy + i) * load(gamma + i); });
+        const T g = sum_of<T>(
+            K, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(dy + i) * load(gamma + i); });
         const T gx = sum_of<T>(K, [=](index_t i, auto load) HOTLOOP_LAMBDA {
             return load(dy + i) * load(gamma + i) * ((load(x + i) - m) * inv);
         });

@@ -80,18 +80,23 @@ void max_rows_2x2(const PoolArgs<T>& a, index_t begin, index_t end) {
 
 template <class T>
 void max_last(const PoolArgs<T>& a, index_t begin, index_t end) {
-    if (is_plain_2x2(a.win) && a.kind == PlaceKind::cell8) return max_rows_2x2<T, std::uint8_t>(a, begin, end);
+    if (is_plain_2x2(a.win) && a.kind == PlaceKind::cell8)
+        return max_rows_2x2<T, std::uint8_t>(a, begin, end);
     switch (a.kind) {
-        case PlaceKind::plane64: return max_rows<T, std::int64_t, true>(a, begin, end);
-        case PlaceKind::cell32: return max_rows<T, std::int32_t, false>(a, begin, end);
-        case PlaceKind::cell8: return max_rows<T, std::uint8_t, false>(a, begin, end);
+        case PlaceKind::plane64:
+            return max_rows<T, std::int64_t, true>(a, begin, end);
+        case PlaceKind::cell32:
+            return max_rows<T, std::int32_t, false>(a, begin, end);
+        case PlaceKind::cell8:
+            return max_rows<T, std::uint8_t, false>(a, begin, end);
     }
 }
 
 template <class T>
 HOTLOOP_INLINE Vec<T> gated(const PoolBackwardArgs<T>& a, Vec<T> dy, Vec<T> y) {
     const Vec<T> one = Vec<T>::set(T{1});
-    if (a.gate_kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
+    if (a.gate_kind == Activation::relu)
+        return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
     if (a.gate_kind == Activation::sigmoid) return dy * (y * (one - y));
     return dy * (one - y * y);
 }
@@ -116,21 +121,22 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
             const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
             const index_t out = ((n * w.OH + oh) * w.OW + ow) * C;
             const Place* place = static_cast<const Place*>(a.place) + out;
-            each_vector<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
-                const index_t c = c0 + v;
-                V dy = load(a.dy + out + c);
-                if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
-                const I where = load_places<T>(place + c, places_end, lanes);
-                for (index_t i = kh.first; i < kh.last; ++i) {
-                    T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
-                    for (index_t j = kw.first; j < kw.last; ++j) {
-                        T* cell = at + j * w.dilation_w * C;
-                        const I hit = where == I{} + static_cast<Integer<T>>(i * w.KW + j);
-                        const V share = simd::select<T>(hit, dy, V::zero());
-                        store(cell, apart ? share : load(cell) + share);
+            each_vector<T>(
+                c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+                    const index_t c = c0 + v;
+                    V dy = load(a.dy + out + c);
+                    if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
+                    const I where = load_places<T>(place + c, places_end, lanes);
+                    for (index_t i = kh.first; i < kh.last; ++i) {
+                        T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
+                        for (index_t j = kw.first; j < kw.last; ++j) {
+                            T* cell = at + j * w.dilation_w * C;
+                            const I hit = where == I{} + static_cast<Integer<T>>(i * w.KW + j);
+                            const V share = simd::select<T>(hit, dy, V::zero());
+                            store(cell, apart ? share : load(cell) + share);
+                        }
                     }
-                }
-            });
+                });
         }
     }
 }

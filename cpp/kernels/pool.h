@@ -37,15 +37,13 @@ HOTLOOP_INLINE void each_vector(index_t n, Body body) {
     constexpr int W = V::size;
     index_t i = 0;
     for (; i + W <= n; i += W)
-        body(i,
-             [](const T* p) HOTLOOP_LAMBDA { return V::load(p); },
-             [](T* p, V v) HOTLOOP_LAMBDA { v.store(p); },
-             W);
+        body(
+            i, [](const T* p) HOTLOOP_LAMBDA { return V::load(p); },
+            [](T* p, V v) HOTLOOP_LAMBDA { v.store(p); }, W);
     if (const int tail = static_cast<int>(n - i))
-        body(i,
-             [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); },
-             [tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p, tail); },
-             tail);
+        body(
+            i, [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); },
+            [tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p, tail); }, tail);
 }
 
 // Narrowing and widening between the lanes of T and places in memory.
@@ -98,7 +96,8 @@ HOTLOOP_INLINE bool is_plain_2x2(const Window& w) {
 
 // Does no pixel belong to two windows?
 HOTLOOP_INLINE bool are_apart(const Window& w) {
-    return w.stride_h >= w.dilation_h * (w.KH - 1) + 1 && w.stride_w >= w.dilation_w * (w.KW - 1) + 1;
+    return w.stride_h >= w.dilation_h * (w.KH - 1) + 1 &&
+           w.stride_w >= w.dilation_w * (w.KW - 1) + 1;
 }
 
 // Does every pixel belong to a window? (Sufficient, for windows that are apart.)

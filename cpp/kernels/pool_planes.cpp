@@ -1,4 +1,5 @@
-// Pooling over single planes (channels first, or one channel): a vector of output columns at a time.
+// Pooling over single planes (channels first, or one channel): a vector of output columns at a
+// time.
 #include "pool.h"
 #include "simd/transpose.h"
 
@@ -30,8 +31,9 @@ HOTLOOP_INLINE Vec<T> load_apart(const T* p, index_t step, int n) {
 template <class T, int... L>
 HOTLOOP_INLINE Vec<T> zip(Vec<T> a, Vec<T> b, int half, std::integer_sequence<int, L...>) {
     constexpr int W = Vec<T>::size;
-    return half == 0 ? Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + L / 2)...)}
-                     : Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + W / 2 + L / 2)...)};
+    return half == 0
+               ? Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + L / 2)...)}
+               : Vec<T>{__builtin_shufflevector(a.v, b.v, ((L & 1 ? W : 0) + W / 2 + L / 2)...)};
 }
 
 // p[0] = even[0], p[1] = odd[0], p[2] = even[1], ... for n of each.
@@ -49,7 +51,8 @@ template <class T>
 HOTLOOP_INLINE void add_apart(T* p, index_t step, Vec<T> v, int n) {
     using V = Vec<T>;
     constexpr int W = V::size;
-    const auto add = [](T* to, V what, int lanes) HOTLOOP_LAMBDA { (V::load(to, lanes) + what).store(to, lanes); };
+    const auto add = [](T* to, V what, int lanes)
+                         HOTLOOP_LAMBDA { (V::load(to, lanes) + what).store(to, lanes); };
     if (step == 1) {
         add(p, v, n);
     } else if (step == 2) {
@@ -76,7 +79,8 @@ HOTLOOP_INLINE CellRange columns_inside(const Window& w) {
 
 // The first and last columns, one at a time.
 template <class T, class Place, bool kPlane>
-void max_one(const Window& w, const T* plane, index_t h0, CellRange kh, index_t ow, T* y, Place* place) {
+void max_one(
+    const Window& w, const T* plane, index_t h0, CellRange kh, index_t ow, T* y, Place* place) {
     const index_t w0 = ow * w.stride_w - w.left;
     const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
     T best = -infinity<T>();
@@ -146,9 +150,12 @@ void max_rows(const PoolArgs<T>& a, index_t begin, index_t end) {
 template <class T>
 void max_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
     switch (a.kind) {
-        case PlaceKind::plane64: return max_rows<T, std::int64_t, true>(a, begin, end);
-        case PlaceKind::cell32: return max_rows<T, std::int32_t, false>(a, begin, end);
-        case PlaceKind::cell8: return max_rows<T, std::uint8_t, false>(a, begin, end);
+        case PlaceKind::plane64:
+            return max_rows<T, std::int64_t, true>(a, begin, end);
+        case PlaceKind::cell32:
+            return max_rows<T, std::int32_t, false>(a, begin, end);
+        case PlaceKind::cell8:
+            return max_rows<T, std::uint8_t, false>(a, begin, end);
     }
 }
 
@@ -181,7 +188,8 @@ void scatter(const PoolBackwardArgs<T>& a, index_t p) {
 template <class T>
 HOTLOOP_INLINE Vec<T> gated(const PoolBackwardArgs<T>& a, Vec<T> dy, Vec<T> y) {
     const Vec<T> one = Vec<T>::set(T{1});
-    if (a.gate_kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
+    if (a.gate_kind == Activation::relu)
+        return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
     if (a.gate_kind == Activation::sigmoid) return dy * (y * (one - y));
     return dy * (one - y * y);
 }
@@ -252,7 +260,8 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
                 V sum = V::zero();
                 for (index_t i = kh.first; i < kh.last; ++i) {
                     const T* at = plane + (h0 + i) * w.W + ow * w.stride_w - w.left;
-                    for (index_t j = 0; j < w.KW; ++j) sum = sum + load_apart(at + j, w.stride_w, n);
+                    for (index_t j = 0; j < w.KW; ++j)
+                        sum = sum + load_apart(at + j, w.stride_w, n);
                 }
                 (sum / divisor).store(y + ow, n);
             }
@@ -280,7 +289,8 @@ void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t e
                 const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
                 const T share = dy[ow] / mean_divisor<T>(w, h0, w0, a.count_include_pad);
                 for (index_t i = kh.first; i < kh.last; ++i)
-                    for (index_t j = kw.first; j < kw.last; ++j) plane[(h0 + i) * w.W + w0 + j] += share;
+                    for (index_t j = kw.first; j < kw.last; ++j)
+                        plane[(h0 + i) * w.W + w0 + j] += share;
             };
             for (index_t ow = 0; ow < inside.first; ++ow) one(ow);
             if (inside.first < inside.last) {
@@ -320,7 +330,8 @@ T sum(const T* x, index_t n) {
 
 template <class T>
 constexpr PoolPlaneKernels<T> make() {
-    return {&max_planes<T>, &max_planes_backward<T>, &mean_planes<T>, &mean_planes_backward<T>, &sum<T>};
+    return {&max_planes<T>, &max_planes_backward<T>, &mean_planes<T>, &mean_planes_backward<T>,
+            &sum<T>};
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 constexpr index_t kColumns = 64;     // channels of one block of rows
 constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the first-level cache
 
-constexpr index_t kMostRows = 512;   // of few channels: longer sums would round more
+constexpr index_t kMostRows = 512;  // of few channels: longer sums would round more
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
@@ -30,7 +30,8 @@ struct Blocks {
             pieces = ceil_div(s.inner, length);
             count = s.N * pieces;
         } else {
-            length = std::clamp<index_t>(kElements / std::max<index_t>(s.C, 1), kElements / kColumns, kMostRows);
+            length = std::clamp<index_t>(kElements / std::max<index_t>(s.C, 1),
+                                         kElements / kColumns, kMostRows);
             pieces = count = ceil_div(s.count(), length);
         }
     }
@@ -140,7 +141,8 @@ void batch_statistics(const BatchNormArgs<T>& a) {
     merge_moments(blocks, sum, squares, [&](index_t c, double mean, double var) {
         keep(c, mean, var);
         const auto move = [&](T& running, double batch) {
-            running = static_cast<T>(a.momentum * static_cast<double>(running) + (1 - a.momentum) * batch);
+            running = static_cast<T>(a.momentum * static_cast<double>(running) +
+                                     (1 - a.momentum) * batch);
         };
         move(a.running_mean[c], mean);
         move(a.running_var[c], var);
@@ -157,8 +159,9 @@ void batch_norm(const BatchNormArgs<T>& a) {
     const T* const mean = a.training ? a.mean : a.running_mean;
     T* const scale = scratch<T>(Scratch::partial, C);
     for (index_t c = 0; c < C; ++c) {
-        const double inv = a.training ? static_cast<double>(a.inv_std[c])
-                                      : 1 / std::sqrt(static_cast<double>(a.running_var[c]) + a.eps);
+        const double inv = a.training
+                               ? static_cast<double>(a.inv_std[c])
+                               : 1 / std::sqrt(static_cast<double>(a.running_var[c]) + a.eps);
         scale[c] = static_cast<T>(static_cast<double>(a.gamma[c]) * inv);
     }
     if (a.s.planes) {
@@ -185,9 +188,11 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
         const index_t from = blocks.start(b, c);
         const index_t at = b * C + c;
         if (s.s.planes)
-            kernel.dots_plane(s.dy + from, s.x + from, blocks.elements(b), s.mean[c], sum + at, dot + at);
+            kernel.dots_plane(s.dy + from, s.x + from, blocks.elements(b), s.mean[c], sum + at,
+                              dot + at);
         else
-            kernel.dots_rows(s.dy + from, s.x + from, blocks.elements(b), C, end - c, s.mean + c, sum + at, dot + at);
+            kernel.dots_rows(s.dy + from, s.x + from, blocks.elements(b), C, end - c, s.mean + c,
+                             sum + at, dot + at);
     });
     T* const of_dy = dot + blocks.count * C;  // dx = of_dy * dy + of_x * (x - mean) + rest
     T* const of_x = of_dy + C;
@@ -206,7 +211,8 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
     if (s.s.planes) {
         over_blocks<T>(blocks, 3, [&](index_t b, index_t c, index_t) {
             const index_t at = blocks.start(b, c);
-            kernel.back_plane(s.dy + at, s.x + at, blocks.elements(b), s.mean[c], of_dy[c], of_x[c], rest[c], s.dx + at);
+            kernel.back_plane(s.dy + at, s.x + at, blocks.elements(b), s.mean[c], of_dy[c], of_x[c],
+                              rest[c], s.dx + at);
         });
         return;
     }
@@ -221,8 +227,8 @@ void layer_norm(const LayerNormArgs<T>& s) {
     const double cost = 16.0 * static_cast<double>(s.rows * s.K) * sizeof(T);
     parallel_for(s.rows, cost, [&](index_t begin, index_t end) {
         const index_t at = begin * s.K;
-        kernels<T>().norm->layer(s.x + at, end - begin, s.K, s.gamma, s.beta, s.eps, s.y + at, s.mean + begin,
-                                 s.inv_std + begin);
+        kernels<T>().norm->layer(s.x + at, end - begin, s.K, s.gamma, s.beta, s.eps, s.y + at,
+                                 s.mean + begin, s.inv_std + begin);
     });
 }
 
@@ -237,8 +243,9 @@ void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
             const index_t first = s.rows * b / blocks;
             const index_t rows = s.rows * (b + 1) / blocks - first;
             const index_t at = first * s.K;
-            kernels<T>().norm->layer_backward(s.dy + at, s.x + at, rows, s.K, s.gamma, s.mean + first,
-                                              s.inv_std + first, s.dx + at, dgamma + b * s.K, dbeta + b * s.K);
+            kernels<T>().norm->layer_backward(s.dy + at, s.x + at, rows, s.K, s.gamma,
+                                              s.mean + first, s.inv_std + first, s.dx + at,
+                                              dgamma + b * s.K, dbeta + b * s.K);
         }
     });
     add_blocks(dgamma, dbeta, blocks, s.K, [&](index_t k, double g, double b) {
@@ -247,10 +254,10 @@ void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                \
-    template void batch_norm<T>(const BatchNormArgs<T>&);                     \
-    template void batch_norm_backward<T>(const BatchNormBackwardArgs<T>&);    \
-    template void layer_norm<T>(const LayerNormArgs<T>&);                     \
+#define HOTLOOP_INSTANTIATE(T)                                             \
+    template void batch_norm<T>(const BatchNormArgs<T>&);                  \
+    template void batch_norm_backward<T>(const BatchNormBackwardArgs<T>&); \
+    template void layer_norm<T>(const LayerNormArgs<T>&);                  \
     template void layer_norm_backward<T>(const LayerNormBackwardArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

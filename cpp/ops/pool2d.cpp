@@ -103,17 +103,20 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
                 inside = false;
         };
         if (s.channels_last && s.C > 1) {
-            for (index_t i = 0; i < s.pixels; ++i) std::fill(dx + i * s.C + c0, dx + i * s.C + c1, T{0});
+            for (index_t i = 0; i < s.pixels; ++i)
+                std::fill(dx + i * s.C + c0, dx + i * s.C + c1, T{0});
             for (index_t i = 0; i < s.outputs; ++i)
                 for (index_t c = c0; c < c1; ++c) add(dx + c, s.C, i * s.C + c);
         } else {
             std::fill(dx + c0 * s.pixels, dx + c1 * s.pixels, T{0});
             for (index_t c = c0; c < c1; ++c)
-                for (index_t i = 0; i < s.outputs; ++i) add(dx + c * s.pixels, 1, c * s.outputs + i);
+                for (index_t i = 0; i < s.outputs; ++i)
+                    add(dx + c * s.pixels, 1, c * s.outputs + i);
         }
     });
     if (!inside)
-        fail("max_pool2d_backward", "argmax must lie in -1 .. ", s.pixels - 1, " for planes of ", s.pixels, " pixels");
+        fail("max_pool2d_backward", "argmax must lie in -1 .. ", s.pixels - 1, " for planes of ",
+             s.pixels, " pixels");
 }
 
 template <class T>
@@ -155,7 +158,8 @@ void global_avg_pool2d(const GlobalPoolArgs<T>& s) {
     }
     over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
         T* const to = s.to + n * s.C;
-        kernels<T>().reduce->sum_rows(s.from + n * s.pixels * s.C + c0, s.pixels, s.C, c1 - c0, to + c0);
+        kernels<T>().reduce->sum_rows(s.from + n * s.pixels * s.C + c0, s.pixels, s.C, c1 - c0,
+                                      to + c0);
         for (index_t c = c0; c < c1; ++c) to[c] /= pixels;
     });
 }
@@ -180,13 +184,13 @@ void global_avg_pool2d_backward(const GlobalPoolArgs<T>& s) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                \
-    template void max_pool2d<T>(const MaxPoolArgs<T>&);                       \
-    template void max_pool2d_backward<T>(const MaxPoolBackwardArgs<T>&);      \
-    template void max_pool2d_scatter<T>(const MaxPoolScatterArgs<T>&);        \
-    template void avg_pool2d<T>(const AvgPoolArgs<T>&);                       \
-    template void avg_pool2d_backward<T>(const AvgPoolArgs<T>&);              \
-    template void global_avg_pool2d<T>(const GlobalPoolArgs<T>&);             \
+#define HOTLOOP_INSTANTIATE(T)                                           \
+    template void max_pool2d<T>(const MaxPoolArgs<T>&);                  \
+    template void max_pool2d_backward<T>(const MaxPoolBackwardArgs<T>&); \
+    template void max_pool2d_scatter<T>(const MaxPoolScatterArgs<T>&);   \
+    template void avg_pool2d<T>(const AvgPoolArgs<T>&);                  \
+    template void avg_pool2d_backward<T>(const AvgPoolArgs<T>&);         \
+    template void global_avg_pool2d<T>(const GlobalPoolArgs<T>&);        \
     template void global_avg_pool2d_backward<T>(const GlobalPoolArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)
