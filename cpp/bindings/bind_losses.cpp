@@ -237,12 +237,7 @@ py::object mean_squared_error_backward_(py::handle y, py::handle t, py::handle o
                       out);
 }
 
-}  // namespace
-
-py::object one_hot_(py::handle labels,
-                    py::handle num_classes,
-                    const py::object& dtype,
-                    py::handle out) {
+py::object one_hot_(py::handle labels, py::handle num_classes, const py::object& dtype) {
     const char* const op = "one_hot";
     const auto given = py::array::ensure(labels);
     if (!given) throw py::type_error(std::string(op) + ": labels cannot be read as an array");
@@ -260,15 +255,15 @@ py::object one_hot_(py::handle labels,
                              py::str(type).cast<std::string>());
     Shape shape = shape_of(given);
     shape.push_back(K);
-    const Inputs none(op, {});
-    ids_apart_check(op, out, given);
-    Output y(none, "out", out, shape, type);
+    Output y(Inputs(op, {}), "y", py::none(), shape, type);
     dispatch(dtype_of(op, "dtype", py::array(type, std::vector<py::ssize_t>{0})), [&]<class T>() {
         submit<OneHotArgs<T>>({numbers, y.data<T>(), given.size(), K}, &one_hot<T>,
                               8.0 * static_cast<double>(shape.size()) * sizeof(T));
     });
     return y.result();
 }
+
+}  // namespace
 
 void bind_losses(py::module_& m) {
     using py::arg;
@@ -279,8 +274,7 @@ void bind_losses(py::module_& m) {
           arg("labels"), arg("sample_weight") = none, arg("out") = none);
     m.def("softmax_cross_entropy_train", &softmax_cross_entropy_train, arg("logits"), arg("labels"),
           arg("sample_weight"), arg("loss"), arg("correct"), arg("probs"), arg("dlogits"));
-    m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32",
-          arg("out") = none);
+    m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32");
     m.def("cross_entropy", &cross_entropy_, arg("probs"), arg("labels"), arg("eps") = 0.0);
     m.def("cross_entropy_backward", &cross_entropy_backward_, arg("probs"), arg("labels"),
           arg("eps") = 0.0, arg("out") = none);

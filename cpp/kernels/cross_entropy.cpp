@@ -54,6 +54,12 @@ HOTLOOP_INLINE Vec<T> first_largest(const AcrossLines<T>& line, const T* x) {
     return best;
 }
 
+// Up to here transposed rows are faster (measured: 0.7 against 1.2 ns an element of a row of 64
+// floats): a long row has half a dozen numbers of its own to compute.
+template <class T>
+constexpr index_t kShortRow = 4 * Vec<T>::size;
+static_assert(kShortRow<float> <= kTileLength<float> && kShortRow<double> <= kTileLength<double>);
+
 template <class T>
 struct Total {
     double loss = 0;
@@ -154,17 +160,16 @@ HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& 
     const bool known = s.ids && s.ids[n] >= 0 && s.ids[n] < K;
     const index_t label = known ? s.ids[n] : 0;
     const T weight = s.weights ? s.weights[n] : T{1};
-    const V lowest = minus_infinity<T>();
 
     const V m = largest(line, x);
     V sum = V::zero();
     for (index_t i = 0; i < steps; ++i) {
-        const V e = simd::exp_negative(line.load(x, i, lowest) - m);
+        const V e = simd::exp_negative(line.load(x, i, m) - m);
         if (probs)
             line.store(probs, i, e);
         else if (dx)
             line.store(dx, i, e);
-        sum = sum + e;
+        sum = sum + line.inside(i, e);
     }
     sum = sum_lanes(line, sum);
     const V r = constant(T{1}) / sum;
@@ -222,7 +227,7 @@ void forward(
     const CrossEntropyRows<T>& s, index_t begin, index_t end, double* loss, std::int64_t* correct) {
     constexpr index_t W = Vec<T>::size;
     Total<T> total;
-    if (s.K > kShortLine<T>) {
+    if (s.K > kShortRow<T>) {
         for (index_t n = begin; n < end; ++n) long_row(s, n, total);
     } else {
         for (index_t n = begin; n < end; n += W)

@@ -59,6 +59,11 @@ struct AlongRow {
         return keep_first(static_cast<int>(rest), V::load(p + i * V::size, static_cast<int>(rest)),
                           fill);
     }
+    // v with zeros beyond the line.
+    HOTLOOP_INLINE V inside(index_t i, V v) const {
+        const index_t rest = length - i * V::size;
+        return rest >= V::size ? v : keep_first(static_cast<int>(rest), v, V::zero());
+    }
     HOTLOOP_INLINE void store(T* p, index_t i, V v) const {
         const index_t rest = length - i * V::size;
         if (rest >= V::size)
@@ -85,6 +90,7 @@ struct AcrossLines {
     HOTLOOP_INLINE V load(const T* p, index_t i, V) const {
         return count == V::size ? V::load(p + i * stride) : V::load(p + i * stride, count);
     }
+    HOTLOOP_INLINE V inside(index_t, V v) const { return v; }
     HOTLOOP_INLINE void store(T* p, index_t i, V v) const {
         if (count == V::size)
             v.store(p + i * stride);
@@ -121,18 +127,19 @@ HOTLOOP_INLINE Vec<T> sum_lanes(const Line& line, Vec<T> sum) {
     return line.combine(sum, [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return a + b; });
 }
 
-// Lines up to this length are transposed, so that a vector holds one element of each of its lines:
-// a row of ten classes would leave lanes idle and spend its time adding up lanes.
+// Short lines are transposed, so that a vector holds one element of each of its lines: a row of ten
+// classes would leave lanes idle and spend its time adding up lanes. A tile holds the transpose of
+// W rows of up to kTileLength numbers, one vector an element of the line.
 template <class T>
-constexpr index_t kShortLine = 2 * Vec<T>::size;
+constexpr index_t kTileLength = 4 * Vec<T>::size;
 
-// A tile holds the transpose of W short rows, one vector an element of the line.
 template <class T>
 struct alignas(64) Tile {
-    T at[kShortLine<T> * Vec<T>::size];
+    T at[kTileLength<T> * Vec<T>::size];
 };
 
-// `count` rows of x (count <= W), each `length` <= kShortLine and contiguous; other lanes are zero.
+// `count` rows of x (count <= W), each `length` <= kTileLength and contiguous; other lanes are
+// zero.
 template <class T>
 HOTLOOP_INLINE void transpose_in(const T* x, index_t length, int count, T* tile) {
     using V = Vec<T>;
