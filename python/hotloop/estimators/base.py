@@ -1,0 +1,257 @@
+"""What both estimators share: the model that they make, and the loop that trains it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import numbers
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from hotloop import layers, optimizers, random
+from hotloop.models import Model, Sequential
+
+Array = NDArray[Any]
+
+
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators; a subclass prepares targets, names loss and output, and scores.
+
+    A batch's loss is ``sum(w * loss) / sum(w)`` over its samples, so that weights count as repeats;
+    samples of weight 0 are left out before anything else is done with them.
+    """
+
+    # Set by the subclasses, whose __init__ lists them for scikit-learn.
+    hidden_layer_sizes: Any
+    activation: Any
+    model: Callable[..., Model] | None
+    model_params: dict[str, Any] | None
+    loss: Any
+    optimizer: Any
+    learning_rate: float | None
+    weight_decay: float
+    batch_size: Any
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    warm_start: bool
+    dtype: Any
+    verbose: int
+
+    # -- what subclasses write ---------------------------------------------------------------
+
+    def _output(self) -> tuple[int, str]:
+        """Return units and activation of the last layer."""
+        raise NotImplementedError
+
+    def _loss(self) -> Any:
+        """Return the loss that an uncompiled model gets."""
+        raise NotImplementedError
+
+    def _score_outputs(self, t: Array, outputs: Array, weights: Array | None) -> float:
+        """Return the score of outputs for prepared targets."""
+        raise NotImplementedError
+
+    def _strata(self, t: Array) -> Array | None:  # noqa: ARG002 - for classes
+        """Return what a validation part is drawn evenly from, or None."""
+        return None
+
+    # -- data --------------------------------------------------------------------------------
+
+    def _validated(self, x: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Array, Array]:
+        checked: tuple[Array, Array] = validate_data(
+            self,
+            x,
+            y,
+            reset=reset,
+            dtype=(np.float64, np.float32),
+            multi_output=True,
+            y_numeric=numeric,
+        )
+        return checked
+
+    def _samples(self, x: Any) -> Array:
+        check_is_fitted(self, "model_")
+        checked: Array = validate_data(self, x, reset=False, dtype=(np.float64, np.float32))
+        return checked
+
+    def _weights(self, sample_weight: Any, n: int) -> Array | None:
+        if sample_weight is None:
+            return None
+        name = type(self).__name__
+        weights: Array = check_array(
+            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        )
+        if weights.ndim == 0:
+            weights = np.full(n, float(weights))
+        if weights.shape != (n,):
+            msg = f"{name}: sample_weight must have shape ({n},), got {weights.shape}"
+            raise ValueError(msg)
+        if (weights < 0).any():
+            msg = f"{name}: sample_weight must not be negative, got {weights.min()}"
+            raise ValueError(msg)
+        if not weights.any():
+            msg = f"{name}: sample_weight is zero for every sample, there is nothing to learn from"
+            raise ValueError(msg)
+        return weights
+
+    # -- the model ---------------------------------------------------------------------------
+
+    def _start(self, dtype: Any) -> None:
+        """Make a new model from a new stream of random numbers."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        self._generator = np.random.Generator(np.random.PCG64(int(seed)))
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_loss_ = math.inf
+        self.best_validation_score_: float | None = None
+        with random.using(self._generator):
+            self.model_ = self._make_model(self.dtype or np.dtype(dtype).name)
+
+    def _make_model(self, dtype: str) -> Model:
+        units, final = self._output()
+        if self.model is not None:
+            made = self.model(self.n_features_in_, units, **(self.model_params or {}))
+            if not isinstance(made, Model):
+                msg = f"{type(self).__name__}: model must return a hotloop model, got {made!r}"
+                raise TypeError(msg)
+        else:
+            sizes = self.hidden_layer_sizes
+            sizes = [sizes] if isinstance(sizes, numbers.Integral) else list(sizes)
+            made = Sequential([layers.Input((self.n_features_in_,))], dtype=dtype)
+            for size in sizes:
+                made.add(layers.Dense(size, activation=self.activation))
+            made.add(layers.Dense(units, activation=final))
+        if made.loss is None:
+            optimizer = copy.deepcopy(optimizers.get(self.optimizer))
+            if self.learning_rate is not None:
+                optimizer.learning_rate = self.learning_rate
+            if self.weight_decay:
+                optimizer.weight_decay = float(self.weight_decay)
+            made.compile(optimizer, self._loss())
+        return made
+
+    def _outputs(self, x: Array) -> Array:
+        return self.model_.predict(x, batch_size=1024, verbose=0)
+
+    # -- training ----------------------------------------------------------------------------
+
+    def _train(self, x: Array, t: Array, weights: Array | None, partial: bool) -> None:
+        """Train one epoch, or up to `max_iter` and until nothing gets better."""
+        epochs = 1 if partial else self.max_iter
+        if weights is not None:
+            kept = weights > 0
+            x, t, weights = x[kept], t[kept], weights[kept]
+        with random.using(self._generator):
+            held: tuple[Array, Array, Array | None] | None = None
+            if self.early_stopping and not partial:
+                x, t, weights, held = self._hold_out(x, t, weights)
+            size = min(200, len(x)) if self.batch_size == "auto" else int(self.batch_size)
+            best: list[Array] | None = None
+            stale = 0
+            for _ in range(epochs):
+                loss = self._epoch(x, t, weights, size)
+                self.loss_curve_.append(loss)
+                if held is None:
+                    better = loss < self.best_loss_ - self.tol
+                    self.best_loss_ = min(self.best_loss_, loss)
+                else:
+                    score = self._score_outputs(held[1], self._outputs(held[0]), held[2])
+                    known = self.best_validation_score_
+                    better = known is None or score > known + self.tol
+                    if known is None or score > known:
+                        self.best_validation_score_ = score
+                        best = self.model_.get_weights()
+                    assert self.validation_scores_ is not None
+                    self.validation_scores_.append(score)
+                stale = 0 if better else stale + 1
+                self._report(loss)
+                if stale > self.n_iter_no_change:
+                    break
+            else:
+                if not partial:
+                    self._warn_of_end(epochs)
+            if best is not None:
+                self.model_.set_weights(best)
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _epoch(self, x: Array, t: Array, weights: Array | None, size: int) -> float:
+        """Take one pass over the samples and return its mean loss."""
+        n = len(x)
+        order = self._generator.permutation(n) if self.shuffle else np.arange(n)
+        total = mass = 0.0
+        for start in range(0, n, size):
+            rows = order[start : start + size]
+            scale = None
+            batch = float(len(rows))
+            if weights is not None:
+                batch = float(weights[rows].sum())
+                # The model divides by the number of rows; the estimator by their weight.
+                scale = weights[rows] * (len(rows) / batch)
+            answer = self.model_.train_on_batch(x[rows], t[rows], sample_weight=scale)
+            total += (answer[0] if isinstance(answer, list) else answer) * batch
+            mass += batch
+        loss: float = total / mass
+        if not math.isfinite(loss):
+            msg = (
+                f"{type(self).__name__}: the loss became {loss} in epoch "
+                f"{len(self.loss_curve_) + 1}: scale the features or lower learning_rate"
+            )
+            raise ValueError(msg)
+        return loss
+
+    def _hold_out(
+        self, x: Array, t: Array, weights: Array | None
+    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
+        """Split off the validation part."""
+        seed = int(self._generator.integers(2**31 - 1))
+        train, held = train_test_split(
+            np.arange(len(x)),
+            test_size=self.validation_fraction,
+            random_state=seed,
+            stratify=self._strata(t),
+        )
+        w = (None, None) if weights is None else (weights[train], weights[held])
+        return x[train], t[train], w[0], (x[held], t[held], w[1])
+
+    def _report(self, loss: float) -> None:
+        if self.verbose:
+            line = f"Epoch {len(self.loss_curve_)} - loss: {loss:.4f}"
+            if self.validation_scores_:
+                line += f" - validation score: {self.validation_scores_[-1]:.4f}"
+            sys.stdout.write(line + "\n")
+
+    def _warn_of_end(self, epochs: int) -> None:
+        text = f"{type(self).__name__}: still improving after max_iter={epochs} epochs"
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+
+    def _check_settings(self) -> None:
+        name = type(self).__name__
+        if not isinstance(self.max_iter, numbers.Integral) or self.max_iter < 1:
+            msg = f"{name}: max_iter must be a positive integer, got {self.max_iter!r}"
+            raise ValueError(msg)
+        size = self.batch_size
+        if size != "auto" and (not isinstance(size, numbers.Integral) or size < 1):
+            msg = f"{name}: batch_size must be 'auto' or a positive integer, got {size!r}"
+            raise ValueError(msg)
+        if self.early_stopping and not 0.0 < self.validation_fraction < 1.0:
+            share = self.validation_fraction
+            msg = f"{name}: validation_fraction must lie between 0 and 1, got {share!r}"
+            raise ValueError(msg)
+
+
+__all__ = ["NetworkEstimator"]
