@@ -55,6 +55,10 @@ CASES = [
             np.abs(Z - VALUES) <= 0.5, (Z - VALUES) ** 2 / 2, 0.5 * (np.abs(Z - VALUES) - 0.25)
         ).mean(),
     ),
+    (losses.NLL(), np.log(P), IDS, -np.log(P[np.arange(5), IDS]).mean()),
+    (losses.NLL(), np.log(P), SOFT, -(SOFT * np.log(P)).sum() / 5),
+    (losses.SumSquaredError(), Z, VALUES, ((Z - VALUES) ** 2).sum() / 10),
+    (losses.SumSquaredError(reduction="sum"), Z, VALUES, ((Z - VALUES) ** 2).sum() / 2),
 ]
 
 

@@ -376,8 +376,8 @@ def test_uncompiled_models_and_unknown_names() -> None:
             call(x, t)
     with pytest.raises(ValueError, match="unknown optimizer 'adamax'; valid names: adagrad, adam"):
         model.compile("adamax", LOSS)
-    with pytest.raises(ValueError, match="unknown loss 'nll'; valid"):
-        model.compile("sgd", "nll")
+    with pytest.raises(ValueError, match="unknown loss 'hinge'; valid"):
+        model.compile("sgd", "hinge")
     with pytest.raises(ValueError, match="unknown metric 'acuracy'; valid names: acc, accuracy"):
         model.compile("sgd", LOSS, ["acuracy"])
     assert model.optimizer is None

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotloop.losses.base import Loss
+from hotloop.losses.base import Loss, as_outputs
 from hotloop.losses.crossentropy import (
+    NLL,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalLoss,
     SparseCategoricalCrossentropy,
 )
-from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from hotloop.losses.regression import (
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SumSquaredError,
+)
 from hotloop.registry import deserialize, lookup, snake_case
 
 CLASSES: dict[str, type[Loss]] = {
@@ -28,13 +34,17 @@ CLASSES: dict[str, type[Loss]] = {
         MeanSquaredError,
         MeanAbsoluteError,
         Huber,
+        NLL,
+        SumSquaredError,
     )
 }
-_STRINGS: dict[str, type[Loss]] = {
+# Beside the class names.
+STRINGS: dict[str, type[Loss]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "huber_loss": Huber,
+    "sse": SumSquaredError,
 }
 
 
@@ -62,7 +72,7 @@ def get(identifier: Any) -> Loss:
         return identifier
     if isinstance(identifier, str):
         cls = CLASSES.get(identifier)
-        return (cls or lookup("loss", identifier, _STRINGS))()
+        return (cls or lookup("loss", identifier, STRINGS))()
     if isinstance(identifier, dict):
         made: Loss = deserialize("loss", identifier, CLASSES)
         return made
@@ -73,6 +83,7 @@ def get(identifier: Any) -> Loss:
 
 
 __all__ = [
+    "NLL",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalLoss",
@@ -81,5 +92,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "SumSquaredError",
+    "as_outputs",
     "get",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hotloop.targets import matching_targets
 
 Array = NDArray[Any]
+_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 class Loss:
@@ -20,7 +21,11 @@ class Loss:
     name : str, optional
         Shown in logs; None is the class's own.
     reduction : str
-        ``"sum_over_batch_size"`` or ``"sum"``.
+        ``"sum_over_batch_size"`` (also called ``"mean"``): the weighted sum over the samples,
+        divided by their number; ``"mean_with_sample_weight"``: divided by the sum of their
+        weights; or ``"sum"``.
+    dtype : optional
+        Accepted as Keras does; a loss computes in the dtype of the outputs.
     """
 
     _name = "loss"
@@ -29,10 +34,16 @@ class Loss:
     from_logits = False
     label_smoothing = 0.0
 
-    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
-        if reduction not in ("sum_over_batch_size", "sum"):
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        del dtype
+        if reduction not in _REDUCTIONS:
             what = f"{type(self).__name__}: reduction"
-            msg = f"{what} must be 'sum_over_batch_size' or 'sum', got {reduction!r}"
+            msg = f"{what} must be one of {_REDUCTIONS}, got {reduction!r}"
             raise ValueError(msg)
         self.name = name or self._name
         self.reduction = reduction
@@ -70,6 +81,9 @@ class Loss:
             raise ValueError(msg)
         values, gradient = self.per_sample(y, t, dy is not None)
         scale = 1.0 if self.reduction == "sum" else 1.0 / n
+        if sample_weight is not None and self.reduction == "mean_with_sample_weight":
+            total = float(np.sum(sample_weight, dtype=np.float64))
+            scale = 1.0 / total if total else 0.0
         if dy is not None and gradient is not None:
             factor: Any = np.asarray(scale, y.dtype)
             if sample_weight is not None:
@@ -105,7 +119,14 @@ class Loss:
         """Return the loss, in Keras's order of arguments."""
         outputs = as_outputs(self.name, y_pred)
         targets = self.targets(y_true, outputs.shape, outputs.dtype)
-        weights = None if sample_weight is None else np.asarray(sample_weight, outputs.dtype)
+        weights = None
+        if sample_weight is not None:
+            n = len(outputs)
+            weights = np.asarray(sample_weight, outputs.dtype)
+            if weights.shape not in ((), (n,), (n, 1)):
+                msg = f"{self.name}: sample_weight must have shape ({n},), got {weights.shape}"
+                raise ValueError(msg)
+            weights = np.broadcast_to(weights.reshape(-1), (n,))
         return self.compute(outputs, targets, weights)
 
     def get_config(self) -> dict[str, Any]:

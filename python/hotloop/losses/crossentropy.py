@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def check_smoothing(name: str, value: float) -> float:
 class CategoricalLoss(Loss):
     """Cross entropy over the last axis, from class ids or from rows."""
 
-    fuses = "softmax"
+    fuses: ClassVar[str | None] = "softmax"
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return int64 ids or rows of `dtype`; a ValueError when they do not fit."""
@@ -215,3 +215,47 @@ class CategoricalCrossentropy(CategoricalLoss):
         """Return the arguments that make this loss again."""
         own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
         return {**own, **super().get_config()}
+
+
+class NLL(CategoricalLoss):
+    """``-y[t]`` for log-probabilities y and class ids t, or ``-sum t y`` for rows t.
+
+    The loss for a model that ends in a log-softmax (PyTorch's ``NLLLoss``); no output is clipped.
+
+    Parameters
+    ----------
+    name, reduction : str
+        As in `Loss`.
+
+    Raises
+    ------
+    ValueError
+        For ids outside the classes and targets that do not fit.
+
+    Examples
+    --------
+    >>> loss = NLL()
+    >>> loss.forward([[-0.25, -1.5], [-2.0, -0.5]], [1, 1])
+    1.0
+    >>> loss.backward()
+    array([[ 0. , -0.5],
+           [ 0. , -0.5]])
+    """
+
+    _name = "nll"
+    fuses = None
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return minus the log-probabilities, and their gradient."""
+        k = y.shape[-1]
+        if t.dtype == np.int64:
+            rows = np.zeros((t.size, k), y.dtype)
+            rows[np.arange(t.size), t.reshape(-1)] = 1.0
+            target = rows.reshape(y.shape)
+            values = -np.take_along_axis(y, t[..., None], axis=-1)[..., 0]
+        else:
+            target = t
+            values = -(t * y).sum(axis=-1)
+        inner = max(1, y.size // max(1, len(y) * k))
+        slope = target * y.dtype.type(-1.0 / inner) if gradient else None
+        return over_samples(values.reshape(len(y), -1)), slope

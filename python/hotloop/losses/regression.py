@@ -1,4 +1,4 @@
-"""Losses of values: squared, absolute, Huber."""
+"""Losses of values: squared, absolute, Huber, half the sum of squares."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from hotloop.losses.base import Array, Loss, over_samples
 
 class MeanSquaredError(Loss):
     """``mean((y - t)^2)`` over each sample.
+
+    Parameters
+    ----------
+    name, reduction : str
+        As in `Loss`.
 
     Examples
     --------
@@ -32,6 +37,11 @@ class MeanSquaredError(Loss):
 
 class MeanAbsoluteError(Loss):
     """``mean(|y - t|)`` over each sample.
+
+    Parameters
+    ----------
+    name, reduction : str
+        As in `Loss`.
 
     Examples
     --------
@@ -87,3 +97,30 @@ class Huber(Loss):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""
         return {"delta": self.delta, **super().get_config()}
+
+
+class SumSquaredError(Loss):
+    """``sum((y - t)^2) / 2`` over each sample.
+
+    Parameters
+    ----------
+    name, reduction : str
+        As in `Loss`: the mean over the batch by default; ``"sum"`` is the book's figure for a
+        whole batch.
+
+    Notes
+    -----
+    Source: K. Saito, "Deep Learning from Scratch", O'Reilly Japan, 2016, section 4.2.1.
+
+    Examples
+    --------
+    >>> SumSquaredError().forward([[1.0, 3.0]], [[0.0, 0.0]])
+    5.0
+    """
+
+    _name = "sum_squared_error"
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return half the sums of squares, and ``y - t``."""
+        d = y - t
+        return 0.5 * (d * d).reshape(len(d), -1).sum(axis=1), d if gradient else None

@@ -1,0 +1,187 @@
+"""The losses as Keras's functions: an answer for each sample, nothing reduced over the batch.
+
+A model compiled with one of them, ``loss=losses.categorical_crossentropy``, gets the class of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hotloop.losses.base import Array, Loss, as_outputs
+from hotloop.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
+from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+
+
+def _values(loss: Loss, y_true: Any, y_pred: Any) -> Array:
+    """Return the loss of every row, whatever stands before the last axis."""
+    outputs = as_outputs(loss.name, y_pred)
+    targets = loss.targets(y_true, outputs.shape, outputs.dtype)
+    lead, k = outputs.shape[:-1], outputs.shape[-1]
+    rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
+    values, _ = loss.per_sample(outputs.reshape(-1, k), rows, False)
+    return values.reshape(lead)
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
+    """Return ``mean((y_pred - y_true)^2)`` over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Targets and outputs of one shape ``(N, ..., K)``.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]])
+    array([5.])
+    """
+    return _values(MeanSquaredError(), y_true, y_pred)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
+    """Return ``mean(|y_pred - y_true|)`` over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Targets and outputs of one shape ``(N, ..., K)``.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> mean_absolute_error([[0.0, 0.0]], [[1.0, 3.0]])
+    array([2.])
+    """
+    return _values(MeanAbsoluteError(), y_true, y_pred)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
+    """Return the mean of Huber's loss over the last axis, quadratic within `delta`, linear beyond.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Targets and outputs of one shape ``(N, ..., K)``.
+    delta : float
+        Where the two pieces meet.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> huber([[0.0, 0.0]], [[1.0, 3.0]])
+    array([1.5])
+    """
+    return _values(Huber(delta), y_true, y_pred)
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+) -> Array:
+    """Return the mean of ``-t log(p) - (1 - t) log(1 - p)`` over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Targets and probabilities (or logits) of one shape ``(N, ..., K)``.
+    from_logits, label_smoothing
+        As in `BinaryCrossentropy`.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(6)
+    array([0.693147])
+    """
+    return _values(BinaryCrossentropy(from_logits, label_smoothing), y_true, y_pred)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+) -> Array:
+    """Return ``-sum t log p`` over the last axis.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Rows of target probabilities and of probabilities (or logits) ``(N, ..., K)``.
+    from_logits, label_smoothing
+        As in `CategoricalCrossentropy`.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).round(6)
+    array([0.693147])
+    """
+    return _values(CategoricalCrossentropy(from_logits, label_smoothing), y_true, y_pred)
+
+
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Array:
+    """Return ``-log p[t]`` for class ids t.
+
+    Parameters
+    ----------
+    y_true : array_like
+        Class ids ``(N, ...)``.
+    y_pred : array_like
+        Probabilities (or logits) ``(N, ..., K)``.
+    from_logits : bool
+        As in `SparseCategoricalCrossentropy`.
+
+    Returns
+    -------
+    ndarray
+        ``(N, ...)``.
+
+    Examples
+    --------
+    >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [1.0, 0.0]]).round(6)
+    array([0.693147, 0.      ])
+    """
+    return _values(SparseCategoricalCrossentropy(from_logits), y_true, y_pred)
+
+
+# The class that a function stands for where a loss is asked for.
+CLASS_OF: dict[Callable[..., Array], type[Loss]] = {
+    mean_squared_error: MeanSquaredError,
+    mean_absolute_error: MeanAbsoluteError,
+    huber: Huber,
+    binary_crossentropy: BinaryCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+}
+
+__all__ = [
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_crossentropy",
+]

@@ -1,0 +1,163 @@
+"""Metrics: counts that accumulate over an epoch; batches are never averaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hotloop import losses
+from hotloop.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from hotloop.metrics.base import Array, FunctionMetric, Metric
+from hotloop.metrics.classification import F1Score, Precision, Recall, confusion_matrix
+from hotloop.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
+from hotloop.registry import deserialize, lookup, snake_case
+
+
+class LossMetric(Metric):
+    """The mean of a loss over the epoch, as a metric: what a loss's name means in `metrics`.
+
+    Parameters
+    ----------
+    loss : str, dict or Loss
+        ``"binary_crossentropy"``, ``"huber"`` ...
+    name : str, optional
+        Key in logs; None is the loss's own.
+
+    Examples
+    --------
+    >>> LossMetric("mse")([[0.0]], [[2.0]])
+    4.0
+    """
+
+    def __init__(self, loss: Any, name: str | None = None) -> None:
+        self.loss = losses.get(loss)
+        super().__init__(name or self.loss.name)
+
+    def values(self, y_true: Any, y_pred: Array) -> Array:
+        """Return each sample's loss."""
+        outputs = losses.as_outputs(self.name, y_pred)
+        targets = self.loss.targets(y_true, outputs.shape, outputs.dtype)
+        return self.loss.per_sample(outputs, targets, gradient=False)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this metric again."""
+        loss = {"class": type(self.loss).__name__, "config": self.loss.get_config()}
+        return {"loss": loss, **super().get_config()}
+
+
+CLASSES: dict[str, type[Metric]] = {
+    cls.__name__: cls
+    for cls in (
+        Accuracy,
+        BinaryAccuracy,
+        SparseCategoricalAccuracy,
+        CategoricalAccuracy,
+        TopKCategoricalAccuracy,
+        Precision,
+        Recall,
+        F1Score,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        R2Score,
+        LossMetric,
+    )
+}
+_STRINGS: dict[str, type[Metric]] = {
+    **{cls._name or snake_case(n): cls for n, cls in CLASSES.items() if cls is not LossMetric},
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+}
+
+
+def resolve(
+    identifier: Any, target_shape: tuple[int, ...], output_shape: tuple[int, ...]
+) -> Metric:
+    """Return the metric that `identifier` stands for, given what it will compare.
+
+    ``"accuracy"`` and ``"acc"`` resolve as in Keras: binary for one output, sparse when the
+    targets are class ids, else categorical.
+
+    Parameters
+    ----------
+    identifier : str, dict, class, callable or Metric
+        Strings name the key in logs too.
+    target_shape, output_shape : tuple of int
+        With the batch in front.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the text lists the valid ones.
+    """
+    if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
+        if output_shape[-1] == 1:
+            return BinaryAccuracy(name=identifier)
+        sparse = len(target_shape) < len(output_shape) or target_shape[-1] == 1
+        return (SparseCategoricalAccuracy if sparse else CategoricalAccuracy)(name=identifier)
+    metric = get(identifier)
+    if isinstance(identifier, str):
+        metric.name = identifier
+    return metric
+
+
+def get(identifier: Any) -> Metric:
+    """Return the metric that a name, a description, a class, a function or a metric stands for.
+
+    The name of a loss stands for its mean over the epoch.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the text lists the valid ones.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("mse").name
+    'mean_squared_error'
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier in CLASSES and identifier != "LossMetric":
+            return CLASSES[identifier]()
+        if identifier not in _STRINGS and identifier in losses.STRINGS:
+            return LossMetric(identifier)
+        names: dict[str, type[Metric]] = {**_STRINGS, "accuracy": Accuracy, "acc": Accuracy}
+        return lookup("metric", identifier, names)()
+    if isinstance(identifier, dict):
+        made: Metric = deserialize("metric", identifier, CLASSES)
+        return made
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if callable(identifier):
+        return FunctionMetric(identifier)
+    msg = f"a metric must be a name or a hotloop.metrics.Metric, got {identifier!r}"
+    raise TypeError(msg)
+
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "F1Score",
+    "FunctionMetric",
+    "LossMetric",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Metric",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "SparseCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "confusion_matrix",
+    "get",
+    "resolve",
+]

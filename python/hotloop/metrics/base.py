@@ -1,0 +1,169 @@
+"""What a metric is: sums that accumulate over an epoch, with weights, and a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop.registry import snake_case
+from hotloop.targets import real_array
+
+Array = NDArray[Any]
+
+
+class Metric:
+    """A weighted mean that accumulates; a subclass writes `values`.
+
+    A metric that is no mean writes `update_state`, `result` and `reset_state` instead, and lists
+    in `state_names` the attributes that hold what it has accumulated.
+
+    Parameters
+    ----------
+    name : str, optional
+        Key in logs; None is the class in snake case.
+    dtype : optional
+        Accepted as Keras does; sums are float64 whatever it says.
+
+    Examples
+    --------
+    >>> class Largest(Metric):
+    ...     def values(self, y_true, y_pred):
+    ...         return y_pred.max(axis=1)
+    >>> Largest()([0, 0], [[1.0, 3.0], [2.0, 1.0]])
+    2.5
+    """
+
+    _name: ClassVar[str | None] = None
+    state_names: ClassVar[tuple[str, ...]] = ("total", "count")
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        del dtype
+        self.name = name or self._name or snake_case(type(self).__name__)
+        self.total = 0.0
+        self.count = 0.0
+
+    def values(self, y_true: Any, y_pred: Array) -> Array:
+        """Return one number for each sample."""
+        raise NotImplementedError
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Parameters
+        ----------
+        y_true, y_pred : array_like
+            Targets and outputs.
+        sample_weight : array_like, optional
+            One weight for each sample.
+
+        Raises
+        ------
+        ValueError
+            When targets or weights do not fit the outputs.
+        """
+        outputs = as_rows(y_pred)
+        values = self.values(y_true, outputs)
+        if sample_weight is None:
+            self.add(float(np.sum(values, dtype=np.float64)), values.size)
+        else:
+            weights = sample_weights(self.name, sample_weight, len(outputs))
+            per_sample = values.reshape(len(outputs), -1).mean(axis=1, dtype=np.float64)
+            self.add(float((per_sample * weights).sum()), float(weights.sum()))
+
+    def add(self, total: float, count: float) -> None:
+        """Add a sum over `count` samples."""
+        self.total += total
+        self.count += count
+
+    def result(self) -> Any:
+        """Return the mean of all that was added; 0 when nothing was."""
+        return self.total / self.count if self.count else 0.0
+
+    def reset_state(self) -> None:
+        """Start again from nothing."""
+        self.total = self.count = 0.0
+
+    def get_state(self) -> dict[str, Array]:
+        """Return what has accumulated, as float64 arrays."""
+        values = {name: getattr(self, name) for name in self.state_names}
+        return {k: np.array(v, np.float64) for k, v in values.items() if v is not None}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Continue from what `get_state` returned."""
+        self.reset_state()
+        for name in self.state_names:
+            if name in state:
+                value = np.array(state[name], np.float64)
+                setattr(self, name, float(value) if value.ndim == 0 else value)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch and return the result so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this metric again."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """Make a metric from the result of `get_config`."""
+        return cls(**config)
+
+
+class FunctionMetric(Metric):
+    """The mean of ``fn(y_true, y_pred)``, a function of NumPy arrays.
+
+    Parameters
+    ----------
+    fn : callable
+        Answers one number for each sample, or a mean over the batch.
+    name : str, optional
+        Key in logs; None is the function's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def largest_error(y_true, y_pred):
+    ...     return np.abs(y_true - y_pred).max(axis=1)
+    >>> FunctionMetric(largest_error)([[0.0, 1.0]], [[0.5, 3.0]])
+    2.0
+    """
+
+    def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
+        super().__init__(name or getattr(fn, "__name__", None))
+        self.fn = fn
+
+    def values(self, y_true: Any, y_pred: Array) -> Array:
+        """Return what the function answers, one number for each sample."""
+        targets = real_array(self.name, "targets", y_true)
+        answer = np.asarray(self.fn(targets, y_pred), np.float64)
+        if answer.ndim == 0:
+            return np.full(len(y_pred), answer)
+        per_sample: Array = answer.reshape(len(answer), -1).mean(axis=1)
+        return per_sample
+
+    def get_config(self) -> dict[str, Any]:
+        """Refuse: a function has no description that a file could hold."""
+        msg = f"metric {self.name!r} is a plain function, which a file cannot describe"
+        raise NotImplementedError(msg)
+
+
+def as_rows(y_pred: Any) -> Array:
+    """Return outputs with at least two axes."""
+    outputs = np.asarray(y_pred)
+    return outputs.reshape(-1, 1) if outputs.ndim < 2 else outputs
+
+
+def sample_weights(name: str, weights: Any, n: int) -> Array:
+    """Return one float64 weight for each of `n` samples; a ValueError for another shape."""
+    array = np.asarray(weights, np.float64)
+    if array.shape == (n, 1):
+        array = array.reshape(n)
+    if array.shape not in ((), (n,)):
+        msg = f"{name}: sample_weight must have shape ({n},), got {array.shape}"
+        raise ValueError(msg)
+    return np.broadcast_to(array, (n,))
