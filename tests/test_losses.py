@@ -58,7 +58,6 @@ CASES = [
     (losses.NLL(), np.log(P), IDS, -np.log(P[np.arange(5), IDS]).mean()),
     (losses.NLL(), np.log(P), SOFT, -(SOFT * np.log(P)).sum() / 5),
     (losses.SumSquaredError(), Z, VALUES, ((Z - VALUES) ** 2).sum() / 10),
-    (losses.SumSquaredError(reduction="sum"), Z, VALUES, ((Z - VALUES) ** 2).sum() / 2),
 ]
 
 
@@ -85,6 +84,24 @@ def test_weights_are_a_weighted_sum_over_the_number_of_samples(
     each = [loss(t[i : i + 1], y[i : i + 1]) for i in range(5)]
     assert np.mean(each) == pytest.approx(expected, rel=1e-12)
     assert loss(t, y, weights) == pytest.approx(float(np.dot(each, weights)) / 5, rel=1e-12)
+
+
+def test_reductions() -> None:
+    y, t, w = np.array([[1.0], [3.0]]), np.array([[0.0], [0.0]]), np.array([1.0, 3.0])
+    for reduction, plain, weighted in (
+        ("sum_over_batch_size", 5.0, 14.0),
+        ("mean", 5.0, 14.0),
+        ("mean_with_sample_weight", 5.0, 7.0),
+        ("sum", 10.0, 28.0),
+    ):
+        loss = losses.MeanSquaredError(reduction=reduction)
+        assert loss(t, y) == plain
+        assert loss(t, y, w) == weighted
+    assert losses.SumSquaredError(reduction="sum")(t, y) == 5.0
+    with pytest.raises(ValueError, match="reduction must be one of"):
+        losses.MeanSquaredError(reduction="average")
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(2,\), got \(3,\)"):
+        losses.MeanSquaredError()(t, y, [1.0, 2.0, 3.0])
 
 
 def test_probabilities_are_clipped_as_keras_does() -> None:

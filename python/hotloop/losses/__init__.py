@@ -17,6 +17,15 @@ from hotloop.losses.crossentropy import (
     CategoricalLoss,
     SparseCategoricalCrossentropy,
 )
+from hotloop.losses.functions import (
+    CLASS_OF,
+    binary_crossentropy,
+    categorical_crossentropy,
+    huber,
+    mean_absolute_error,
+    mean_squared_error,
+    sparse_categorical_crossentropy,
+)
 from hotloop.losses.regression import (
     Huber,
     MeanAbsoluteError,
@@ -49,11 +58,11 @@ STRINGS: dict[str, type[Loss]] = {
 
 
 def get(identifier: Any) -> Loss:
-    """Return the loss that a string, a description, a class or a loss stands for.
+    """Return the loss that a string, a description, a function, a class or a loss stands for.
 
     Parameters
     ----------
-    identifier : str, dict, class or Loss
+    identifier : str, dict, function of this module, class or Loss
         ``"mse"``, ``"sparse_categorical_crossentropy"`` ...
 
     Raises
@@ -78,7 +87,12 @@ def get(identifier: Any) -> Loss:
         return made
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
-    msg = f"a loss must be a name or a hotloop.losses.Loss, got {identifier!r}"
+    if callable(identifier) and identifier in CLASS_OF:
+        return CLASS_OF[identifier]()
+    msg = (
+        f"a loss must be a name or a hotloop.losses.Loss, got {identifier!r}; "
+        "a function of your own needs its derivative: write it as a Loss"
+    )
     raise TypeError(msg)
 
 
@@ -94,5 +108,11 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SumSquaredError",
     "as_outputs",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "get",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "sparse_categorical_crossentropy",
 ]

@@ -257,5 +257,5 @@ class NLL(CategoricalLoss):
             target = t
             values = -(t * y).sum(axis=-1)
         inner = max(1, y.size // max(1, len(y) * k))
-        slope = target * y.dtype.type(-1.0 / inner) if gradient else None
+        slope = 0.0 - target * y.dtype.type(1.0 / inner) if gradient else None
         return over_samples(values.reshape(len(y), -1)), slope

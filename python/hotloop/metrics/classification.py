@@ -60,10 +60,10 @@ class _Thresholded(Metric):
             one = slice(self.class_id, self.class_id + 1)
             outputs, truth, allowed = outputs[..., one], truth[..., one], allowed[..., one]
         n = len(outputs)
-        outputs, truth, allowed = (a.reshape(n, -1) for a in (outputs, truth, allowed))
         weights: Any = 1.0
         if sample_weight is not None:
-            weights = sample_weights(self.name, sample_weight, n)[:, None]
+            one_each = sample_weights(self.name, sample_weight, n)
+            weights = one_each.reshape(n, *(1,) * (outputs.ndim - 1))
         for i, limit in enumerate(self._limits):
             positive = (outputs > limit) & allowed
             other = truth & ~positive if self._misses else positive & ~truth
