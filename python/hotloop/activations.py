@@ -92,6 +92,29 @@ sigmoid = ActivationFunction("sigmoid", _core.sigmoid, _core.sigmoid_backward, f
 tanh = ActivationFunction("tanh", _core.tanh, _core.tanh_backward, fused=True)
 
 
+def _leaky_relu(x: Array, out: Array | None = None) -> Array:
+    return _core.leaky_relu(x, LEAKY_SLOPE, out)
+
+
+def _leaky_relu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    return _core.leaky_relu_backward(dy, y, LEAKY_SLOPE, out)
+
+
+def _elu(x: Array, out: Array | None = None) -> Array:
+    return _core.elu(x, 1.0, out)
+
+
+def _elu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    return _core.elu_backward(dy, y, 1.0, out)
+
+
+# Keras's slope of the string; the layer LeakyReLU has 0.3.
+LEAKY_SLOPE = 0.2
+leaky_relu = ActivationFunction("leaky_relu", _leaky_relu, _leaky_relu_backward)
+elu = ActivationFunction("elu", _elu, _elu_backward)
+gelu = ActivationFunction("gelu", _core.gelu, _core.gelu_backward, saves="x")
+
+
 def _softmax_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
     return _core.softmax_backward(dy, y, -1, out=out)
 
@@ -106,7 +129,8 @@ log_softmax = ActivationFunction(
 )
 
 FUNCTIONS = {
-    function.name: function for function in (linear, relu, sigmoid, tanh, softmax, log_softmax)
+    function.name: function
+    for function in (linear, relu, leaky_relu, elu, gelu, sigmoid, tanh, softmax, log_softmax)
 }
 
 
@@ -145,7 +169,10 @@ def get(identifier: Any) -> ActivationFunction:
 
 __all__ = [
     "ActivationFunction",
+    "elu",
+    "gelu",
     "get",
+    "leaky_relu",
     "linear",
     "log_softmax",
     "relu",

@@ -33,6 +33,11 @@ def values_from(arrays: Mapping[str, Array]) -> Iterator[None]:
         _loading.reset(token)
 
 
+def is_loading() -> bool:
+    """Whether a file is being loaded, so that nothing may be drawn."""
+    return _loading.get() is not None
+
+
 def loaded_value(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array | None:
     """Return the value of weight `name` inside `values_from`, else None; a ValueError on misfit."""
     arrays = _loading.get()
@@ -74,15 +79,18 @@ class Weight:
         Live gradient; None before the layer is in a model, and for frozen weights.
     trainable : bool
         What `add_weight` was told; the layer's own switch comes on top.
+    regularizer : Regularizer or None
+        Penalty on the value.
     """
 
-    __slots__ = ("grad", "name", "owner", "trainable", "value")
+    __slots__ = ("grad", "name", "owner", "regularizer", "trainable", "value")
 
-    def __init__(self, name: str, value: Array, trainable: bool) -> None:
+    def __init__(self, name: str, value: Array, trainable: bool, regularizer: Any = None) -> None:
         self.name = name
         self.value = value
         self.grad: Array | None = None
         self.trainable = trainable
+        self.regularizer = regularizer
         self.owner: FlatParameters | None = None
 
     def assign(self, value: Any) -> None:
@@ -95,7 +103,12 @@ class Weight:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the value alone: the flat arrays are laid out again by the model."""
-        return {"name": self.name, "value": self.value.copy(), "trainable": self.trainable}
+        return {
+            "name": self.name,
+            "value": self.value.copy(),
+            "trainable": self.trainable,
+            "regularizer": self.regularizer,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a weight that belongs to no model yet."""

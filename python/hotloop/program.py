@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core
+from hotloop.activations import linear
 from hotloop.graph import Graph, Node
 from hotloop.layers.base import Cache, is_recordable
 from hotloop.parameters import aligned_zeros
@@ -157,6 +158,7 @@ class Pass:
             if is_recordable(node.layer):
                 cache = Cache(node.layer)
                 cache.logits = logits and node is graph.nodes[-1]
+                cache.recorded = True
                 with program.recording():
                     self.values[node.output] = node.layer.forward(x, cache, training)
                 self._calls.append(cache)
@@ -205,6 +207,8 @@ class Pass:
                 parts = self._python_backward(program, call, dy, need_dx, again)
             else:
                 call.need_dx, call.owns_dy, call.accumulate = need_dx, node.output in owned, again
+                if need_dx:
+                    self._fold_activation(node, call)
                 with program.recording():
                     dx = node.layer.backward(dy, call)
                     for name, target in call.targets.items():
@@ -213,10 +217,27 @@ class Pass:
                             _core.add(live, target, out=live)
                 parts = dx if isinstance(dx, tuple) else (dx,)
             if need_dx:
-                alone = len({id(part) for part in parts}) == len(parts)
+                # A gradient that is passed on, whole or as a view, is owned as it was before.
+                kept = node.output in owned or not any(
+                    part is not None and np.may_share_memory(part, dy) for part in parts
+                )
+                alone = kept and len({id(part) for part in parts}) == len(parts)
                 for i, part in zip(node.inputs, parts, strict=True):
                     if i in needed and part is not None:
                         self._collect(program, grads, owned, i, part, alone)
+
+    def _fold_activation(self, node: Node, cache: Cache) -> None:
+        """Leave the derivative of the activation before `node` to it, when it can apply it."""
+        value = node.inputs[0]
+        readers = sum(value in other.inputs for other in self.graph.nodes)
+        folds = getattr(node.layer, "folds_activation", False)
+        if not folds or readers > 1 or value in self.graph.outputs:
+            return
+        for maker, call in zip(self.graph.nodes, self._calls, strict=True):
+            if maker.output == value and isinstance(call, Cache):
+                act = vars(call).get("act")
+                if act is not None and act.fused and vars(call).get("saved") is self.values[value]:
+                    cache.folded, call.act = act.name, linear
 
     @staticmethod
     def _python_backward(

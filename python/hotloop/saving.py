@@ -92,6 +92,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: boo
             "format_version": FORMAT_VERSION,
             "hotloop_version": __version__,
             "model": _describe(model),
+            "state": _layer_states(model),
             "compile": compiled,
         }
     try:
@@ -124,6 +125,25 @@ def _named_weights(model: Model) -> dict[str, Array]:
         for layer in model.all_layers()
         for weight in layer.ordered_weights()
     }
+
+
+def _layer_states(model: Model) -> dict[str, dict[str, int]]:
+    """Return what layers keep beside their weights, such as dropout's count of calls."""
+    states = {layer.name: layer.get_state() for layer in model.all_layers()}
+    return {name: state for name, state in states.items() if state}
+
+
+def _restore_states(model: Model, states: Any) -> None:
+    for layer in model.all_layers():
+        expected = layer.get_state()
+        if not expected:
+            continue
+        state: Any = states.get(layer.name) if isinstance(states, dict) else None
+        whole = isinstance(state, dict) and all(type(n) is int for n in state.values())
+        if not whole or set(state) != set(expected):
+            msg = f"altered: the state of layer {layer.name!r} is {state!r}"
+            raise ValueError(msg)
+        layer.set_state(state)
 
 
 def _compile_description(model: Model) -> tuple[dict[str, Any] | None, dict[str, Array]]:
@@ -261,6 +281,7 @@ def _restore(
     if expected != set(weights):
         msg = f"weights and description do not fit: {sorted(expected ^ set(weights))}"
         raise ValueError(msg)
+    _restore_states(model, description.get("state", {}))
     if compile and description["compile"] is not None:
         _restore_compile(model, description["compile"], slots, custom_objects)
     return model

@@ -5,25 +5,51 @@ Signatures are Keras 3's; ``padding`` takes every form of `hotloop.functional.co
 
 from __future__ import annotations
 
-from hotloop.layers.activations import Activation, ReLU, Sigmoid, Softmax, Tanh
+from hotloop.layers.activations import (
+    ELU,
+    GELU,
+    Activation,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from hotloop.layers.base import Cache, Layer
 from hotloop.layers.conv import Conv2D
 from hotloop.layers.dense import Dense
-from hotloop.layers.pool import MaxPool2D
+from hotloop.layers.dropout import Dropout
+from hotloop.layers.merge import Add, Concatenate, Multiply
+from hotloop.layers.norm import BatchNormalization, LayerNormalization
+from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
 
+# Keras's other names.
 MaxPooling2D = MaxPool2D
+AveragePooling2D = AvgPool2D
+GlobalAveragePooling2D = GlobalAvgPool2D
 
 # What a description in a file may name.
 CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
+        ELU,
+        GELU,
         Activation,
+        Add,
+        AvgPool2D,
+        BatchNormalization,
+        Concatenate,
         Conv2D,
         Dense,
+        Dropout,
         Flatten,
+        GlobalAvgPool2D,
         InputLayer,
+        LayerNormalization,
+        LeakyReLU,
         MaxPool2D,
+        Multiply,
         ReLU,
         Rescaling,
         Reshape,
@@ -34,16 +60,29 @@ CLASSES: dict[str, type[Layer]] = {
 }
 
 __all__ = [
+    "ELU",
+    "GELU",
     "Activation",
+    "Add",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "BatchNormalization",
     "Cache",
+    "Concatenate",
     "Conv2D",
     "Dense",
+    "Dropout",
     "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
+    "Multiply",
     "ReLU",
     "Rescaling",
     "Reshape",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import config, initializers
+from hotloop import config, initializers, regularizers
 from hotloop.parameters import Weight, aligned_zeros, loaded_value
 from hotloop.registry import snake_case
 
@@ -31,11 +31,18 @@ class Cache:
     logits : bool
         True when the loss takes this call's values before the final softmax or sigmoid; only
         the package's own layers ever see it.
+    folded : str or None
+        Activation of the call before, whose derivative this backward applies too, at the input;
+        only layers with `folds_activation` ever see it.
+    recorded : bool
+        Whether this call is being recorded rather than run.
     """
 
     need_dx: bool = True
     owns_dy: bool = False
     logits: bool = False
+    folded: str | None = None
+    recorded: bool = False
 
     def __init__(self, layer: Layer, accumulate: bool = False) -> None:
         self._layer = layer
@@ -127,6 +134,8 @@ class Layer:
 
     # True for layers that only reshape: their output is a view of their input.
     is_view = False
+    # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
+    takes_several = False
 
     def __init__(
         self,
@@ -179,6 +188,13 @@ class Layer:
             given["input_shape"] = list(self.given_input_shape)
         return given
 
+    def get_state(self) -> dict[str, int]:
+        """Return what a file must hold beside the weights, such as a count of calls."""
+        return {}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Go on from what `get_state` saw."""
+
     # -- what subclasses use -----------------------------------------------------------------
 
     def add_weight(
@@ -187,6 +203,7 @@ class Layer:
         shape: Sequence[int],
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
+        regularizer: Any = None,
     ) -> Array:
         """Make a weight and return its live array; an attribute that holds it stays live.
 
@@ -200,6 +217,8 @@ class Layer:
             Its first value.
         trainable : bool
             False for what training keeps but no gradient moves, such as running statistics.
+        regularizer : str or Regularizer, optional
+            Penalty that is added to the loss.
 
         Raises
         ------
@@ -220,7 +239,7 @@ class Layer:
                     f"{value.shape} instead of {shape}"
                 )
                 raise ValueError(msg)
-        self._weights[name] = Weight(name, value, trainable)
+        self._weights[name] = Weight(name, value, trainable, regularizers.get(regularizer))
         return value
 
     def weight(self, name: str) -> Weight:
@@ -289,7 +308,7 @@ class Layer:
         """Return the number of weights' elements."""
         return sum(math.prod(w.value.shape) for w in self._weights.values())
 
-    def ensure_built(self, input_shape: Shape, dtype: str | None = None) -> Shape:
+    def ensure_built(self, input_shape: Any, dtype: str | None = None) -> Shape:
         """Build for `input_shape` on the first call, and return the output shape."""
         if not self.built:
             self.dtype = dtype or self.dtype
@@ -304,10 +323,15 @@ class Layer:
         return shape
 
     def __call__(self, x: Any, training: bool = False) -> Array:
-        """Return the output for an array, building the layer on the first call."""
-        array = np.ascontiguousarray(np.asarray(x), dtype=self.dtype)
-        self.ensure_built((None, *array.shape[1:]))
-        return np.array(self.forward(array, Cache(self), training), copy=True)
+        """Return the output for an array, or a list of them, building the layer at first."""
+        parts = [
+            np.ascontiguousarray(np.asarray(part), dtype=self.dtype)
+            for part in (x if self.takes_several else [x])
+        ]
+        shapes = [(None, *part.shape[1:]) for part in parts]
+        self.ensure_built(tuple(shapes) if self.takes_several else shapes[0])
+        given: Any = tuple(parts) if self.takes_several else parts[0]
+        return np.array(self.forward(given, Cache(self), training), copy=True)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotloop import _core, activations, initializers
+import numpy as np
+
+from hotloop import _core, activations, initializers, regularizers
 from hotloop.config import check_data_format
 from hotloop.layers.base import Array, Cache, Layer, Shape, require_known
 from hotloop.layers.windows import check_padding, image_axes, padding_config, pair, windowed_shape
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
+
+
+def reordered(kernel: Array, axes: tuple[int, ...], out: Array | None = None) -> Array:
+    """Copy a transposed kernel by a core op, which a recorded step can hold."""
+    order = np.arange(kernel.size).reshape(kernel.shape).transpose(axes)
+    rows = np.ascontiguousarray(order.reshape(-1))
+    to = None if out is None else out.reshape(-1, 1)
+    return _core.gather_rows(kernel.reshape(-1, 1), rows, to).reshape(order.shape)
 
 
 class Conv2D(Layer):
@@ -41,6 +51,8 @@ class Conv2D(Layer):
         Whether a bias is added.
     kernel_initializer, bias_initializer : str or Initializer
         First values of kernel ``(KH, KW, C / groups, O)``, the same in both formats, and bias.
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        Penalties, added to the loss.
     **kwargs
         `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
 
@@ -57,6 +69,8 @@ class Conv2D(Layer):
     (None, 28, 28, 4)
     """
 
+    binds_input = True
+
     def __init__(
         self,
         filters: int,
@@ -70,6 +84,8 @@ class Conv2D(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -89,17 +105,9 @@ class Conv2D(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias: Array | None = None
-
-    @property
-    def recordable(self) -> bool:
-        """The kernel as stored is the core's channels-last operand; the other is a transpose."""
-        return bool(self.data_format == "channels_last")
-
-    @property
-    def binds_input(self) -> bool:
-        """Whether the core sees the very array that forward is given."""
-        return self.recordable
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (KH, KW, C / groups, O) and bias (O,)."""
@@ -109,9 +117,13 @@ class Conv2D(Layer):
             msg = f"Conv2D {self.name!r}: {channels} channels do not divide by groups {self.groups}"
             raise ValueError(msg)
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, regularizer=self.kernel_regularizer
+        )
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer)
+            self.bias = self.add_weight(
+                "bias", (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(N, H, W, C) -> (N, OH, OW, O), or the same with channels first."""
@@ -133,16 +145,15 @@ class Conv2D(Layer):
             self.padding,
         )
 
-    def _operand(self) -> Array:
-        kernel = self.kernel
-        return kernel if self.data_format == "channels_last" else kernel.transpose(3, 2, 0, 1)
-
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Convolve, add the bias, apply the activation."""
         act = activations.linear if cache.logits else self.activation
+        # The core's channels-first operand is (O, C / groups, KH, KW).
+        first = self.data_format == "channels_first"
+        cache.operand = reordered(self.kernel, (3, 2, 0, 1)) if first else self.kernel
         z = _core.conv2d(
             x,
-            self._operand(),
+            cache.operand,
             self.bias,
             self.strides,
             self.padding,
@@ -158,28 +169,25 @@ class Conv2D(Layer):
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Gradients of input, kernel and bias."""
         d = cache.act.backward(dy, cache.saved, cache.owns_dy)
-        rest = (self.strides, self.padding, self.dilation_rate, self.groups)
-        operand = self._operand()
-        if self.data_format == "channels_first":
-            dx, dw, bias_grad = _core.conv2d_backward(
-                d, cache.x, operand, *rest, cache.need_dx, self.use_bias, self.data_format
-            )
-            cache.grad("kernel")[...] = dw.transpose(2, 3, 1, 0)
-            if bias_grad is not None:
-                cache.grad("bias")[...] = bias_grad
-            return dx
         dx = aligned_zeros(cache.x.shape, cache.x.dtype) if cache.need_dx else None
         db = cache.grad("bias") if self.use_bias else None
+        first = self.data_format == "channels_first"
+        dw = np.empty_like(cache.operand) if first else cache.grad("kernel")
         _core.conv2d_backward(
             d,
             cache.x,
-            operand,
-            *rest,
+            cache.operand,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.groups,
             cache.need_dx,
             self.use_bias,
             self.data_format,
-            out=(dx, cache.grad("kernel"), db),
+            out=(dx, dw, db),
         )
+        if first:
+            reordered(dw, (2, 3, 1, 0), cache.grad("kernel"))
         return dx
 
     def get_config(self) -> dict[str, Any]:
@@ -196,5 +204,7 @@ class Conv2D(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             **super().get_config(),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotloop import _core, activations, initializers
+from hotloop import _core, activations, initializers, regularizers
 from hotloop.layers.base import Array, Cache, Layer, Shape, require_known
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
@@ -23,6 +23,8 @@ class Dense(Layer):
         Whether a bias is added.
     kernel_initializer, bias_initializer : str or Initializer
         First values of kernel ``(I, O)`` and bias ``(O,)``.
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        Penalties, added to the loss.
     **kwargs
         `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
 
@@ -46,6 +48,8 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -57,6 +61,8 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias: Array | None = None
         self.features = 0
 
@@ -67,10 +73,15 @@ class Dense(Layer):
             raise ValueError(msg)
         self.features = require_known(self, input_shape, -1)
         self.kernel = self.add_weight(
-            "kernel", (self.features, self.units), self.kernel_initializer
+            "kernel",
+            (self.features, self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
         )
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+            self.bias = self.add_weight(
+                "bias", (self.units,), self.bias_initializer, regularizer=self.bias_regularizer
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(N, ..., I) -> (N, ..., O)."""
@@ -120,5 +131,7 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             **super().get_config(),
         }

@@ -1,0 +1,198 @@
+"""Penalties on weights: added to the loss, and their gradient to that of the weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import _core, registry
+from hotloop.registry import deserialize, lookup
+
+Array = NDArray[Any]
+
+
+class Regularizer:
+    """Base of all penalties; a subclass writes `__call__`, `gradient` and `get_config`."""
+
+    def __call__(self, w: Array) -> float:
+        """Return the penalty of a weight."""
+        raise NotImplementedError
+
+    def gradient(self, w: Array) -> Array:
+        """Return its gradient, in the shape and dtype of `w`."""
+        raise NotImplementedError
+
+    def add_gradient(self, w: Array, grad: Array) -> None:
+        """Add the gradient to `grad`, in place."""
+        grad += self.gradient(w)
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `add_gradient` consists of core calls alone."""
+        return False
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this penalty again."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """Make a penalty from the result of `get_config`."""
+        return cls(**config)
+
+
+class L1L2(Regularizer):
+    """``l1 * sum(|w|) + l2 * sum(w^2)``, as Keras has it: no half, no mean.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        Not negative.
+
+    Raises
+    ------
+    ValueError
+        For a negative or infinite factor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> L1L2(l1=0.5, l2=0.25)(np.array([1.0, -2.0]))
+    2.75
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = check_factor(type(self).__name__, "l1", l1)
+        self.l2 = check_factor(type(self).__name__, "l2", l2)
+
+    def __call__(self, w: Array) -> float:
+        """Return the penalty."""
+        flat = np.asarray(w, np.float64).reshape(-1)
+        penalty = self.l1 * float(np.abs(flat).sum()) if self.l1 else 0.0
+        return penalty + (self.l2 * float(flat @ flat) if self.l2 else 0.0)
+
+    def gradient(self, w: Array) -> Array:
+        """Return ``l1 * sign(w) + 2 * l2 * w``."""
+        slope: Array = (self.l1 * np.sign(w) + 2.0 * self.l2 * w).astype(w.dtype, copy=False)
+        return slope
+
+    def add_gradient(self, w: Array, grad: Array) -> None:
+        """Add the gradient to `grad`, in place."""
+        if self.recordable:
+            # grad -= -2 l2 w: the core's plain update is what adds a multiple of an array.
+            _core.sgd_update(grad, w, -2.0 * self.l2)
+        else:
+            super().add_gradient(w, grad)
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `add_gradient` consists of core calls alone."""
+        return self.l1 == 0.0 and type(self) in (L1, L2, L1L2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class L1(L1L2):
+    """``l1 * sum(|w|)``.
+
+    Parameters
+    ----------
+    l1 : float
+        Not negative.
+
+    Examples
+    --------
+    >>> L1(0.5)([1.0, -2.0])
+    1.5
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=l1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the argument."""
+        return {"l1": self.l1}
+
+
+class L2(L1L2):
+    """``l2 * sum(w^2)``.
+
+    Parameters
+    ----------
+    l2 : float
+        Not negative.
+
+    Examples
+    --------
+    >>> L2(0.5)([1.0, -2.0])
+    2.5
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=l2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the argument."""
+        return {"l2": self.l2}
+
+
+def check_factor(owner: str, name: str, value: float) -> float:
+    """Return `value` as a float; a ValueError when it is negative or not finite."""
+    if not 0.0 <= value < float("inf"):
+        msg = f"{owner}: {name} must be a finite number, not negative, got {value}"
+        raise ValueError(msg)
+    return float(value)
+
+
+CLASSES: dict[str, type[Regularizer]] = {cls.__name__: cls for cls in (L1, L2, L1L2)}
+
+
+def get(identifier: Any) -> Regularizer | None:
+    """Return the penalty that None, a string, a description, a class or a penalty stands for.
+
+    Parameters
+    ----------
+    identifier : None, str, dict, class or Regularizer
+        ``"l1"``, ``"l2"`` with Keras's factor of 0.01; ``"l1l2"`` is `L1L2` with both 0.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the text lists the valid ones.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("l2").l2
+    0.01
+    """
+    if identifier is None or isinstance(identifier, Regularizer):
+        return identifier
+    if isinstance(identifier, str):
+        named: Regularizer = lookup("regularizer", identifier.lower(), _STRINGS)()
+        return named
+    if isinstance(identifier, dict):
+        made: Regularizer = deserialize("regularizer", identifier, CLASSES)
+        return made
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        return identifier()
+    msg = f"a regularizer must be a name or a hotloop.regularizers.Regularizer, got {identifier!r}"
+    raise TypeError(msg)
+
+
+# Keras's other names.
+l1, l2, l1_l2 = L1, L2, L1L2
+_STRINGS: dict[str, Any] = {"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2}
+
+
+def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
+    """Return the description of a penalty; None stays None."""
+    return None if regularizer is None else registry.serialize(regularizer)
+
+
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
