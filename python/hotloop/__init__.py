@@ -24,6 +24,7 @@ from hotloop.version import __version__
 if TYPE_CHECKING:
     from hotloop import (
         activations,
+        backend,
         callbacks,
         datasets,
         functional,
@@ -39,13 +40,18 @@ if TYPE_CHECKING:
         utils,
     )
     from hotloop.data_loader import DataLoader
-    from hotloop.layers import Input
+    from hotloop.initializers import Initializer
+    from hotloop.layers import Input, Layer
+    from hotloop.losses import Loss
+    from hotloop.metrics import Metric
     from hotloop.models import Model, Sequential
+    from hotloop.optimizers import Optimizer
     from hotloop.utils import set_random_seed as set_seed
 
 _MODULES = frozenset(
     {
         "activations",
+        "backend",
         "book",
         "callbacks",
         "cli",
@@ -68,8 +74,13 @@ _MODULES = frozenset(
 )
 _NAMES = {
     "DataLoader": ("hotloop.data_loader", "DataLoader"),
+    "Initializer": ("hotloop.initializers", "Initializer"),
     "Input": ("hotloop.layers", "Input"),
+    "Layer": ("hotloop.layers", "Layer"),
+    "Loss": ("hotloop.losses", "Loss"),
+    "Metric": ("hotloop.metrics", "Metric"),
     "Model": ("hotloop.models", "Model"),
+    "Optimizer": ("hotloop.optimizers", "Optimizer"),
     "Sequential": ("hotloop.models", "Sequential"),
     "set_seed": ("hotloop.utils", "set_random_seed"),
 }
@@ -142,11 +153,17 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "DataLoader",
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
     "Sequential",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "datasets",

@@ -102,6 +102,17 @@ def set_floatx(dtype: str) -> None:
     _settings["floatx"] = dtype
 
 
+def epsilon() -> float:
+    """Return the small number that probabilities are kept away from 0 and 1 by, as in Keras.
+
+    Examples
+    --------
+    >>> epsilon()
+    1e-07
+    """
+    return 1e-7
+
+
 def build_info() -> dict[str, Any]:
     """Return version, instruction sets, threads and compiler as a dict."""
     return {"version": __version__, **_core.config()}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hotloop import random
+from hotloop import random, registry
 from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
@@ -415,4 +415,15 @@ def get(identifier: Any) -> Callable[..., Array]:
     raise TypeError(msg)
 
 
-__all__ = [*CLASSES, "Initializer", "compute_fans", "get"]  # noqa: PLE0604
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """Return the description of an initializer, which `get` makes it from again.
+
+    Examples
+    --------
+    >>> type(get(serialize(HeNormal()))).__name__
+    'HeNormal'
+    """
+    return registry.serialize(initializer)
+
+
+__all__ = [*CLASSES, "Initializer", "compute_fans", "get", "serialize"]  # noqa: PLE0604

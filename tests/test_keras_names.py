@@ -1,0 +1,106 @@
+"""Names that Keras scripts use beside layers and models: backend, loss functions, top-level classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import hotloop as keras
+
+Array = NDArray[Any]
+RNG = np.random.default_rng(0)
+PROBS = RNG.dirichlet(np.ones(4), size=6)
+IDS = RNG.integers(0, 4, 6)
+ROWS = np.eye(4)[IDS]
+
+
+@pytest.mark.parametrize(
+    ("name", "y_true", "values"),
+    [
+        ("mean_squared_error", ROWS, ((ROWS - PROBS) ** 2).mean(axis=1)),
+        ("mean_absolute_error", ROWS, abs(ROWS - PROBS).mean(axis=1)),
+        ("huber", ROWS, (0.5 * (ROWS - PROBS) ** 2).mean(axis=1)),
+        ("categorical_crossentropy", ROWS, -np.log(PROBS[np.arange(6), IDS])),
+        ("sparse_categorical_crossentropy", IDS, -np.log(PROBS[np.arange(6), IDS])),
+        (
+            "binary_crossentropy",
+            ROWS,
+            -np.where(ROWS == 1, np.log(PROBS), np.log1p(-PROBS)).mean(axis=1),
+        ),
+    ],
+)
+def test_loss_function_answers_each_sample(name: str, y_true: Array, values: Array) -> None:
+    function = getattr(keras.losses, name)
+    np.testing.assert_allclose(function(y_true, PROBS), values, rtol=1e-12)
+    # The function, its name and its class are one loss.
+    assert type(keras.losses.get(function)) is type(keras.losses.get(name))
+    np.testing.assert_allclose(keras.losses.get(name)(y_true, PROBS), values.mean(), rtol=1e-12)
+
+
+def test_loss_functions_take_further_axes_and_logits() -> None:
+    logits = RNG.standard_normal((2, 3, 4))
+    ids = RNG.integers(0, 4, (2, 3))
+    expected = (
+        np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, ids[..., None], -1)[..., 0]
+    )
+    losses = keras.losses
+    found = losses.sparse_categorical_crossentropy(ids, logits, from_logits=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    rows = losses.categorical_crossentropy(np.eye(4)[ids], logits, from_logits=True)
+    np.testing.assert_allclose(rows, expected, rtol=1e-12)
+    np.testing.assert_allclose(losses.mean_squared_error(logits, logits + 2), np.full((2, 3), 4.0))
+    smooth = losses.binary_crossentropy([[1.0]], [[0.5]], label_smoothing=0.5)
+    np.testing.assert_allclose(smooth, np.log(2))
+    assert losses.huber([[0.0]], [[3.0]], delta=2.0).tolist() == [4.0]
+
+
+def test_function_without_derivative_is_no_loss() -> None:
+    with pytest.raises(TypeError, match="needs its derivative: write it as a Loss"):
+        keras.losses.get(lambda y_true, y_pred: y_true - y_pred)
+
+
+def test_model_compiles_with_a_loss_function() -> None:
+    model = keras.Sequential([keras.layers.Dense(4, activation="softmax", input_shape=(3,))])
+    model.compile(
+        "sgd",
+        keras.losses.sparse_categorical_crossentropy,
+        metrics=[keras.losses.sparse_categorical_crossentropy],
+    )
+    logs = model.evaluate(RNG.standard_normal((6, 3)), IDS, verbose=0, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], logs["sparse_categorical_crossentropy"], rtol=1e-6)
+
+
+def test_backend_answers_and_sets_what_config_does() -> None:
+    K = keras.backend
+    assert (K.backend(), K.epsilon(), K.floatx(), K.image_data_format()) == (
+        "hotloop",
+        1e-7,
+        "float32",
+        "channels_last",
+    )
+    K.set_image_data_format("channels_first")
+    try:
+        assert keras.config.image_data_format() == "channels_first"
+    finally:
+        K.set_image_data_format("channels_last")
+    K.clear_session()
+
+
+@pytest.mark.parametrize("name", ["Initializer", "Layer", "Loss", "Metric", "Model", "Optimizer"])
+def test_base_classes_stand_at_the_top(name: str) -> None:
+    base = getattr(keras, name)
+    module = getattr(keras, {"Loss": "losses"}.get(name, f"{name.lower()}s"))
+    assert base is getattr(module, name)
+    child = {"Initializer": "Zeros", "Layer": "Dense", "Loss": "Huber", "Metric": "Accuracy",
+             "Model": "Sequential", "Optimizer": "Adam"}[name]  # fmt: skip
+    assert issubclass(getattr(module, child), base)
+
+
+def test_initializers_are_described_and_made_again() -> None:
+    described = keras.initializers.serialize(keras.initializers.VarianceScaling(2.0, seed=3))
+    again = keras.initializers.get(described)
+    first, second = (i((3, 4)) for i in (keras.initializers.get(described), again))
+    np.testing.assert_array_equal(first, second)

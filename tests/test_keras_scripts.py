@@ -1,0 +1,134 @@
+"""Plain Keras scripts run with their import lines changed, and reach what they reach in Keras.
+
+At small size MNIST is replaced by the digits of the package, enlarged to 28x28; the scripts run as they stand.
+"""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import hotloop as hl
+
+Array = NDArray[Any]
+FOLDER = Path(__file__).parent / "keras_scripts"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+# That pixels of 0-255 should be scaled is said, and known.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def enlarged(x: Array) -> Array:
+    """Return 8x8 images of 0-16 as 28x28 images of 0-255."""
+    big = np.kron(np.minimum(x * 16, 255).astype(np.uint8), np.ones((1, 3, 3), np.uint8))
+    return np.pad(big, ((0, 0), (2, 2), (2, 2)))
+
+
+@pytest.fixture
+def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
+    (x, y), (x_test, y_test) = hl.datasets.digits.load_data()
+    answer = (enlarged(x), y), (enlarged(x_test), y_test)
+    monkeypatch.setattr(hl.datasets.mnist, "load_data", lambda: answer)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+    """Give a function that runs a script and answers its global names."""
+    monkeypatch.chdir(tmp_path)
+    hl.utils.set_random_seed(1)
+    return lambda name: runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_hotloop_is_named_in_import_lines_alone(name: str) -> None:
+    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    imports = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    named = {i for i, line in enumerate(source.splitlines(), 1) if "hotloop" in line}
+    assert named
+    assert named <= imports
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "accuracy"),
+    [
+        ("mnist_sigmoid", 39_760, 0.8),
+        ("mnist_rmsprop", 407_050, 0.75),
+    ],
+)
+@pytest.mark.usefixtures("small_mnist")
+def test_script_learns(
+    name: str, parameters: int, accuracy: float, run: Callable[[str], dict[str, Any]]
+) -> None:
+    names = run(name)
+    model = names.get("model") or names["network"]
+    assert model.count_params() == parameters
+    assert names["test_acc"] > accuracy
+    losses = names["history"].history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_binary_accuracy_is_not_accuracy(run: Callable[[str], dict[str, Any]]) -> None:
+    scores = run("mnist_binary")["scores"]
+    assert list(scores) == ["loss", "binary_accuracy", "accuracy"]
+    assert 0.95 < scores["binary_accuracy"] < 1
+    assert 0.75 < scores["accuracy"] < scores["binary_accuracy"]
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_convnet(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    names = run("mnist_convnet")
+    # As the summary of Keras says: 320 + 18,496 + 16,010.
+    assert names["model"].count_params() == 34_826
+    assert "34,826" in capsys.readouterr().out
+    assert names["score"][1] > 0.85
+    assert set(names["history"].history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert len(names["wrong"]) == round((1 - names["score"][1]) * 360)
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_layer_of_ones_own(run: Callable[[str], dict[str, Any]]) -> None:
+    names = run("own_layer")
+    assert names["model"].count_params() == 784 * 64 + 64 + 2 * 128 * 64 + 64 * 64 + 64 + 650
+    assert names["results"]["sparse_categorical_accuracy"] > 0.8
+    assert names["Antirectifier"]().get_config()["initializer"]["class"] == "HeNormal"
+
+
+# The whole of MNIST, with the figures of the same scripts in Keras.
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist_data")
+@pytest.mark.parametrize(
+    ("name", "accuracy"),
+    [
+        ("mnist_sigmoid", 0.963),
+        ("mnist_rmsprop", 0.973),
+        ("mnist_convnet", 0.989),
+    ],
+)
+def test_script_reaches_its_figure(
+    name: str, accuracy: float, run: Callable[[str], dict[str, Any]]
+) -> None:
+    names = run(name)
+    assert (names["test_acc"] if "test_acc" in names else names["score"][1]) >= accuracy
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist_data")
+def test_binary_script_reaches_its_figure(run: Callable[[str], dict[str, Any]]) -> None:
+    scores = run("mnist_binary")["scores"]
+    assert scores["binary_accuracy"] >= 0.991
+    assert scores["accuracy"] >= 0.975
