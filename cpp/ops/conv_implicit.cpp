@@ -100,6 +100,7 @@ void conv_forward(
             a.segment_length = runs.length;
             a.a_segment_offset = runs.offset.data();
             a.b_row_stride = kernel.tile_cols;
+            a.b_padded = true;
             a.b_panel_stride = panel;
             a.c = y + (first * out_pixels + row0 * v.OW) * s.O;
             a.c_row_stride = s.O;
@@ -181,6 +182,7 @@ void conv_input_gradient(
         a.segment_length = job.runs.length;
         a.a_segment_offset = job.runs.offset.data();
         a.b_row_stride = kernel.tile_cols;
+        a.b_padded = true;
         a.b_panel_stride = kernel.tile_cols * job.taps * og;
         a.c = dx + first * in_pixels * s.C;
         a.c_row_offset = job.target.data();

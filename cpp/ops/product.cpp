@@ -12,10 +12,7 @@ namespace {
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
-// A block of A this large stays in the second-level cache while all panels of B pass by.
-constexpr index_t kBlockBytes = 512 * 1024;
-// Longer sums are cut: a panel of B then stays in the second-level cache too.
-constexpr index_t kDepth = 4096;
+constexpr index_t kBlockBytes = 1024 * 1024;
 // From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
 constexpr index_t kPackRows = 192;
 
@@ -30,40 +27,27 @@ bool rows_collide(const GemmArgs<T>& g, index_t n) {
            std::min(bytes, kPage - bytes) < 64;
 }
 
-// One stretch of columns [n0, n1) and rows [m0, m1), all of k.
+// One stretch of columns [n0, n1) and rows [m0, m1), all of k. A block of A stays in the
+// second-level cache while all panels of B pass by.
 template <class T>
-void compute(const GemmArgs<T>& whole, index_t k, index_t m0, index_t m1, index_t n0, index_t n1) {
+void compute(const GemmArgs<T>& whole, index_t m0, index_t m1, index_t n0, index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const bool copy = rows_collide(whole, n1 - n0);
-    for (index_t k0 = 0; k0 == 0 || k0 < k; k0 += kDepth) {
+    const index_t k = whole.segment_length;
+    const index_t row_bytes = std::max<index_t>(1, k * static_cast<index_t>(sizeof(T)));
+    const index_t fit = kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows;
+    const index_t rows = std::max<index_t>(2 * kernel.tile_rows, fit);
+    for (index_t m = m0; m < m1; m += rows) {
+        const index_t last = std::min(m + rows, m1);
         GemmArgs<T> g = whole;
-        g.segment_length = std::min(kDepth, k - k0);
-        g.a += k0 * g.a_step;
-        g.b += k0 * g.b_row_stride;
-        if (k0 > 0) g.accumulate = true;
-        if (k0 + kDepth < k) {
-            g.activation = Activation::none;
-            g.gate = nullptr;
-        }
-        const index_t row_bytes =
-            std::max<index_t>(1, g.segment_length * static_cast<index_t>(sizeof(T)));
-        const index_t rows = std::max<index_t>(
-            kernel.tile_rows, kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows);
-        for (index_t m = m0; m < m1; m += rows) {
-            const index_t last = std::min(m + rows, m1);
-            if (!copy) {
-                kernel.gemm(g, m, last, n0, n1);
-                continue;
-            }
-            const index_t stride = (g.segment_length + 15) / 16 * 16 + 16;
-            T* const block = scratch<T>(Scratch::packed_a, rows * stride);
+        if (copy) {
+            g.a_row_stride = (k + 15) / 16 * 16 + 16;
+            T* const apart = scratch<T>(Scratch::packed_a, rows * g.a_row_stride);
             for (index_t i = m; i < last; ++i)
-                std::copy_n(g.a + i * g.a_row_stride, g.segment_length, block + (i - m) * stride);
-            GemmArgs<T> apart = g;
-            apart.a = block - m * stride;
-            apart.a_row_stride = stride;
-            kernel.gemm(apart, m, last, n0, n1);
+                std::copy_n(whole.a + i * whole.a_row_stride, k, apart + (i - m) * g.a_row_stride);
+            g.a = apart - m * g.a_row_stride;
         }
+        kernel.gemm(g, m, last, n0, n1);
     }
 }
 
@@ -87,6 +71,7 @@ void product(const Product<T>& p) {
     g.a = p.a;
     g.a_row_stride = p.a_row_stride;
     g.a_step = p.a_col_stride;
+    g.segment_length = p.k;
     g.b = p.b;
     g.b_row_stride = p.b_row_stride;
     g.b_panel_stride = kernel.tile_cols;
@@ -108,6 +93,7 @@ void product(const Product<T>& p) {
     };
     if (packed) {
         g.b = copy;
+        g.b_padded = true;
         g.b_row_stride = kernel.tile_cols;
         g.b_panel_stride = kernel.tile_cols * p.k;
     }
@@ -121,7 +107,7 @@ void product(const Product<T>& p) {
     if (load(panels) <= load(tiles) * 1.05) {
         parallel_for(panels, cost, [&](index_t begin, index_t end) {
             if (packed) pack(begin, end);
-            compute(g, p.k, 0, p.m, begin * kernel.tile_cols,
+            compute(g, 0, p.m, begin * kernel.tile_cols,
                     std::min(end * kernel.tile_cols, p.n));
         });
         return;
@@ -132,7 +118,7 @@ void product(const Product<T>& p) {
     }
     parallel_for(tiles, cost, [&](index_t begin, index_t end) {
         // Rows in proportion, not whole tiles: the kernel evens out its tile heights.
-        compute(g, p.k, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
+        compute(g, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
     });
 }
 

@@ -27,6 +27,7 @@ struct GemmArgs {
     const T* b = nullptr;
     index_t b_row_stride = 0;
     index_t b_panel_stride = 0;
+    bool b_padded = false;  // every row of a panel may be read to its full width
 
     // C(m, n) = c[crow(m) + n], crow(m) = c_row_offset ? c_row_offset[m] : m * c_row_stride.
     T* c = nullptr;
