@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hotloop as hl
+from keras_oracle import keras
 
 Array = NDArray[Any]
 FOLDER = Path(__file__).parent / "keras_scripts"
@@ -31,10 +32,14 @@ def enlarged(x: Array) -> Array:
     return np.pad(big, ((0, 0), (2, 2), (2, 2)))
 
 
+def load_small() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    (x, y), (x_test, y_test) = hl.datasets.digits.load_data()
+    return (enlarged(x), y), (enlarged(x_test), y_test)
+
+
 @pytest.fixture
 def small_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
-    (x, y), (x_test, y_test) = hl.datasets.digits.load_data()
-    answer = (enlarged(x), y), (enlarged(x_test), y_test)
+    answer = load_small()
     monkeypatch.setattr(hl.datasets.mnist, "load_data", lambda: answer)
 
 
@@ -132,3 +137,39 @@ def test_binary_script_reaches_its_figure(run: Callable[[str], dict[str, Any]]) 
     scores = run("mnist_binary")["scores"]
     assert scores["binary_accuracy"] >= 0.991
     assert scores["accuracy"] >= 0.975
+
+
+# The same scripts in Keras itself, small: the import line is all that differs.
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted({*SCRIPTS} - {"own_layer"}))
+def test_script_does_the_same_in_keras(
+    name: str,
+    run: Callable[[str], dict[str, Any]],
+    small_mnist: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = keras()
+    ours = run(name)
+    monkeypatch.setattr(module.datasets.mnist, "load_data", load_small)
+    source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    module.utils.set_random_seed(1)
+    theirs: dict[str, Any] = {"__name__": "__main__"}
+    exec(
+        compile(
+            source.replace("hotloop as keras", "keras").replace("hotloop", "keras"), name, "exec"
+        ),
+        theirs,
+    )
+    model = "network" if "network" in ours else "model"
+    assert ours[model].count_params() == theirs[model].count_params()
+    assert [
+        layer.name.split("_")[0] for layer in ours[model].layers if "input" not in layer.name
+    ] == [layer.name.split("_")[0] for layer in theirs[model].layers if "input" not in layer.name]
+    first, second = ours["history"].history, theirs["history"].history
+    assert set(first) == set(second)
+    assert abs(first["loss"][-1] / second["loss"][-1] - 1) < 0.4
+    for key in (k for k in first if k.endswith(("acc", "accuracy"))):
+        assert abs(first[key][-1] - second[key][-1]) < 0.1, key
