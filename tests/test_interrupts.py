@@ -103,10 +103,13 @@ def test_ctrl_c_leaves_the_weights_of_the_last_finished_step() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        os.kill(child.pid, signal.SIGINT)
-        out, err = child.communicate(timeout=120)
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            os.kill(child.pid, signal.SIGINT)
+            out, err = child.communicate(timeout=120)
+        finally:
+            child.kill()  # or leaving the block would wait for a child that does not end
     assert child.returncode == 0, err
     _, steps, same, finite = out.split()
     assert int(steps) >= 63
