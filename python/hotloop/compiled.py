@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hotloop import losses, metrics, optimizers
 from hotloop.callbacks import History
-from hotloop.data import ArrayData, array_data, input_array
+from hotloop.data import ArrayData, Rows, array_data, input_array
 from hotloop.executor import Executor, LossStep
 
 if TYPE_CHECKING:
@@ -23,29 +23,43 @@ Array = NDArray[Any]
 class Meter:
     """Loss and metrics over an epoch: sums over samples, never means of batches."""
 
-    def __init__(self, found: Sequence[metrics.Metric]) -> None:
+    def __init__(self, found: Sequence[metrics.Metric], weighted: int = 0) -> None:
         self.metrics = list(found)
-        self.total, self.count = 0.0, 0
+        self.total, self.count = 0.0, 0.0
+        # The last `weighted` metrics see the samples' weights.
+        plain = len(self.metrics) - weighted
+        self._counted = [m for m in self.metrics[:plain] if counts_classes(m)]
+        self._measured = [m for m in self.metrics[:plain] if not counts_classes(m)]
+        self._weighted = self.metrics[plain:]
 
     def reset(self) -> None:
         """Start again from nothing."""
-        self.total, self.count = 0.0, 0
+        self.total, self.count = 0.0, 0.0
         for metric in self.metrics:
             metric.reset_state()
 
-    def update(self, step: LossStep, loss: float, y: Callable[[], Array]) -> None:
-        """Add what a step computed; `y` answers its targets where a metric needs them."""
-        self.total += loss * step.n
-        self.count += step.n
-        for metric in self.metrics:
-            if step.counts and counts_classes(metric):
-                metric.add(float(step.correct[0]), step.n)
-            else:
-                metric.update_state(y(), step.predictions)
+    def update(self, step: LossStep, loss: float, data: ArrayData, rows: Rows) -> None:
+        """Add what a step computed for some rows of `data`."""
+        n = step.n
+        self.total += loss * n
+        self.count += n
+        measured = self._measured
+        if step.counts:
+            for metric in self._counted:
+                metric.add(float(step.correct[0]), n)
+        else:
+            measured = self._counted + measured
+        if measured or self._weighted:
+            y = data.y[rows]
+            for metric in measured:
+                metric.update_state(y, step.predictions)
+            weights = None if data.w is None else data.w[rows]
+            for metric in self._weighted:
+                metric.update_state(y, step.predictions, weights)
 
-    def logs(self) -> dict[str, float]:
+    def logs(self) -> dict[str, Any]:
         """Return the means so far."""
-        logs = {"loss": self.total / self.count if self.count else 0.0}
+        logs: dict[str, Any] = {"loss": self.total / self.count if self.count else 0.0}
         for metric in self.metrics:
             logs[metric.name] = metric.result()
         return logs
@@ -66,6 +80,9 @@ class Compiled:
         self.history: History | None = None
         self._metric_names: list[Any] = []
         self._found_metrics: list[metrics.Metric] | None = None
+        self._weighted = 0
+        self._target_shape: tuple[int, ...] = ()
+        self._run: Any = None
         self._fit_lock = threading.RLock()
         self._step_lock = threading.RLock()
         self._fast: LossStep | None = None
@@ -91,10 +108,6 @@ class Compiled:
         """The dtype that the model computes in."""
         raise NotImplementedError
 
-    def evaluate_data(self, data: ArrayData, meter: Meter, size: int) -> dict[str, float]:
-        """Return the logs of a pass over `data` in inference mode."""
-        raise NotImplementedError
-
     def relayout(self) -> None:
         """Lay the weights out again, trainable ones first."""
         raise NotImplementedError
@@ -105,7 +118,13 @@ class Compiled:
 
     # -- compile -----------------------------------------------------------------------------
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
         """Choose optimizer, loss and metrics.
 
         Parameters
@@ -116,7 +135,10 @@ class Compiled:
             What `fit` makes small. A final softmax is fused with the categorical cross
             entropies and a final sigmoid with the binary one.
         metrics : list of str or Metric, optional
-            ``"accuracy"`` resolves by targets and outputs, as in Keras.
+            ``"accuracy"`` resolves by targets and outputs, as in Keras. They do not see the
+            samples' weights.
+        weighted_metrics : list of str or Metric, optional
+            Metrics that see the samples' weights.
 
         Raises
         ------
@@ -129,15 +151,15 @@ class Compiled:
         >>> model = hl.Sequential([hl.layers.Dense(2, activation="softmax", input_shape=(3,))])
         >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        wanted = [] if metrics is None else metrics
-        wanted = [wanted] if not isinstance(wanted, list | tuple) else list(wanted)
+        weighted = _listed(weighted_metrics)
+        wanted = _listed(metrics) + weighted
         for identifier in wanted:
             _metrics_get(identifier)
         new_optimizer = optimizers.get(optimizer)
         new_loss = None if loss is None else losses.get(loss)
         with self._fit_lock, self._step_lock:
             self.optimizer, self.loss = new_optimizer, new_loss
-            self._metric_names = wanted
+            self._metric_names, self._weighted = wanted, len(weighted)
             self._found_metrics = None
             self.relayout()
 
@@ -155,12 +177,15 @@ class Compiled:
 
     def _meter(self, data: ArrayData) -> Meter:
         if self._found_metrics is None:
-            shape = (len(data), *(n or 0 for n in self.output_shape[1:]))
-            self._found_metrics = [
-                metrics.resolve(identifier, data.y.shape, shape)
-                for identifier in self._metric_names
-            ]
-        return Meter(self._found_metrics)
+            self._resolve_metrics(data.y.shape)
+        return Meter(self._found_metrics or [], self._weighted)
+
+    def _resolve_metrics(self, target_shape: tuple[int, ...]) -> None:
+        self._target_shape = target_shape
+        shape = (target_shape[0], *(n or 0 for n in self.output_shape[1:]))
+        self._found_metrics = [
+            metrics.resolve(identifier, target_shape, shape) for identifier in self._metric_names
+        ]
 
     # -- data --------------------------------------------------------------------------------
 
@@ -191,7 +216,7 @@ class Compiled:
             ids=data.ids,
             weighted=data.w is not None,
             train=train,
-            outputs=any(not counts_classes(m) for m in found),
+            outputs=bool(self._weighted) or any(not counts_classes(m) for m in found),
             optimizer=self.optimizer if update else None,
         )
 
@@ -248,7 +273,7 @@ class Compiled:
                 loss = fast.run()
                 if not self._found_metrics and not return_dict:
                     return loss
-                return self._batch_answer(fast, loss, y, return_dict)
+                return self._batch_answer(fast, loss, ArrayData(x, y, y, None), return_dict)
             self._compiled("train_on_batch")
             data = self._data("train_on_batch", x, y, sample_weight, class_weight)
             require_samples("train_on_batch", data)
@@ -257,20 +282,21 @@ class Compiled:
             data.load(step, slice(0, len(data)))
             loss = step.run()
             self._fast = step if data.w is None and self.loss.takes_targets_as_they_are() else None
-            return self._batch_answer(step, loss, data.y, return_dict)
+            return self._batch_answer(step, loss, data, return_dict)
 
     def _is_current(self, step: LossStep) -> bool:
         """Whether a step still works on this model's arrays."""
         raise NotImplementedError
 
-    def _batch_answer(self, step: LossStep, loss: float, y: Array, return_dict: bool) -> Any:
+    def _batch_answer(self, step: LossStep, loss: float, data: ArrayData, return_dict: bool) -> Any:
         """Return loss and metrics of one batch."""
         found = self._found_metrics or []
-        if not return_dict and len(found) == 1 and step.counts and counts_classes(found[0]):
+        counted = len(found) == 1 and counts_classes(found[0]) and not self._weighted
+        if not return_dict and counted and step.counts:
             return [loss, int(step.correct[0]) / step.n]
-        meter = Meter(found)
+        meter = Meter(found, self._weighted)
         meter.reset()
-        meter.update(step, loss, lambda: y)
+        meter.update(step, loss, data, slice(0, len(data)))
         return answer(meter.logs(), return_dict)
 
     def test_on_batch(
@@ -297,8 +323,14 @@ class Compiled:
         with self._step_lock:
             data = self._data("test_on_batch", x, y, sample_weight)
             require_samples("test_on_batch", data)
-            meter = self._meter(data)
-            return answer(self.evaluate_data(data, meter, len(data)), return_dict)
+            self._meter(data)
+            step = self._step_for(data, len(data), train=False, update=False)
+            data.load(step, slice(0, len(data)))
+            loss = step.run()
+            answered = self._batch_answer(step, loss, data, return_dict)
+            step.release()
+            step.release_targets()
+            return answered
 
     def loss_and_grads(self, x: Any, t: Any, sample_weight: Any = None) -> tuple[float, Any]:
         """Return the loss of one batch and the live gradients, without an update.
@@ -332,6 +364,12 @@ class Compiled:
             step.release()
             step.release_targets()
             return loss, self.executor().store.grads
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _metrics_get(identifier: Any) -> metrics.Metric:

@@ -40,11 +40,24 @@ def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) ->
     if array.ndim == 0 or not fits:
         msg = f"{name}: layer {owner!r} expects input of shape {shape}, got {np.shape(x)}"
         raise ValueError(msg)
-    if array.dtype.itemsize > 8 or array.dtype == np.float16:
-        array = array.astype(np.float64 if array.dtype.itemsize > 8 else np.float32)
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def is_direct(array: Array) -> bool:
+    """Whether the core can gather rows of `array` as it stands."""
+    dtype = array.dtype
+    ours = dtype.isnative and dtype.itemsize <= 8 and dtype != np.float16
+    return ours and array.flags.c_contiguous and array.flags.aligned
+
+
+def direct(batch: Array) -> Array:
+    """Return a batch as the core takes it: a copy only of strides, byte orders and dtypes."""
+    if is_direct(batch):
+        return batch
+    dtype = batch.dtype.newbyteorder("=")
+    if dtype.itemsize > 8 or dtype == np.float16:
+        dtype = np.dtype(np.float64 if dtype.itemsize > 8 else np.float32)
+    return np.ascontiguousarray(batch, dtype=dtype)
 
 
 def weight_array(
@@ -82,7 +95,7 @@ class ArrayData:
     Attributes
     ----------
     x, y : ndarray
-        As given, checked.
+        As given, checked; nothing is copied, so `x` may be a memmap larger than the memory.
     t : ndarray
         Targets as the loss wants them: int64 ids, or values of the model's dtype.
     w : ndarray or None
@@ -92,6 +105,7 @@ class ArrayData:
     def __init__(self, x: Array, y: Array, t: Array, w: Array | None) -> None:
         self.x, self.y, self.t, self.w = x, y, t, w
         self.ids = t.dtype == np.int64
+        self.direct = is_direct(x)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -105,10 +119,14 @@ class ArrayData:
     def load(self, step: LossStep, rows: Rows) -> None:
         """Load a batch: by one gathering call for indices, in place where possible for a slice."""
         if isinstance(rows, slice):
-            step.load(self.x[rows])
+            batch = self.x[rows]
+            step.load(batch if self.direct else direct(batch))
             step.load_targets(self.t[rows])
         else:
-            step.gather(self.x, rows)
+            if self.direct:
+                step.gather(self.x, rows)
+            else:
+                step.gather(direct(self.x[rows]), None)
             step.release_targets()
             np.take(self.t, rows, axis=0, out=step.t_buffer, mode="clip")
         if step.w_buffer is not None and self.w is not None:
@@ -143,8 +161,6 @@ def array_data(
     shape = (len(x), *(size or 0 for size in output_shape[1:]))
     t = loss.targets(targets, shape, dtype)
     w = weight_array(name, len(x), targets, sample_weight, class_weight, dtype)
-    if not x.flags.carray and not x.flags.c_contiguous:
-        x = np.ascontiguousarray(x)
     return ArrayData(x, targets, t, w)
 
 

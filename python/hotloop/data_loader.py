@@ -80,6 +80,15 @@ class DataLoader:
         rows = len(self.arrays[0])
         return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
 
+    def get_state(self) -> dict[str, Any] | None:
+        """Return the state of the loader's own generator; None when it has none."""
+        return None if self._generator is None else dict(self._generator.bit_generator.state)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put the loader's own generator where `get_state` saw it."""
+        if self._generator is not None:
+            self._generator.bit_generator.state = state
+
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of one epoch."""
         rows = len(self.arrays[0])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
+from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
 from hotloop.layers.base import Layer, Shape, assign_all, check_dtype
@@ -228,7 +229,7 @@ class Model(Trainable):
         with self._step_lock:
             array = self._input("forward", x)
             step = self.executor().forward_step(len(array), bool(training))
-            step.load(array)
+            step.load(direct(array))
             step.run()
             out = step.output.copy()
             step.release()
@@ -309,6 +310,44 @@ class Model(Trainable):
 
         saving.save_model(self, filepath, overwrite=overwrite)
 
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights alone to one file, atomically.
+
+        Parameters
+        ----------
+        filepath : path
+            Any name; ``.weights.h5``, Keras's, is taken too, the content is ours.
+        overwrite : bool
+            False refuses to replace a file.
+
+        Raises
+        ------
+        ValueError
+            When the model is not built.
+        FileExistsError
+            When `overwrite` is false and the file exists.
+        """
+        from hotloop import saving  # noqa: PLC0415 - as above
+
+        saving.save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Copy the weights of a file that `save_weights` or `save` wrote into this model.
+
+        Weights are matched by name; where the names differ, in order.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When the file is truncated, altered, of a newer version or of another model; no
+            weight has changed then.
+        """
+        from hotloop import saving  # noqa: PLC0415 - as above
+
+        saving.load_weights(self, filepath)
+
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""
         raise NotImplementedError
@@ -317,7 +356,15 @@ class Model(Trainable):
         """Return everything but locks, flat arrays and recorded steps."""
         with self._step_lock:
             state = dict(vars(self))
-            for name in ("_fit_lock", "_step_lock", "_graph", "_executor", "_by_hand", "_fast"):
+            for name in (
+                "_fit_lock",
+                "_step_lock",
+                "_graph",
+                "_executor",
+                "_by_hand",
+                "_fast",
+                "_run",
+            ):
                 state.pop(name, None)
             if state.get("history") is not None:
                 history = type(state["history"])()

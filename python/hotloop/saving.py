@@ -12,9 +12,7 @@ each with a checksum; a model that is saved twice gives the same bytes twice.
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import losses, metrics, optimizers, registry
-from hotloop._atomic import atomic_open
+from hotloop import _archive, losses, metrics, optimizers, registry
 from hotloop.models import Model, Sequential
 from hotloop.parameters import values_from
 from hotloop.registry import deserialize, serialize
@@ -31,9 +28,9 @@ from hotloop.version import __version__
 
 Array = NDArray[Any]
 FORMAT = "hotloop model"
+_WEIGHTS_FORMAT, _WEIGHTS_DESCRIPTION = "hotloop weights", "weights.json"
 FORMAT_VERSION = 1
 _DESCRIPTION, _WEIGHTS, _OPTIMIZER = "model.json", "weights.safetensors", "optimizer.safetensors"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODELS: dict[str, type[Model]] = {"Sequential": Sequential}
 C = TypeVar("C", bound=type)
 
@@ -78,36 +75,28 @@ def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: boo
     FileExistsError
         When `overwrite` is false and the file exists.
     """
-    from safetensors.numpy import save  # noqa: PLC0415 - slow to import
-
     path = Path(filepath)
     if not overwrite and path.exists():
         msg = f"save: {path} exists and overwrite is False"
         raise FileExistsError(msg)
     with model._step_lock:
-        weights = {name: value.copy() for name, value in _named_weights(model).items()}
+        weights = {name: value.copy() for name, value in named_weights(model).items()}
         compiled, slots = _compile_description(model)
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "hotloop_version": __version__,
             "model": _describe(model),
-            "state": _layer_states(model),
+            "state": layer_states(model),
             "compile": compiled,
         }
-    try:
-        text = json.dumps(description, indent=1, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        msg = f"save: the model's description is not plain JSON: {error}"
-        raise ValueError(msg) from error
-    members = {_DESCRIPTION: text.encode(), _WEIGHTS: save(weights)}
+    members = {
+        _DESCRIPTION: _archive.to_json("save", description),
+        _WEIGHTS: _archive.to_tensors(weights),
+    }
     if compiled is not None:
-        members[_OPTIMIZER] = save(slots)
-    with atomic_open(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
+        members[_OPTIMIZER] = _archive.to_tensors(slots)
+    _archive.write(path, members)
 
 
 def _describe(obj: Any) -> dict[str, Any]:
@@ -118,7 +107,8 @@ def _describe(obj: Any) -> dict[str, Any]:
         raise ValueError(msg) from error
 
 
-def _named_weights(model: Model) -> dict[str, Array]:
+def named_weights(model: Any) -> dict[str, Array]:
+    """Return the live weights of a model by their full names."""
     model.executor()
     return {
         f"{layer.name}/{weight.name}": weight.value
@@ -127,13 +117,15 @@ def _named_weights(model: Model) -> dict[str, Array]:
     }
 
 
-def _layer_states(model: Model) -> dict[str, dict[str, int]]:
+def layer_states(model: Any) -> dict[str, dict[str, int]]:
     """Return what layers keep beside their weights, such as dropout's count of calls."""
     states = {layer.name: layer.get_state() for layer in model.all_layers()}
     return {name: state for name, state in states.items() if state}
 
 
-def _restore_states(model: Model, states: Any) -> None:
+def restore_states(model: Any, states: Any) -> None:
+    """Let layers go on from what `layer_states` saw; a ValueError changes nothing."""
+    found = []
     for layer in model.all_layers():
         expected = layer.get_state()
         if not expected:
@@ -143,6 +135,8 @@ def _restore_states(model: Model, states: Any) -> None:
         if not whole or set(state) != set(expected):
             msg = f"altered: the state of layer {layer.name!r} is {state!r}"
             raise ValueError(msg)
+        found.append((layer, state))
+    for layer, state in found:
         layer.set_state(state)
 
 
@@ -178,89 +172,26 @@ def load_model(
     try:
         description, weights, slots = _read(path)
         return _restore(description, weights, slots, custom_objects, compile)
-    except _ERRORS as error:
+    except _archive.ERRORS as error:
         msg = f"load_model: {path}: {error}"
         raise ValueError(msg) from error
 
 
-_ERRORS = (
-    ValueError,
-    TypeError,
-    KeyError,
-    zipfile.BadZipFile,
-    EOFError,
-    OverflowError,
-    MemoryError,
-)
-
-
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Array]]:
     """Return description, weights and slots, checked for format, version and checksums."""
-    if not zipfile.is_zipfile(path):
-        msg = "not a hotloop model file, or truncated (no zip archive)"
-        raise ValueError(msg)
-    size = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
-        contents: dict[str, bytes] = {}
-        for info in archive.infolist():
-            known = info.filename in (_DESCRIPTION, _WEIGHTS, _OPTIMIZER)
-            if not known or info.filename in contents:
-                msg = f"not a hotloop model file: it holds {info.filename!r}"
-                raise ValueError(msg)
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
-                msg = f"{info.filename!r} is compressed or larger than the file: altered"
-                raise ValueError(msg)
-            try:
-                contents[info.filename] = archive.read(info)
-            except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-                msg = f"{info.filename!r} is truncated or altered: {error}"
-                raise ValueError(msg) from error
-    if _DESCRIPTION not in contents:
-        msg = f"not a hotloop model file: no {_DESCRIPTION!r} in it"
-        raise ValueError(msg)
-    description = _parse(contents[_DESCRIPTION])
-    if _WEIGHTS not in contents or (description["compile"] is None) == (_OPTIMIZER in contents):
-        msg = f"the members {sorted(contents)} do not fit the description"
-        raise ValueError(msg)
-    weights = _tensors(_WEIGHTS, contents[_WEIGHTS])
-    slots = _tensors(_OPTIMIZER, contents[_OPTIMIZER]) if _OPTIMIZER in contents else {}
-    return description, weights, slots
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        description = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        msg = f"{_DESCRIPTION!r} is altered: {error}"
-        raise ValueError(msg) from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        msg = f"not a hotloop model file: {_DESCRIPTION!r} names no {FORMAT!r}"
-        raise ValueError(msg)
-    version = description.get("format_version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        msg = f"altered: format version {version!r}"
-        raise ValueError(msg)
-    if version > FORMAT_VERSION:
-        msg = (
-            f"written in format {version} by hotloop {description.get('hotloop_version')}, newer "
-            f"than this hotloop {__version__} reads (format {FORMAT_VERSION}); update hotloop"
-        )
-        raise ValueError(msg)
+    contents = _archive.read(path, (_DESCRIPTION, _WEIGHTS, _OPTIMIZER), "model")
+    description = _archive.description(contents, _DESCRIPTION, FORMAT, FORMAT_VERSION, "model")
     if "model" not in description or "compile" not in description:
         msg = f"{_DESCRIPTION!r} is altered: parts are missing"
         raise ValueError(msg)
-    return description
-
-
-def _tensors(name: str, content: bytes) -> dict[str, Array]:
-    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
-    from safetensors.numpy import load  # noqa: PLC0415
-
-    try:
-        return load(content)
-    except (SafetensorError, KeyError, ValueError) as error:
-        msg = f"{name!r} is altered: {error}"
-        raise ValueError(msg) from error
+    if _WEIGHTS not in contents or (description["compile"] is None) == (_OPTIMIZER in contents):
+        msg = f"the members {sorted(contents)} do not fit the description"
+        raise ValueError(msg)
+    weights = _archive.tensors(_WEIGHTS, contents[_WEIGHTS])
+    slots: dict[str, Array] = {}
+    if _OPTIMIZER in contents:
+        slots = _archive.tensors(_OPTIMIZER, contents[_OPTIMIZER])
+    return description, weights, slots
 
 
 def _restore(
@@ -277,11 +208,11 @@ def _restore(
     cls: Any = _MODELS[described["class"]]
     with values_from(weights):
         model: Model = cls.from_config(described["config"], custom_objects)
-    expected = set(_named_weights(model)) if model.built else set()
+    expected = set(named_weights(model)) if model.built else set()
     if expected != set(weights):
         msg = f"weights and description do not fit: {sorted(expected ^ set(weights))}"
         raise ValueError(msg)
-    _restore_states(model, description.get("state", {}))
+    restore_states(model, description.get("state", {}))
     if compile and description["compile"] is not None:
         _restore_compile(model, description["compile"], slots, custom_objects)
     return model
@@ -301,15 +232,7 @@ def _restore_compile(
         m if isinstance(m, str) else deserialize("metric", m, metrics.CLASSES, custom_objects)
         for m in compiled["metrics"]
     ]
-    values: dict[str, dict[str, Array]] = {}
-    named = _named_weights(model)
-    for full, array in slots.items():
-        slot, _, name = full.partition("/")
-        fits = name in named and named[name].shape == array.shape and slot in optimizer.slots
-        if not fits or array.dtype != named[name].dtype:
-            msg = f"optimizer slot {full!r} fits no weight"
-            raise ValueError(msg)
-        values.setdefault(slot, {})[name] = array
+    values = checked_slots(optimizer, named_weights(model), slots)
     iterations = compiled["iterations"]
     if not isinstance(iterations, int) or isinstance(iterations, bool) or iterations < 0:
         msg = f"altered: iterations {iterations!r}"
@@ -319,4 +242,93 @@ def _restore_compile(
     model.compile(optimizer, loss, found)
 
 
-__all__ = ["load_model", "register_keras_serializable", "save_model"]
+def checked_slots(
+    optimizer: Any, named: dict[str, Array], slots: dict[str, Array]
+) -> dict[str, dict[str, Array]]:
+    """Return slots by slot and weight; a ValueError when one fits no weight."""
+    values: dict[str, dict[str, Array]] = {}
+    for full, array in slots.items():
+        slot, _, name = full.partition("/")
+        fits = name in named and named[name].shape == array.shape and slot in optimizer.slots
+        if not fits or array.dtype != named[name].dtype:
+            msg = f"optimizer slot {full!r} fits no weight"
+            raise ValueError(msg)
+        values.setdefault(slot, {})[name] = array
+    return values
+
+
+def check_weights(named: dict[str, Array], weights: dict[str, Array]) -> None:
+    """Raise a ValueError when weights of a file are not those of a model."""
+    if set(named) != set(weights):
+        only = sorted(set(named) ^ set(weights))
+        msg = f"these weights are in the model or in the file alone: {', '.join(only)}"
+        raise ValueError(msg)
+    for name, live in named.items():
+        if live.shape != weights[name].shape or weights[name].dtype.kind != "f":
+            found = weights[name]
+            msg = f"weight {name!r} is {live.shape} here, {found.dtype} {found.shape} in the file"
+            raise ValueError(msg)
+
+
+def save_weights(model: Model, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+    """Write the weights alone; see `Model.save_weights`."""
+    path = Path(filepath)
+    if not overwrite and path.exists():
+        msg = f"save_weights: {path} exists and overwrite is False"
+        raise FileExistsError(msg)
+    with model._step_lock:
+        weights = {name: value.copy() for name, value in named_weights(model).items()}
+    description = {
+        "format": _WEIGHTS_FORMAT,
+        "format_version": FORMAT_VERSION,
+        "hotloop_version": __version__,
+        "names": list(weights),
+    }
+    members = {
+        _WEIGHTS_DESCRIPTION: _archive.to_json("save_weights", description),
+        _WEIGHTS: _archive.to_tensors(weights),
+    }
+    _archive.write(path, members)
+
+
+def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+    """Copy the weights of a file into a model; see `Model.load_weights`."""
+    path = Path(filepath)
+    if not path.exists():
+        msg = f"load_weights: there is no file {path}"
+        raise FileNotFoundError(msg)
+    try:
+        members = (_WEIGHTS_DESCRIPTION, _DESCRIPTION, _WEIGHTS, _OPTIMIZER)
+        contents = _archive.read(path, members, "weights")
+        if _DESCRIPTION in contents:
+            order = None
+            weights = _read(path)[1]
+        else:
+            description = _archive.description(
+                contents, _WEIGHTS_DESCRIPTION, _WEIGHTS_FORMAT, FORMAT_VERSION, "weights"
+            )
+            order = description["names"]
+            weights = _archive.tensors(_WEIGHTS, contents[_WEIGHTS])
+            if not isinstance(order, list) or sorted(order) != sorted(weights):
+                msg = f"altered: {_WEIGHTS_DESCRIPTION!r} does not name its weights"
+                raise ValueError(msg)
+        named = named_weights(model)
+        if order is not None and set(order) != set(named) and len(order) == len(named):
+            # As Keras does: the same layers under other names go by their order.
+            weights = {name: weights[old] for name, old in zip(named, order, strict=True)}
+        check_weights(named, weights)
+    except _archive.ERRORS as error:
+        msg = f"load_weights: {path}: {error}"
+        raise ValueError(msg) from error
+    with model._step_lock:
+        for name, live in named.items():
+            live[...] = weights[name]
+
+
+__all__ = [
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+]

@@ -1,25 +1,23 @@
-"""fit, evaluate, predict: the training loop over recorded steps."""
+"""fit: the training loop over recorded steps."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hotloop import random
-from hotloop.callbacks import Callback, CallbackList, History, ProgbarLogger
-from hotloop.compiled import Compiled, Meter, answer, require_samples
+from hotloop.callbacks import Callback, History, ProgbarLogger
+from hotloop.callbacks.base import as_list
+from hotloop.compiled import Meter, require_samples
 from hotloop.data import ArrayData, is_batches
+from hotloop.evaluating import BATCH, Evaluating, batch_size_of, positive, unpack, verbosity
+from hotloop.feed import Feed, Run
 from hotloop.interrupts import DeferredInterrupt
 
-Array = NDArray[Any]
-_PREDICT_BATCH = 256
+if TYPE_CHECKING:
+    from hotloop.training_state import TrainingState
 
 
-class Trainable(Compiled):
+class Trainable(Evaluating):
     """The training half of a model; the other half gives layers, weights and an executor."""
 
     def fit(
@@ -36,15 +34,19 @@ class Trainable(Compiled):
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
+        validation_freq: int = 1,
     ) -> History:
         """Train for a number of epochs.
 
         Parameters
         ----------
         x, y : array_like
-            Samples and targets; `x` may also be a `DataLoader` or another iterable of
-            ``(x, y)`` or ``(x, y, sample_weight)`` batches.
+            Samples and targets, also `numpy.memmap` larger than the memory; `x` may also be a
+            `DataLoader`, a generator or another iterable of ``(x, y)`` or
+            ``(x, y, sample_weight)`` batches.
         batch_size : int, optional
             Samples a step; None is 32.
         epochs : int
@@ -55,8 +57,8 @@ class Trainable(Compiled):
             Called around epochs and batches.
         validation_split : float
             Share of the samples, from the end and before any shuffle, that only validates.
-        validation_data : tuple or DataLoader, optional
-            ``(x, y)`` or ``(x, y, sample_weight)``, evaluated after each epoch.
+        validation_data : tuple or iterable, optional
+            ``(x, y)`` or ``(x, y, sample_weight)``, or batches, evaluated after each epoch.
         shuffle : bool
             Whether each epoch draws a new order.
         class_weight : dict of int to float, optional
@@ -65,8 +67,15 @@ class Trainable(Compiled):
             One weight for each sample.
         initial_epoch : int
             Where to start.
+        steps_per_epoch : int, optional
+            Batches of an epoch, for data without end; None is all of them. The next epoch goes
+            on behind the last batch, and data that can start again does so where it ends.
+        validation_steps : int, optional
+            Batches of a validation; None is all of them.
         validation_batch_size : int, optional
             Samples of a validation batch; None is 256.
+        validation_freq : int
+            Epochs from one validation to the next.
 
         Returns
         -------
@@ -84,7 +93,10 @@ class Trainable(Compiled):
         """
         with self._fit_lock:
             self._compiled("fit")
-            size = _batch_size("fit", 32 if batch_size is None else batch_size)
+            size = batch_size_of("fit", 32 if batch_size is None else batch_size)
+            steps = None
+            if steps_per_epoch is not None:
+                steps = positive("fit", "steps_per_epoch", steps_per_epoch)
             train: Any = x
             if not is_batches(x):
                 with self._step_lock:
@@ -99,234 +111,112 @@ class Trainable(Compiled):
                 validation = self._validation(validation_data)
             if isinstance(train, ArrayData):
                 self._meter(train)
-            level = _verbosity(verbose)
+            level = verbosity(verbose)
             self.history = History()
-            given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
             bars = [ProgbarLogger(level)] if level else []
-            steps = _count_steps(train, size)
-            calls = CallbackList(
-                [*given, self.history, *bars],
-                self,  # type: ignore[arg-type]
-                {"epochs": epochs, "steps": steps, "verbose": level},
-            )
+
+            def load(batch: Any) -> ArrayData:
+                samples, targets, weights = unpack("fit", batch)
+                with self._step_lock:
+                    return self._data("fit", samples, targets, weights, class_weight)
+
+            feed = Feed(train, size, shuffle, load, steps)
+            params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
+            calls = as_list(callbacks, self, params, self.history, *bars)
+            run = self._run = Run(feed, calls)
             self.stop_training = False
             guard = DeferredInterrupt()
             guard.take()
             try:
                 calls.call("on_train_begin", {})
+                logs: dict[str, Any] = {}
+                done, state = 0, run.resume
+                if state is not None:
+                    initial_epoch, done = max(initial_epoch, state.epoch), state.batch
+                    if not done:
+                        self._resume(run, state, inside=False)
                 for epoch in range(initial_epoch, epochs):
-                    calls.call("on_epoch_begin", epoch, {})
-                    logs = self._epoch(train, size, shuffle, class_weight, calls, guard)
-                    if validation is not None:
-                        val_size = validation_batch_size or _PREDICT_BATCH
-                        for key, value in self._validate(validation, val_size).items():
-                            logs[f"val_{key}"] = value
-                    calls.call("on_epoch_end", epoch, logs)
-                    if self.stop_training:
+                    if self.stop_training or not feed.lasts():
                         break
-                calls.call("on_train_end", {})
+                    calls.call("on_epoch_begin", epoch, {})
+                    run.meter = None
+                    if done and state is not None:
+                        self._resume(run, state, inside=True)
+                    found = self._epoch(run, done, guard)
+                    done = 0
+                    if found is None:
+                        break
+                    logs = found
+                    if validation is not None and (epoch + 1) % validation_freq == 0:
+                        val_size = validation_batch_size or BATCH
+                        figures = self._validate(validation, val_size, validation_steps, calls)
+                        logs |= {f"val_{key}": value for key, value in figures.items()}
+                    calls.call("on_epoch_end", epoch, logs)
+                calls.call("on_train_end", logs)
             finally:
+                self._run = None
                 for bar in bars:
                     bar.close()
                 guard.give_back()
             return self.history
 
-    def _epoch(
-        self,
-        train: Any,
-        size: int,
-        shuffle: bool,
-        class_weight: Mapping[int, float] | None,
-        calls: CallbackList,
-        guard: DeferredInterrupt,
-    ) -> dict[str, float]:
-        """Train for one epoch and return its logs."""
-        meter: Meter | None = None
-        batches = self._batches(train, size, shuffle, class_weight)
-        for batch, (data, rows) in enumerate(batches):
+    def _epoch(self, run: Run, done: int, guard: DeferredInterrupt) -> dict[str, Any] | None:
+        """Train for one epoch, of which `done` batches are over; None when the data ran out."""
+        meter, calls = run.meter, run.calls
+        begins = bool(calls.train_begins)
+        batch = done
+        for data, rows in run.feed.epoch(done):
             if meter is None:
-                meter = self._meter(data)
+                meter = run.meter = self._meter(data)
                 meter.reset()
-            calls.batch_begin(batch)
+            if begins:
+                calls.batch_begin("train", batch)
             guard.inside = True
             with self._step_lock:
+                in_order = isinstance(rows, slice)
                 n = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
                 step = self._step_for(data, n, train=True, update=True)
                 data.load(step, rows)
                 loss = step.run()
-                meter.update(step, loss, lambda data=data, rows=rows: data.y[rows])  # type: ignore[misc]
-                if isinstance(rows, slice):
+                meter.update(step, loss, data, rows)
+                if in_order:
                     step.release()
                     step.release_targets()
             guard.inside = False
             if guard.pending is not None:
                 guard.deliver()
-            calls.batch_end(batch, meter.logs)
+            calls.train_batch_end(batch, meter.logs)
+            batch += 1
             if self.stop_training:
                 break
         if meter is None:
+            if run.feed.ran_out:
+                return None
             msg = "fit: the data yielded no batch"
             raise ValueError(msg)
         return meter.logs()
 
-    def _batches(
-        self, train: Any, size: int, shuffle: bool, class_weight: Mapping[int, float] | None
-    ) -> Any:
-        if isinstance(train, ArrayData):
-            order = random.generator().permutation(len(train)) if shuffle else None
-            for rows in train.batches(size, order):
-                yield train, rows
+    def _resume(self, run: Run, state: TrainingState, inside: bool) -> None:
+        """Go on from a backup; inside an epoch, its loss and metrics go on too."""
+        from hotloop import training_state  # noqa: PLC0415 - it needs the models
+
+        training_state.apply(self, state)
+        if not inside:
             return
-        for batch in train:
-            x, y, weights = _unpack("fit", batch)
-            with self._step_lock:
-                data = self._data("fit", x, y, weights, class_weight)
-            if len(data):
-                yield data, slice(0, len(data))
+        if self._found_metrics is None:
+            self._resolve_metrics(tuple(state.plain["targets"]))
+        run.meter = Meter(self._found_metrics or [], self._weighted)
+        run.meter.reset()
+        training_state.apply_to_meter(run.meter, state)
 
     def _validation(self, given: Any) -> Any:
         if given is None or is_batches(given):
             return given
-        x, y, weights = _unpack("fit: validation_data", given)
+        x, y, weights = unpack("fit: validation_data", given)
         with self._step_lock:
             data = self._data("fit: validation_data", x, y, weights)
         require_samples("fit: validation_data", data)
         return data
-
-    def _validate(self, validation: Any, size: int) -> dict[str, float]:
-        parts = [validation] if isinstance(validation, ArrayData) else self._parts(validation)
-        meter: Meter | None = None
-        for data in parts:
-            if meter is None:
-                meter = self._meter(data)
-                meter.reset()
-            self._accumulate(data, meter, size)
-        if meter is None:
-            msg = "evaluate: the data yielded no batch"
-            raise ValueError(msg)
-        return meter.logs()
-
-    def _parts(self, batches: Any) -> Any:
-        for batch in batches:
-            x, y, weights = _unpack("evaluate", batch)
-            with self._step_lock:
-                yield self._data("evaluate", x, y, weights)
-
-    def _accumulate(self, data: ArrayData, meter: Meter, size: int) -> None:
-        for rows in data.batches(size, None):
-            assert isinstance(rows, slice)
-            with self._step_lock:
-                step = self._step_for(data, rows.stop - rows.start, train=False, update=False)
-                data.load(step, rows)
-                loss = step.run()
-                meter.update(step, loss, lambda rows=rows: data.y[rows])  # type: ignore[misc]
-                step.release()
-                step.release_targets()
-
-    def evaluate_data(self, data: ArrayData, meter: Meter, size: int) -> dict[str, float]:
-        """Return the logs of a pass over `data` in inference mode."""
-        meter.reset()
-        self._accumulate(data, meter, size)
-        return meter.logs()
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Return loss and metrics over all samples, in inference mode.
-
-        Parameters
-        ----------
-        x, y : array_like
-            Samples and targets; `x` may also be a `DataLoader`.
-        batch_size : int, optional
-            Samples of a batch; None is 256. It changes no result beyond rounding.
-        verbose : "auto", 0, 1 or 2
-            Whether a line with the figures is printed.
-        sample_weight : array_like, optional
-            One weight for each sample.
-        return_dict : bool
-            Whether a dict comes back.
-
-        Returns
-        -------
-        float, list of float or dict
-            The loss; with metrics a list, loss first.
-
-        Raises
-        ------
-        RuntimeError
-            Before `compile`.
-        ValueError
-            For shapes and labels that do not fit, and without samples.
-        """
-        self._compiled("evaluate", optimizer=False)
-        size = _batch_size("evaluate", _PREDICT_BATCH if batch_size is None else batch_size)
-        if is_batches(x):
-            logs = self._validate(x, size)
-        else:
-            with self._step_lock:
-                data = self._data("evaluate", x, y, sample_weight)
-            require_samples("evaluate", data)
-            logs = self.evaluate_data(data, self._meter(data), size)
-        if _verbosity(verbose, quiet=True):
-            text = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
-            sys.stdout.write(text + "\n")
-        return answer(logs, return_dict)
-
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> Array:
-        """Return the outputs for all samples, in inference mode.
-
-        Parameters
-        ----------
-        x : array_like
-            Samples.
-        batch_size : int, optional
-            Samples of a batch; None is 256.
-        verbose : "auto", 0, 1 or 2
-            Accepted as Keras does; prediction prints nothing.
-
-        Returns
-        -------
-        ndarray
-            ``(N, ...)`` of the model's dtype, a new array.
-
-        Raises
-        ------
-        ValueError
-            For samples of another shape.
-        """
-        _verbosity(verbose)
-        size = _batch_size("predict", _PREDICT_BATCH if batch_size is None else batch_size)
-        with self._step_lock:
-            array = self._input("predict", x)
-        shape = tuple(n or 0 for n in self.output_shape[1:])
-        out = np.empty((len(array), *shape), self.dtype)
-        for start in range(0, len(array), size):
-            rows = slice(start, min(len(array), start + size))
-            with self._step_lock:
-                step = self.executor().forward_step(rows.stop - start, training=False)
-                step.load(array[rows])
-                step.run()
-                out[rows] = step.output
-                step.release()
-        return out
-
-    def predict_on_batch(self, x: Any) -> Array:
-        """Return the outputs for one batch, in inference mode."""
-        return self.predict(x, batch_size=max(1, len(x)), verbose=0)
-
-
-def _unpack(name: str, batch: Any) -> tuple[Any, Any, Any]:
-    if isinstance(batch, tuple | list) and len(batch) in (2, 3):
-        return batch[0], batch[1], batch[2] if len(batch) == 3 else None
-    msg = f"{name}: expected (x, y) or (x, y, sample_weight), got {type(batch).__name__}"
-    raise ValueError(msg)
 
 
 def _split(data: Any, share: float) -> tuple[ArrayData, ArrayData]:
@@ -339,28 +229,3 @@ def _split(data: Any, share: float) -> tuple[ArrayData, ArrayData]:
         raise ValueError(msg)
     # The weights of the validation part hold there too, as in Keras.
     return data.part(slice(0, cut)), data.part(slice(cut, len(data)))
-
-
-def _count_steps(train: Any, size: int) -> int | None:
-    if isinstance(train, ArrayData):
-        return -(-len(train) // size)
-    return len(train) if hasattr(train, "__len__") else None
-
-
-def _batch_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        msg = f"{name}: batch_size must be a positive integer, got {value!r}"
-        raise ValueError(msg)
-    return int(value)
-
-
-def _verbosity(verbose: Any, quiet: bool = False) -> int:
-    if verbose == "auto":
-        terminal = sys.stderr is not None and sys.stderr.isatty()
-        return (
-            (0 if quiet else 1) if terminal or "ipykernel" in sys.modules else (0 if quiet else 2)
-        )
-    if verbose in (0, 1, 2):
-        return int(verbose)
-    msg = f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}"
-    raise ValueError(msg)

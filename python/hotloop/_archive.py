@@ -1,0 +1,135 @@
+"""Archives of a description in JSON and arrays in safetensors: written whole, read with checks.
+
+Nothing in a file is ever executed or unpickled. The members are stored uncompressed, each with a
+checksum; the same content gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hotloop._atomic import atomic_open
+from hotloop.version import __version__
+
+Array = NDArray[Any]
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+# What reading a file that is no archive, or an altered one, may raise.
+ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    zipfile.BadZipFile,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
+
+
+def to_json(name: str, description: Mapping[str, Any]) -> bytes:
+    """Return a description as bytes; a ValueError names what cannot be described."""
+    try:
+        return json.dumps(description, indent=1, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        msg = f"{name}: the description is not plain JSON: {error}"
+        raise ValueError(msg) from error
+
+
+def to_tensors(arrays: Mapping[str, Array]) -> bytes:
+    """Return named arrays as bytes of safetensors."""
+    from safetensors.numpy import save  # noqa: PLC0415 - slow to import
+
+    return save(dict(arrays))
+
+
+def write(path: str | os.PathLike[str], members: Mapping[str, bytes]) -> None:
+    """Write an archive: the old file or the new one is there, never a part."""
+    with atomic_open(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, content)
+
+
+def read(path: Path, known: Collection[str], what: str) -> dict[str, bytes]:
+    """Return the members of an archive, checked against their checksums.
+
+    Raises
+    ------
+    ValueError
+        When the file is no archive, truncated, altered, or holds other members than `known`.
+    """
+    if not zipfile.is_zipfile(path):
+        msg = f"not a hotloop {what} file, or truncated (no zip archive)"
+        raise ValueError(msg)
+    size = path.stat().st_size
+    contents: dict[str, bytes] = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename not in known or info.filename in contents:
+                msg = f"not a hotloop {what} file: it holds {info.filename!r}"
+                raise ValueError(msg)
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
+                msg = f"{info.filename!r} is compressed or larger than the file: altered"
+                raise ValueError(msg)
+            try:
+                contents[info.filename] = archive.read(info)
+            except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+                msg = f"{info.filename!r} is truncated or altered: {error}"
+                raise ValueError(msg) from error
+    return contents
+
+
+def description(
+    contents: Mapping[str, bytes], name: str, kind: str, version: int, what: str
+) -> dict[str, Any]:
+    """Return the description in member `name`, of format `kind` and at most `version`.
+
+    Raises
+    ------
+    ValueError
+        When it is missing, altered, of another kind, or newer than this package.
+    """
+    if name not in contents:
+        msg = f"not a hotloop {what} file: no {name!r} in it"
+        raise ValueError(msg)
+    try:
+        found = json.loads(contents[name])
+    except (ValueError, RecursionError) as error:
+        msg = f"{name!r} is altered: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(found, dict) or found.get("format") != kind:
+        msg = f"not a hotloop {what} file: {name!r} names no {kind!r}"
+        raise ValueError(msg)
+    written = found.get("format_version")
+    if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+        msg = f"altered: format version {written!r}"
+        raise ValueError(msg)
+    if written > version:
+        msg = (
+            f"written in format {written} by hotloop {found.get('hotloop_version')}, newer "
+            f"than this hotloop {__version__} reads (format {version}); update hotloop"
+        )
+        raise ValueError(msg)
+    return found
+
+
+def tensors(name: str, content: bytes) -> dict[str, Array]:
+    """Return the arrays of member `name`; a ValueError when they are altered."""
+    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
+    from safetensors.numpy import load  # noqa: PLC0415
+
+    try:
+        return load(content)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        msg = f"{name!r} is altered: {error}"
+        raise ValueError(msg) from error

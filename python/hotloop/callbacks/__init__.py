@@ -1,0 +1,27 @@
+"""Callbacks: what happens around epochs and batches of `fit`, with Keras's hooks."""
+
+from __future__ import annotations
+
+from hotloop.callbacks.backup import BackupAndRestore
+from hotloop.callbacks.base import Callback, CallbackList
+from hotloop.callbacks.checkpoint import ModelCheckpoint
+from hotloop.callbacks.loggers import CSVLogger, TensorBoard
+from hotloop.callbacks.plateau import EarlyStopping, ReduceLROnPlateau
+from hotloop.callbacks.progress import History, ProgbarLogger
+from hotloop.callbacks.small import LambdaCallback, LearningRateScheduler, TerminateOnNaN
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

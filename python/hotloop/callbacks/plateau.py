@@ -1,0 +1,258 @@
+"""Callbacks that watch one figure from epoch to epoch."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from hotloop.callbacks.base import Callback, Logs
+from hotloop.callbacks.telling import tell
+
+_RISING = ("acc", "accuracy", "precision", "recall", "auc", "f1_score", "r2_score")
+
+
+class Monitor(Callback):
+    """Base of callbacks that compare one figure of the logs with the best so far.
+
+    Parameters
+    ----------
+    monitor : str
+        Key of the logs.
+    mode : "auto", "min" or "max"
+        What is better; "auto" takes "max" for accuracies, precision, recall, F1 and R2.
+    min_delta : float
+        What a figure has to be better by.
+
+    Raises
+    ------
+    ValueError
+        For another `mode`.
+    """
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            msg = f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {mode!r}"
+            raise ValueError(msg)
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = abs(float(min_delta))
+        rises = mode == "max" or (mode == "auto" and _rises(monitor))
+        self._sign = -1.0 if rises else 1.0
+        self.best: float | None = None
+        self._missed = False
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether `value` beats `than` by more than `min_delta`."""
+        if math.isnan(value):
+            return False
+        return than is None or self._sign * value + self.min_delta < self._sign * than
+
+    def figure(self, logs: Logs | None) -> float | None:
+        """Return the monitored figure, or None with one warning when the logs lack it."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            if not self._missed:
+                self._missed = True
+                names = ", ".join(logs or {})
+                warnings.warn(
+                    f"{type(self).__name__}: there is no {self.monitor!r} to watch, only {names}",
+                    stacklevel=2,
+                )
+            return None
+        return float(value)
+
+
+def _rises(monitor: str) -> bool:
+    name = monitor.removeprefix("val_")
+    return name in _RISING or name.endswith(("_accuracy", "_acc"))
+
+
+class EarlyStopping(Monitor):
+    """End `fit` when a figure has stopped getting better.
+
+    Parameters
+    ----------
+    monitor : str
+        Key of the logs.
+    min_delta : float
+        What a figure has to be better by.
+    patience : int
+        Epochs without a better figure after which training ends.
+    verbose : int
+        1 prints a line when it happens.
+    mode : "auto", "min" or "max"
+        What is better.
+    baseline : float, optional
+        A figure that has to be beaten too.
+    restore_best_weights : bool
+        Whether the model ends with the weights of its best epoch.
+    start_from_epoch : int
+        Earlier epochs do not count.
+
+    Raises
+    ------
+    ValueError
+        For another `mode`.
+
+    Examples
+    --------
+    >>> EarlyStopping(monitor="val_accuracy", patience=3).better(0.9, than=0.8)
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0.0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        self.patience, self.verbose = int(patience), verbose
+        self.baseline = baseline
+        self.restore_best_weights = bool(restore_best_weights)
+        self.start_from_epoch = int(start_from_epoch)
+        self._start()
+
+    def _start(self) -> None:
+        self.best, self.best_weights = None, None
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+
+    best_weights: list[Any] | None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Start again from nothing."""
+        self._start()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare the figure with the best one."""
+        value = self.figure(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Put the best weights back."""
+        if self.stopped_epoch and self.verbose:
+            tell(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                tell(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
+            self.model.set_weights(self.best_weights)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return best figure, its weights and the epochs waited."""
+        names = ("best", "best_weights", "best_epoch", "wait", "stopped_epoch")
+        return {name: getattr(self, name) for name in names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting."""
+        vars(self).update(state)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Make the learning rate smaller when a figure has stopped getting better.
+
+    Parameters
+    ----------
+    monitor : str
+        Key of the logs.
+    factor : float
+        What the learning rate is multiplied by, below 1.
+    patience : int
+        Epochs without a better figure after which that happens.
+    verbose : int
+        1 prints a line when it happens.
+    mode : "auto", "min" or "max"
+        What is better.
+    min_delta : float
+        What a figure has to be better by.
+    cooldown : int
+        Epochs after a reduction in which none is counted.
+    min_lr : float
+        The learning rate never goes below it.
+
+    Raises
+    ------
+    ValueError
+        When `factor` is not below 1, and for another `mode`.
+
+    Examples
+    --------
+    >>> ReduceLROnPlateau(factor=0.5, patience=2).factor
+    0.5
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if not 0.0 <= factor < 1.0:
+            msg = f"ReduceLROnPlateau: factor must lie in [0, 1), got {factor}"
+            raise ValueError(msg)
+        self.factor, self.patience, self.verbose = float(factor), int(patience), verbose
+        self.cooldown, self.min_lr = int(cooldown), float(min_lr)
+        self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Start again from nothing."""
+        self.best, self.wait, self.cooldown_counter = None, 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare the figure with the best one; the rate goes into the logs."""
+        optimizer = self.model.optimizer
+        rate = float(optimizer.learning_rate)
+        if logs is not None:
+            logs["learning_rate"] = rate
+        value = self.figure(logs)
+        if value is None:
+            return
+        cooling = self.cooldown_counter > 0
+        if cooling:
+            self.cooldown_counter -= 1
+            self.wait = 0
+            cooling = self.cooldown_counter > 0
+        if self.better(value, self.best):
+            self.best, self.wait = value, 0
+        elif not cooling:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+                self.cooldown_counter, self.wait = self.cooldown, 0
+                if self.verbose:
+                    tell(
+                        f"Epoch {epoch + 1}: learning rate {rate:g} -> {optimizer.learning_rate:g}"
+                    )
+
+    def get_state(self) -> dict[str, Any]:
+        """Return best figure and the epochs waited."""
+        return {k: getattr(self, k) for k in ("best", "wait", "cooldown_counter")}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on waiting."""
+        vars(self).update(state)

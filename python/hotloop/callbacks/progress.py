@@ -1,0 +1,140 @@
+"""What `fit` shows and keeps: history, bar, lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from hotloop.callbacks.base import BatchProgress, Callback, Logs
+
+
+class History(Callback):
+    """What `fit` returns: the logs of every epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        One entry an epoch for the loss, each metric and their ``val_`` twins.
+    epoch : list of int
+        The epochs, counted from 0.
+
+    Examples
+    --------
+    >>> History().history
+    {}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Start with no epochs."""
+        self.history, self.epoch = {}, []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the epoch's logs."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the epochs so far."""
+        plain = {k: [np.asarray(v).tolist() for v in vs] for k, vs in self.history.items()}
+        return {"epoch": list(self.epoch), "history": plain}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on behind the epochs of the run that is resumed."""
+        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
+
+
+class ProgbarLogger(BatchProgress):
+    """A bar for each epoch in a terminal or a notebook, or one line for each in a log.
+
+    Parameters
+    ----------
+    verbose : int
+        1 a tqdm bar with loss and metrics, 2 one line an epoch.
+
+    Examples
+    --------
+    >>> ProgbarLogger(verbose=2).verbose
+    2
+    """
+
+    # Seconds between two refreshes of the figures beside the bar.
+    _REFRESH = 0.1
+
+    def __init__(self, verbose: int = 1) -> None:
+        super().__init__()
+        self.verbose = verbose
+        self._bar: Any = None
+        self._shown = 0.0
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Open the epoch's bar."""
+        self._started = time.perf_counter()
+        self._shown = 0.0
+        if self.verbose == 1:
+            # Slow to import, and seldom needed.
+            from tqdm.auto import tqdm  # noqa: PLC0415
+
+            self._bar = tqdm(
+                total=self.params.get("steps"),
+                desc=f"Epoch {epoch + 1}/{self.params.get('epochs')}",
+                mininterval=self._REFRESH,
+                unit="batch",
+                dynamic_ncols=True,
+            )
+
+    def wants_batch(self) -> bool:
+        """Whether the figures beside the bar are old enough to be shown again."""
+        return self._bar is not None and time.perf_counter() - self._shown > self._REFRESH
+
+    def advance(self) -> None:
+        """Count one batch without showing figures."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Show the figures so far."""
+        if self._bar is not None:
+            self._shown = time.perf_counter()
+            self._bar.set_postfix(figures(logs), refresh=False)
+            self._bar.update(1)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Show the epoch's figures and close the bar, or print the line."""
+        if self._bar is not None:
+            self._bar.set_postfix(figures(logs), refresh=True)
+            self._bar.close()
+            self._bar = None
+        elif self.verbose == 2:
+            seconds = time.perf_counter() - self._started
+            text = " - ".join(f"{name}: {value}" for name, value in figures(logs).items())
+            line = f"Epoch {epoch + 1}/{self.params.get('epochs')} - {seconds:.1f}s - {text}\n"
+            sys.stdout.write(line)
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Close a bar that an interrupted epoch left open."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def figures(logs: Logs | None) -> dict[str, str]:
+    """Return logs as they are shown: four decimals, more for what is smaller than those."""
+    return {name: _figure(value) for name, value in (logs or {}).items()}
+
+
+def _figure(value: Any) -> str:
+    if np.ndim(value):
+        return "[" + " ".join(_figure(v) for v in np.ravel(value)) + "]"
+    small = 0.0 < abs(value) < 1e-3
+    return f"{value:.4e}" if small else f"{value:.4f}"
