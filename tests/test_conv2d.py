@@ -40,6 +40,13 @@ CASES: list[Case] = [
     (2, 3, 7, 7, 4, (3, 1), {"padding": (1, 0)}),
     (3, 4, 6, 6, 8, (3, 3), {"padding": 1, "groups": 4}),
     (1, 3, 6, 6, 2, (6, 6), {"padding": "valid"}),
+    # Few channels and 3 or 5 kernel columns: the row kernels, with rows of one and several tiles.
+    (3, 2, 9, 12, 6, (5, 5), {"padding": 2}),
+    (2, 1, 5, 31, 7, (2, 5), {"padding": ((1, 0), (3, 4)), "stride": (2, 1)}),
+    (4, 4, 6, 7, 8, (3, 3), {"padding": 1, "groups": 2}),
+    (2, 13, 4, 3, 16, (3, 3), {"dilation": (2, 1), "padding": 2}),
+    (1, 3, 40, 5, 4, (1, 5), {}),
+    (9, 11, 8, 16, 10, (3, 3), {"padding": 1}),
 ]
 
 
@@ -207,6 +214,12 @@ def test_nan_reaches_only_the_windows_that_see_it() -> None:
     y = F.conv2d(x, np.ones((1, 1, 3, 3)))
     assert np.isnan(y[0, 0, 0, 0])
     assert np.isnan(y).sum() == 1
+    # The first pixel of a row meets the first kernel column alone.
+    for algorithm in ALGORITHMS:
+        _, dw, _ = F.conv2d_backward(
+            np.ones((1, 1, 3, 3)), x, np.ones((1, 1, 3, 3)), algorithm=algorithm
+        )
+        np.testing.assert_array_equal(np.isnan(dw[0, 0]), np.eye(3)[:1].T @ np.eye(3)[:1] > 0)
 
 
 def test_what_is_not_needed_is_none() -> None:

@@ -3,8 +3,8 @@
 // Per k it loads one row of B (NV vectors) and broadcasts MR numbers of A, for MR * NV fused
 // multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator a cell), so
 // the bits of C depend neither on the tile nor on who computes it.
+#include "ending.h"
 #include "kernels.h"
-#include "simd/math.h"
 #include "simd/transpose.h"
 #include "simd/vec.h"
 
@@ -33,14 +33,6 @@ constexpr int kTileCols = kTileVectors * Vec<T>::size;
 // How the numbers of one column of A lie: in rows that each have a pointer, or side by side.
 enum class Rows { pointers, adjacent };
 
-template <class T>
-HOTLOOP_INLINE Vec<T> apply_gate(Vec<T> dy, Vec<T> y, Activation kind) {
-    const Vec<T> one = Vec<T>::set(T{1});
-    if (kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
-    if (kind == Activation::sigmoid) return dy * (y * (one - y));
-    return dy * (one - y * y);
-}
-
 // The rarer endings run over the stored tile, which is still in the first-level cache.
 template <class T>
 __attribute__((noinline)) void finish(const GemmArgs<T>& g, T* const* c, int rows, int cols) {
@@ -50,10 +42,8 @@ __attribute__((noinline)) void finish(const GemmArgs<T>& g, T* const* c, int row
             const int n = cols - j < V::size ? cols - j : V::size;
             T* at = c[i] + j;
             V y = V::load(at, n);
-            if (g.gate)
-                y = apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind);
-            else
-                y = g.activation == Activation::sigmoid ? simd::sigmoid(y) : simd::tanh(y);
+            y = g.gate ? apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind)
+                       : activate(y, g.activation);
             y.store(at, n);
         }
 }
@@ -104,8 +94,8 @@ void tile(
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j)
             row[j] = kMaskB && j == NV - 1 ? V::load(b + j * W, tail) : V::load(b + j * W);
-        // Rows of B from a strided matrix or from beyond the second-level cache, and rows of A
-        // that lie a stride apart, are not foreseen by the hardware: 3 to 6 % (bench_gemm.py).
+            // Rows of B from a strided matrix or from beyond the second-level cache, and rows of A
+            // that lie a stride apart, are not foreseen by the hardware: 3 to 6 % (bench_gemm.py).
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) __builtin_prefetch(b + 16 * b_row + j * W);
         if constexpr (kRows == Rows::adjacent) __builtin_prefetch(a[0] + at + 8 * step + MR - 1);

@@ -1,6 +1,7 @@
 #include "conv_implicit.h"
 
 #include "conv_frame.h"
+#include "hotloop/conv_rows_args.h"
 
 #include <algorithm>
 #include <vector>
@@ -35,6 +36,14 @@ Runs join(const std::vector<index_t>& taps, index_t channels) {
     for (std::size_t t = 0; t < taps.size(); t += static_cast<std::size_t>(step))
         runs.offset.push_back(taps[t]);
     return runs;
+}
+
+// Whether the row kernels take a convolution with `columns` output channels and these windows:
+// where one vector holds the channels, the tile kernel would wait for loads.
+template <class T>
+bool by_rows(index_t columns, index_t kernel_w, index_t stride_w, index_t dilation_w) {
+    return columns <= kernels<T>().gemm->vector_size && (kernel_w == 3 || kernel_w == 5) &&
+           stride_w == 1 && dilation_w == 1;
 }
 
 // Grows once, then serves every later call of this thread.
@@ -79,6 +88,7 @@ void conv_forward(
     for (index_t g = 0; g < s.groups; ++g)
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
+    const bool rows_kernel = by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t task = begin; task < end; ++task) {
             const index_t first = pieces.begin(task / pieces.stretches);
@@ -94,6 +104,31 @@ void conv_forward(
                 T* part = scratch<T>(Scratch::padded, (bottom - top) * frame.row());
                 copy_framed(frame, x + first * v.H * v.W * s.C, top, bottom, part);
                 a.a = part;
+            }
+            if (rows_kernel) {
+                ConvRowsArgs<T> r{};
+                r.x = a.a;
+                r.images = images;
+                r.OH = row1 - row0;
+                r.OW = v.OW;
+                r.KH = v.KH;
+                r.KW = v.KW;
+                r.channels = cg;
+                r.image = frame.image();
+                r.row = v.stride_h * frame.row();
+                r.tap_row = v.dilation_h * frame.row();
+                r.pixel = s.C;
+                r.w_row = kernel.tile_cols;
+                r.y = y + (first * out_pixels + row0 * v.OW) * s.O;
+                r.y_pixel = s.O;
+                r.n = static_cast<int>(og);
+                r.activation = activation;
+                for (index_t g = 0; g < s.groups; ++g, r.x += cg, r.y += og) {
+                    r.w = packed + g * panel;
+                    r.bias = b ? b + g * og : nullptr;
+                    kernels<T>().conv_rows->forward(r);
+                }
+                continue;
             }
             a.a_row_offset = pixels.data();
             a.segments = static_cast<index_t>(runs.offset.size());
@@ -193,6 +228,32 @@ void conv_input_gradient(
             kernel.gemm(a, m0, m1, 0, cg);
         }
     };
+    const bool rows_kernel = v.stride_h == 1 && by_rows<T>(cg, v.KW, v.stride_w, v.dilation_w);
+    const auto run_rows = [&](const Work& job, const T* from, index_t first, index_t images,
+                              index_t row0, index_t row1) {
+        ConvRowsArgs<T> r{};
+        r.x = from + job.pixel[0] + job.runs.offset[0] + row0 * frame.row();
+        r.images = images;
+        r.OH = row1 - row0;
+        r.OW = v.W;
+        r.KH = v.KH;
+        r.KW = v.KW;
+        r.channels = og;
+        r.image = frame.image();
+        r.row = frame.row();
+        r.tap_row = v.dilation_h * frame.row();
+        r.pixel = s.O;
+        r.w_row = kernel.tile_cols;
+        r.y = dx + (first * v.H + row0) * v.W * s.C;
+        r.y_pixel = s.C;
+        r.n = static_cast<int>(cg);
+        r.gate_kind = gate_kind;
+        for (index_t g = 0; g < s.groups; ++g, r.x += og, r.y += cg) {
+            r.w = job.packed + g * kernel.tile_cols * job.taps * og;
+            r.gate = gate ? gate + (r.y - dx) : nullptr;
+            kernels<T>().conv_rows->forward(r);
+        }
+    };
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches);
              ++piece) {
@@ -202,6 +263,12 @@ void conv_input_gradient(
             const index_t first = pieces.begin(piece);
             const index_t images = pieces.begin(piece + 1) - first;
             const T* from = framed(frame, dy, first, images);
+            if (rows_kernel) {
+                // Several images are never cut into parts, so rows of one image suffice.
+                run_rows(work[0], from, first, images, v.H * part0 / pieces.stretches,
+                         v.H * part1 / pieces.stretches);
+                continue;
+            }
             for (const Work& job : work) {
                 const index_t rows =
                     static_cast<index_t>(job.pixel.size()) / pieces.most() * images;
@@ -245,6 +312,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
     T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * size) : dw;
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
+    const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
     parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
         for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
@@ -263,6 +331,31 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
                 const index_t images = std::min(fit, last - first);
                 const T* from = framed(frame, x, first, images);
                 a.segments = images * v.OH;
+                if (rows_kernel) {
+                    ConvRowsWeightsArgs<T> r{};
+                    r.images = images;
+                    r.OH = v.OH;
+                    r.OW = v.OW;
+                    r.KH = v.KH;
+                    r.KW = v.KW;
+                    r.channels = cg;
+                    r.image = frame.image();
+                    r.row = v.stride_h * frame.row();
+                    r.tap_row = v.dilation_h * frame.row();
+                    r.pixel = s.C;
+                    r.dy_pixel = s.O;
+                    r.dw_row = s.O;
+                    r.n = static_cast<int>(og);
+                    r.accumulate = a.accumulate;
+                    for (index_t g = 0; g < s.groups; ++g) {
+                        r.x = from + g * cg;
+                        r.dy = dy + first * out_pixels * s.O + g * og;
+                        r.dw = partial + block * size + g * og;
+                        kernels<T>().conv_rows->weights(r);
+                    }
+                    a.accumulate = true;
+                    continue;
+                }
                 for (index_t g = 0; g < s.groups; ++g) {
                     a.a = from + g * cg;
                     a.b = dy + first * out_pixels * s.O + g * og;

@@ -107,8 +107,7 @@ void product(const Product<T>& p) {
     if (load(panels) <= load(tiles) * 1.05) {
         parallel_for(panels, cost, [&](index_t begin, index_t end) {
             if (packed) pack(begin, end);
-            compute(g, 0, p.m, begin * kernel.tile_cols,
-                    std::min(end * kernel.tile_cols, p.n));
+            compute(g, 0, p.m, begin * kernel.tile_cols, std::min(end * kernel.tile_cols, p.n));
         });
         return;
     }

@@ -60,6 +60,18 @@ struct PointwiseKernels {
 };
 
 template <class T>
+struct ConvRowsArgs;
+template <class T>
+struct ConvRowsWeightsArgs;
+
+template <class T>
+struct ConvRowsKernels {
+    // KW 3 or 5, windows one pixel apart, at most one vector of columns.
+    void (*forward)(const ConvRowsArgs<T>& args);
+    void (*weights)(const ConvRowsWeightsArgs<T>& args);
+};
+
+template <class T>
 struct DepthwiseArgs;
 
 template <class T>
@@ -240,6 +252,7 @@ struct ProbeKernels {
 // One row per topic; CONTRIBUTING.md lists what a new one needs.
 #define HOTLOOP_KERNEL_TOPICS(X)          \
     X(gemm, GemmKernels)                  \
+    X(conv_rows, ConvRowsKernels)         \
     X(depthwise, DepthwiseKernels)        \
     X(reduce, ReduceKernels)              \
     X(pointwise, PointwiseKernels)        \
