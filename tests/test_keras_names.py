@@ -104,3 +104,25 @@ def test_initializers_are_described_and_made_again() -> None:
     again = keras.initializers.get(described)
     first, second = (i((3, 4)) for i in (keras.initializers.get(described), again))
     np.testing.assert_array_equal(first, second)
+
+
+def test_merging_functions_are_their_layers() -> None:
+    x = RNG.standard_normal((2, 3)).astype(np.float32)
+    layers = keras.layers
+    np.testing.assert_array_equal(layers.add([x, x]), 2 * x)
+    np.testing.assert_array_equal(layers.multiply([x, x]), x * x)
+    np.testing.assert_array_equal(layers.concatenate([x, x], axis=1), np.hstack([x, x]))
+
+
+def test_input_dim_is_short_for_an_input_shape() -> None:
+    model = keras.Sequential([keras.layers.Dense(3, input_dim=8)])
+    assert model.input_shape == (None, 8)
+
+
+def test_what_keras_keeps_under_several_modules() -> None:
+    assert keras.utils.register_keras_serializable is keras.saving.register_keras_serializable
+    assert keras.utils.clear_session is keras.backend.clear_session
+    with pytest.raises(AttributeError, match=r"module 'hotloop.utils' has no attribute 'nowhere'"):
+        _ = keras.utils.nowhere
+    activations = keras.activations
+    assert activations.get(activations.serialize(activations.gelu)) is activations.gelu

@@ -167,6 +167,17 @@ def get(identifier: Any) -> ActivationFunction:
     raise TypeError(msg)
 
 
+def serialize(activation: ActivationFunction) -> str:
+    """Return the name of an activation, which `get` finds it by.
+
+    Examples
+    --------
+    >>> serialize(relu)
+    'relu'
+    """
+    return activation.name
+
+
 __all__ = [
     "ActivationFunction",
     "elu",
@@ -176,6 +187,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "relu",
+    "serialize",
     "sigmoid",
     "softmax",
     "tanh",

@@ -12,8 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import random
+from hotloop.backend import clear_session
 
-__all__ = ["normalize", "set_random_seed", "to_categorical", "train_test_split"]
+__all__ = ["clear_session", "normalize", "set_random_seed", "to_categorical", "train_test_split"]
+
+
+def __getattr__(name: str) -> Any:
+    """Find what Keras has here too, and hotloop in modules that cost more to import."""
+    if name == "register_keras_serializable":
+        from hotloop.saving import register_keras_serializable  # noqa: PLC0415
+
+        return register_keras_serializable
+    msg = f"module 'hotloop.utils' has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from hotloop.layers.base import Cache, Layer
 from hotloop.layers.conv import Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout
-from hotloop.layers.merge import Add, Concatenate, Multiply
+from hotloop.layers.merge import Add, Concatenate, Multiply, add, concatenate, multiply
 from hotloop.layers.norm import BatchNormalization, LayerNormalization
 from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
@@ -89,4 +89,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "add",
+    "concatenate",
+    "multiply",
 ]

@@ -114,6 +114,8 @@ class Layer:
         ``"float32"`` or ``"float64"``; None takes the model's.
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a `Sequential`.
+    input_dim : int, optional
+        Short for ``input_shape=(input_dim,)``.
 
     Examples
     --------
@@ -144,7 +146,10 @@ class Layer:
         trainable: bool = True,
         dtype: Any = None,
         input_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
     ) -> None:
+        if input_dim is not None:
+            input_shape = (input_dim,)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             msg = f"a layer's name must be a string without '/', got {name!r}"
             raise ValueError(msg)

@@ -198,3 +198,36 @@ class Concatenate(_Merge):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {"axis": self.axis, **super().get_config()}
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """Return ``Add(**kwargs)(inputs)``, as Keras's function does.
+
+    Examples
+    --------
+    >>> add([[[1.0, 2.0]], [[3.0, 4.0]]])
+    array([[4., 6.]], dtype=float32)
+    """
+    return Add(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """Return ``Multiply(**kwargs)(inputs)``, as Keras's function does.
+
+    Examples
+    --------
+    >>> multiply([[[1.0, 2.0]], [[3.0, 4.0]]])
+    array([[3., 8.]], dtype=float32)
+    """
+    return Multiply(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """Return ``Concatenate(axis, **kwargs)(inputs)``, as Keras's function does.
+
+    Examples
+    --------
+    >>> concatenate([[[1.0, 2.0]], [[3.0]]])
+    array([[1., 2., 3.]], dtype=float32)
+    """
+    return Concatenate(axis, **kwargs)(inputs)
