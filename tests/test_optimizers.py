@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from helpers_models import batch, two_layer_model
-from hotloop import optimizers
+from hotloop import optimizers, regularizers
 
 Array = np.ndarray[Any, Any]
 
@@ -210,3 +210,128 @@ def test_copies_continue_bit_for_bit(make: Any, rule: Any, clone: Any) -> None:
     other.update(second, grads)
     np.testing.assert_array_equal(first["w"], second["w"])
     assert type(other).from_config(other.get_config()).get_config() == optimizer.get_config()
+
+
+def unit(kind: str) -> optimizers.Optimizer:
+    limits: dict[str, Any] = {kind: 1.0}
+    return optimizers.SGD(1.0, **limits)
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [
+        ("clipvalue", ([1.0, -1.0], [0.5, 1.0])),
+        ("clipnorm", ([0.6, -0.8], [0.5 / 1.25**0.5, 1.0 / 1.25**0.5])),
+        ("global_clipnorm", ([3 / 26.25**0.5, -4 / 26.25**0.5], [0.5 / 26.25**0.5, 26.25**-0.5])),
+    ],
+)
+def test_clipping_leaves_the_gradients_that_were_given(kind: str, steps: Any) -> None:
+    params = {"a": np.zeros(2), "b": np.zeros(2)}
+    grads = {"a": np.array([3.0, -4.0]), "b": np.array([0.5, 1.0])}
+    unit(kind).update(params, grads)
+    for key, step in zip(params, steps, strict=True):
+        np.testing.assert_allclose(params[key], -np.array(step), rtol=1e-14)
+    np.testing.assert_array_equal(grads["a"], [3, -4])
+
+
+@pytest.mark.parametrize("kind", ["clipvalue", "clipnorm", "global_clipnorm"])
+def test_a_recorded_step_clips_as_the_update_by_hand_does(kind: str) -> None:
+    x, y = batch(7)
+    by_hand, by_step = two_layer_model(), two_layer_model()
+    limits: dict[str, Any] = {kind: 0.01}
+    optimizer = optimizers.Adam(0.05, **limits)
+    by_hand.compile(optimizer, "sparse_categorical_crossentropy")
+    by_step.compile(optimizers.Adam(0.05, **limits), "sparse_categorical_crossentropy")
+    for _ in range(4):
+        _, grads = by_hand.loss_and_grads(x, y)
+        kept = {name: grad.copy() for name, grad in grads.items()}
+        optimizer.update(by_hand.params, by_hand.grads)
+        by_step.train_on_batch(x, y)
+        for name, grad in by_step.grads.items():
+            np.testing.assert_array_equal(grad, kept[name])
+    for a, b in zip(by_hand.get_weights(), by_step.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_norm_that_is_not_finite_makes_the_global_step_nan() -> None:
+    params = {"a": np.zeros(1), "b": np.zeros(1)}
+    unit("global_clipnorm").update(params, {"a": np.array([np.inf]), "b": np.ones(1)})
+    assert np.isnan(params["b"]).all()
+
+
+def test_a_schedule_is_asked_before_each_step() -> None:
+    schedule = optimizers.schedules.PiecewiseConstantDecay([1, 3], [0.4, 0.2, 0.0])
+    optimizer = optimizers.SGD(schedule)
+    x, y = batch(7)
+    model = two_layer_model()
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    rates = []
+    for _ in range(5):
+        before = model.get_weights()[-1]
+        rates.append(optimizer.learning_rate)
+        model.train_on_batch(x, y)
+        step = before - model.get_weights()[-1]
+        np.testing.assert_allclose(step, rates[-1] * model.grads["dense_1/bias"], atol=1e-15)
+    assert rates == [0.4, 0.4, 0.2, 0.2, 0.0]
+    with pytest.raises(TypeError, match="a schedule says the learning rate"):
+        optimizer.learning_rate = 0.1
+    again = optimizers.SGD.from_config(optimizer.get_config())
+    assert again.learning_rate == 0.4
+    assert again.get_config() == optimizer.get_config()
+    assert optimizers.SGD(lambda: 0.3).learning_rate == 0.3
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        optimizers.schedules.CosineDecay(0.1, 9, alpha=0.1, warmup_target=0.2, warmup_steps=3),
+        optimizers.schedules.ExponentialDecay(0.1, 9, 0.5, staircase=True),
+        optimizers.schedules.InverseTimeDecay(0.1, 9, 0.5),
+        optimizers.schedules.PiecewiseConstantDecay([2], [0.2, 0.1]),
+        optimizers.schedules.PolynomialDecay(0.1, 9, cycle=True),
+    ],
+    ids=lambda schedule: schedule.name,
+)
+def test_a_description_makes_the_schedule_again(schedule: Any) -> None:
+    again = optimizers.schedules.deserialize(optimizers.schedules.serialize(schedule))
+    assert [again(step) for step in range(30)] == [schedule(step) for step in range(30)]
+
+
+def test_bad_limits_and_schedules() -> None:
+    with pytest.raises(ValueError, match="Adam: at most one of clipnorm, clipvalue"):
+        optimizers.Adam(clipnorm=1.0, clipvalue=1.0)
+    with pytest.raises(ValueError, match="SGD: clipnorm must be positive, got -1"):
+        optimizers.SGD(clipnorm=-1.0)
+    with pytest.raises(ValueError, match="CosineDecay: decay_steps must be positive, got 0"):
+        optimizers.schedules.CosineDecay(0.1, 0)
+    with pytest.raises(ValueError, match="one item more than boundaries"):
+        optimizers.schedules.PiecewiseConstantDecay([1], [0.1])
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.03])
+def test_penalties_are_part_of_loss_and_gradients(l1: float) -> None:
+    def penalty(w: Array) -> float:
+        return float(l1 * np.abs(w).sum() + 0.02 * (w * w).sum())
+
+    plain = two_layer_model()
+    model = two_layer_model()
+    layer = model.layers[0]
+    layer.weight("kernel").regularizer = regularizers.L1L2(l1, 0.02)
+    for m in (plain, model):
+        m.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = batch(7)
+    kernel = model.get_weights()[0]
+    loss, grads = model.loss_and_grads(x, y)
+    plain_loss, plain_grads = plain.loss_and_grads(x, y)
+    assert loss == pytest.approx(plain_loss + penalty(kernel), rel=1e-12)
+    slope = l1 * np.sign(kernel) + 0.04 * kernel
+    np.testing.assert_allclose(
+        grads["dense/kernel"], plain_grads["dense/kernel"] + slope, rtol=1e-12
+    )
+    np.testing.assert_array_equal(grads["dense_1/kernel"], plain_grads["dense_1/kernel"])
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(loss, rel=1e-12)
+    assert model.train_on_batch(x, y) == pytest.approx(loss, rel=1e-12)
+    layer.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.set_weights(plain.get_weights())
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(plain_loss, rel=1e-12)

@@ -20,8 +20,9 @@ from hotloop.layers import Activation, Conv2D, Dense, Softmax
 from hotloop.layers.base import is_recordable
 from hotloop.losses import CategoricalLoss, Loss, MeanSquaredError
 from hotloop.optimizers import Optimizer
-from hotloop.optimizers.base import FlatSlots
+from hotloop.optimizers.base import FlatSlots, twin
 from hotloop.parameters import FlatParameters, aligned_zeros
+from hotloop.penalties import penalized, penalty, record_penalties
 from hotloop.program import Pass, Program
 from hotloop.targets import check_range
 
@@ -211,8 +212,10 @@ class LossStep(Step):
         self.backward_program = Program()
         self.optimizer = optimizer
         self.slots: FlatSlots | None = None
+        self.penalized = penalized(graph)
         if dy is not None:
             self.passed.backward(self.backward_program, {graph.outputs[0]: dy})
+            record_penalties(self.penalized, self.backward_program)
             if optimizer is not None:
                 self._record_update(executor.store, optimizer)
         self.finish(self.forward_program, self.backward_program)
@@ -242,11 +245,16 @@ class LossStep(Step):
     def _record_update(self, store: FlatParameters, optimizer: Optimizer) -> None:
         slots = self.slots = optimizer.flat_slots(store.params)
         program = self.backward_program
+        grads = store.grads
+        if optimizer.clipping:
+            # model.grads stay as the backward left them.
+            grads = twin(slots.layout, store.grads.flat)
+            program.python(lambda: optimizer.clipping.apply(store.grads, grads))
         if type(optimizer).__module__.startswith("hotloop.optimizers."):
             with program.recording():
                 optimizer.apply(
                     store.params.flat,
-                    store.grads.flat,
+                    grads.flat,
                     slots.flat,
                     optimizer.lr_array,
                     optimizer.step_array,
@@ -256,7 +264,7 @@ class LossStep(Step):
         def run() -> None:
             optimizer.apply(
                 store.params.flat,
-                store.grads.flat,
+                grads.flat,
                 slots.flat,
                 optimizer.learning_rate,
                 float(optimizer.step_array[0]),
@@ -289,11 +297,13 @@ class LossStep(Step):
         """
         self._forward()
         loss: float = self.loss_value.item()
+        if self.penalized:
+            loss += penalty(self.penalized)
         if loss != loss and self.ids:  # noqa: PLR0124  (NaN)
             check_range(self.loss_name, self.t_bound, self.classes)
         optimizer = self.optimizer
         if optimizer is not None:
-            optimizer.step_array[0] = optimizer.iterations + 1
+            optimizer.begin_step()
             self._backward()
             optimizer.iterations += 1
         else:

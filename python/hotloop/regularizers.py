@@ -71,7 +71,7 @@ class L1L2(Regularizer):
         """Return the penalty."""
         flat = np.asarray(w, np.float64).reshape(-1)
         penalty = self.l1 * float(np.abs(flat).sum()) if self.l1 else 0.0
-        return penalty + (self.l2 * float(flat @ flat) if self.l2 else 0.0)
+        return penalty + (self.l2 * float(np.square(flat).sum()) if self.l2 else 0.0)
 
     def gradient(self, w: Array) -> Array:
         """Return ``l1 * sign(w) + 2 * l2 * w``."""

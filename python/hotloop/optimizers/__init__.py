@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hotloop.optimizers import schedules
 from hotloop.optimizers.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from hotloop.optimizers.base import Optimizer
 from hotloop.registry import deserialize, lookup
@@ -47,4 +48,4 @@ def get(identifier: Any) -> Optimizer:
     raise TypeError(msg)
 
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]

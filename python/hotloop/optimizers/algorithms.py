@@ -23,14 +23,14 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         lr.
     momentum : float
         In [0, 1].
     nesterov : bool
         Whether the step looks ahead (Nesterov 1983; Sutskever et al. 2013).
-    weight_decay, name
-        As in `Optimizer`.
+    **kwargs
+        `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
     Examples
     --------
@@ -43,14 +43,12 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: Any = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        *,
-        weight_decay: float | None = None,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **kwargs)
         if not 0.0 <= momentum <= 1.0:
             msg = f"SGD: momentum must lie in [0, 1], got {momentum}"
             raise ValueError(msg)
@@ -94,14 +92,14 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         lr.
     beta_1, beta_2 : float
         b1, b2 in [0, 1).
     epsilon : float
         eps.
-    weight_decay, name
-        As in `Optimizer`.
+    **kwargs
+        `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
     Examples
     --------
@@ -116,15 +114,13 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        weight_decay: float | None = None,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **kwargs)
         self.beta_1 = _check_rate(type(self).__name__, "beta_1", beta_1)
         self.beta_2 = _check_rate(type(self).__name__, "beta_2", beta_2)
         self.epsilon = float(epsilon)
@@ -157,7 +153,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, name
+    learning_rate, beta_1, beta_2, epsilon, **kwargs
         As in `Adam`.
     weight_decay : float
         Share of the weights that a step of rate 1 would take off.
@@ -170,16 +166,15 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, name=name
+            learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **kwargs
         )
 
 
@@ -190,14 +185,14 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         lr.
     rho : float
         In [0, 1).
     epsilon : float
         eps.
-    weight_decay, name
-        As in `Optimizer`.
+    **kwargs
+        `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
     Examples
     --------
@@ -209,14 +204,12 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         rho: float = 0.9,
-        *,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **kwargs)
         self.rho = _check_rate("RMSprop", "rho", rho)
         self.epsilon = float(epsilon)
 
@@ -245,14 +238,14 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or LearningRateSchedule
         lr.
     initial_accumulator_value : float
         First value of a.
     epsilon : float
         eps.
-    weight_decay, name
-        As in `Optimizer`.
+    **kwargs
+        `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
     Examples
     --------
@@ -262,14 +255,12 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        *,
-        weight_decay: float | None = None,
-        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay=weight_decay, name=name)
+        super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value = float(initial_accumulator_value)
         self.epsilon = float(epsilon)
         self.slots = {"accumulator": self.initial_accumulator_value}  # type: ignore[misc]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.optimizers import schedules
+from hotloop.optimizers.clipping import Clipping
 from hotloop.parameters import ArrayDict, Layout, aligned_zeros
 
 Array = NDArray[Any]
@@ -34,12 +36,24 @@ class Optimizer:
 
     Parameters
     ----------
-    learning_rate : float
-        Step size; may be changed at any time.
+    learning_rate : float, LearningRateSchedule or callable
+        Step size. A number may be changed at any time; a schedule is asked before each step with
+        the number of steps taken so far, a plain function without it.
     weight_decay : float, optional
         Decoupled decay: each step first takes ``learning_rate * weight_decay * w`` off.
+    clipnorm : float, optional
+        Each gradient array longer than this is scaled to it.
+    clipvalue : float, optional
+        Each element is brought into ``[-clipvalue, clipvalue]``.
+    global_clipnorm : float, optional
+        All gradients are scaled by one factor when they are longer than this together.
     name : str, optional
         Shown in descriptions.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range, and more than one kind of clipping.
     """
 
     # Name of each slot and the value it starts with.
@@ -47,21 +61,31 @@ class Optimizer:
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: Any = 0.001,
         *,
         weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name or type(self).__name__.lower()
         # Live scalars of recorded steps.
         self.lr_array = np.zeros(1, np.float64)
         self.step_array = np.zeros(1, np.float64)
-        self.learning_rate = learning_rate
+        self.iterations = 0
+        if isinstance(learning_rate, dict):
+            learning_rate = schedules.deserialize(learning_rate)
+        self._schedule: Callable[..., Any] | None = None
+        if callable(learning_rate):
+            self._schedule = learning_rate
+        else:
+            self.learning_rate = learning_rate
+        self.clipping = Clipping(type(self).__name__, clipnorm, clipvalue, global_clipnorm)
         self.weight_decay = float(weight_decay or 0.0)
         if self.weight_decay < 0:
             msg = f"{type(self).__name__}: weight_decay must not be negative, got {weight_decay}"
             raise ValueError(msg)
-        self.iterations = 0
         self._named: dict[str, dict[str, Array]] = {}
         self._flat: FlatSlots | None = None
 
@@ -75,26 +99,52 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this optimizer again."""
+        rate: Any = self.learning_rate
+        if self._schedule is not None:
+            if not isinstance(self._schedule, schedules.LearningRateSchedule):
+                msg = f"{self.name}: a learning rate that is a plain function cannot be described"
+                raise NotImplementedError(msg)
+            rate = schedules.serialize(self._schedule)
+        clips = ("clipnorm", "clipvalue", "global_clipnorm")
         return {
             "name": self.name,
-            "learning_rate": self.learning_rate,
+            "learning_rate": rate,
             "weight_decay": self.weight_decay,
+            **{rule: self.clipping.limit_of(rule) for rule in clips},
         }
 
     # -- what everybody uses -----------------------------------------------------------------
 
     @property
     def learning_rate(self) -> float:
-        """Step size."""
+        """Step size of the next step; a ValueError refuses a negative one.
+
+        Raises
+        ------
+        TypeError
+            When a schedule says it and it is set all the same.
+        """
+        if self._schedule is not None:
+            step = (self.iterations,) if _takes_step(self._schedule) else ()
+            self.lr_array[0] = self._schedule(*step)
         return float(self.lr_array[0])
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
+        if self._schedule is not None:
+            msg = f"{self.name}: a schedule says the learning rate, so it cannot be set"
+            raise TypeError(msg)
         rate = float(value)
         if not rate >= 0.0:
             msg = f"{type(self).__name__}: learning_rate must not be negative, got {value!r}"
             raise ValueError(msg)
         self.lr_array[0] = rate
+
+    def begin_step(self) -> None:
+        """Let the live scalars of recorded steps say what the next step needs."""
+        self.step_array[0] = self.iterations + 1
+        if self._schedule is not None:
+            self.lr_array[0] = self.learning_rate
 
     def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Take one step, in place, on any dict of float arrays.
@@ -127,9 +177,17 @@ class Optimizer:
         step = float(self.iterations + 1)
         if flat is not None and flat_grads is not None and list(params) == list(grads):
             slots = self.flat_slots(params)  # type: ignore[arg-type]
+            if self.clipping:
+                clipped = twin(slots.layout, flat_grads)
+                self.clipping.apply(grads, clipped)
+                flat_grads = clipped.flat
             self.apply(flat, flat_grads, slots.flat, self.learning_rate, step)
         else:
             checked = [(key, *_checked(key, params, grads)) for key in params]
+            if self.clipping:
+                copies = {key: np.array(grad, _working_dtype(p)) for key, p, grad in checked}
+                self.clipping.apply(copies, copies)
+                checked = [(key, param, copies[key]) for key, param, _ in checked]
             for key, param, grad in checked:
                 slots_of_key = self._slots_for(key, param)
                 _in_place(self, param, grad, slots_of_key, step)
@@ -217,6 +275,21 @@ class Optimizer:
         return cls(**config)
 
 
+def twin(layout: Layout, like: Array) -> ArrayDict:
+    """Return named views of new zeros, laid out as `layout`, in the dtype of `like`."""
+    flat = aligned_zeros(layout.size, like.dtype)
+    return ArrayDict(layout.views(flat), flat)
+
+
+def _takes_step(schedule: Callable[..., Any]) -> bool:
+    """Keras calls a plain function without the step, a schedule with it."""
+    return isinstance(schedule, schedules.LearningRateSchedule)
+
+
+def _working_dtype(param: Array) -> Any:
+    return np.float64 if param.itemsize == 8 else np.float32
+
+
 def _checked(key: str, params: Mapping[str, Array], grads: Mapping[str, Any]) -> tuple[Array, Any]:
     """Return one parameter and its gradient; nothing is updated before all are checked."""
     param = params[key]
@@ -245,7 +318,7 @@ def _in_place(
     if flags.c_contiguous and flags.aligned and param.dtype.isnative and param.itemsize >= 4:
         optimizer.apply(param, grad, slots, optimizer.learning_rate, step)
         return
-    dtype = np.float64 if param.itemsize == 8 else np.float32
+    dtype = _working_dtype(param)
     work = np.array(param, dtype=dtype, order="C")
     inner = {slot: np.array(array, dtype=dtype, order="C") for slot, array in slots.items()}
     optimizer.apply(work, grad, inner, optimizer.learning_rate, step)

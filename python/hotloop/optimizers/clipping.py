@@ -1,0 +1,79 @@
+"""Gradients made shorter before a step; Keras 3's three rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Clipping:
+    """At most one of the three; nothing without any.
+
+    Parameters
+    ----------
+    clipnorm : float, optional
+        Each array ``g`` becomes ``g * clipnorm / max(norm(g), clipnorm)``.
+    clipvalue : float, optional
+        Each element is brought into ``[-clipvalue, clipvalue]``.
+    global_clipnorm : float, optional
+        All arrays are scaled as `clipnorm` does, by the norm of them all together; a norm that is
+        not finite makes all NaN.
+
+    Raises
+    ------
+    ValueError
+        When more than one is given, or one is not positive.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        clipnorm: float | None,
+        clipvalue: float | None,
+        global_clipnorm: float | None,
+    ) -> None:
+        given = {
+            "clipnorm": clipnorm,
+            "clipvalue": clipvalue,
+            "global_clipnorm": global_clipnorm,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if len(chosen) > 1:
+            msg = f"{owner}: at most one of {', '.join(given)} may be set, got {chosen}"
+            raise ValueError(msg)
+        for name, value in chosen.items():
+            if not value > 0:
+                msg = f"{owner}: {name} must be positive, got {value}"
+                raise ValueError(msg)
+        self.rule: str | None = next(iter(chosen), None)
+        self.limit = float(chosen[self.rule]) if self.rule is not None else 0.0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return self.rule is not None
+
+    def limit_of(self, rule: str) -> float | None:
+        """Return the number of one rule, or None."""
+        return self.limit if self.rule == rule else None
+
+    def apply(self, grads: Mapping[str, Array], out: Mapping[str, Array]) -> None:
+        """Write the clipped gradients to `out`, which may be `grads`."""
+        limit = self.limit
+        if self.rule == "clipvalue":
+            for name, grad in grads.items():
+                np.clip(grad, -limit, limit, out=out[name])
+            return
+        squares = {name: float(np.sum(np.square(grad))) for name, grad in grads.items()}
+        if self.rule == "global_clipnorm":
+            norm = float(np.sqrt(sum(squares.values())))
+            scale = limit / max(norm, limit) if np.isfinite(norm) else np.nan
+            scales = dict.fromkeys(squares, scale)
+        else:
+            scales = {n: limit / max(float(np.sqrt(s)), limit) for n, s in squares.items()}
+        for name, grad in grads.items():
+            np.multiply(grad, grad.dtype.type(scales[name]), out=out[name])
