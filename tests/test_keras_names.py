@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hotloop as keras
+from helpers_models import Scale
 
 Array = NDArray[Any]
 RNG = np.random.default_rng(0)
@@ -104,6 +106,60 @@ def test_initializers_are_described_and_made_again() -> None:
     again = keras.initializers.get(described)
     first, second = (i((3, 4)) for i in (keras.initializers.get(described), again))
     np.testing.assert_array_equal(first, second)
+
+
+def small_model() -> keras.Sequential:
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4, activation="relu"),
+            Scale(),
+            keras.layers.Dense(2),
+        ]
+    )
+
+
+def test_clone_has_the_same_layers_and_weights_of_its_own() -> None:
+    model = small_model()
+    clone = keras.models.clone_model(model)
+    assert [(type(a), a.name) for a in model.layers] == [(type(b), b.name) for b in clone.layers]
+    assert (model.get_weights()[0] != clone.get_weights()[0]).any()
+    clone.set_weights(model.get_weights())
+    x = RNG.standard_normal((5, 3))
+    np.testing.assert_array_equal(model.predict(x), clone.predict(x))
+
+
+def test_json_describes_a_model() -> None:
+    model = small_model()
+    again = keras.models.model_from_json(model.to_json(indent=1), {"Scale": Scale})
+    assert again.get_config() == model.get_config()
+    with pytest.raises(ValueError, match="unknown layer class 'Scale'"):
+        keras.models.model_from_json(model.to_json())
+    with pytest.raises(ValueError, match="the text describes no model"):
+        keras.models.model_from_json('{"class": "os", "config": {}}')
+
+
+def test_models_are_saved_by_function_too(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,))])
+    keras.models.save_model(model, tmp_path / "m.keras")
+    with pytest.raises(FileExistsError):
+        keras.models.save_model(model, tmp_path / "m.keras", overwrite=False)
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_variables_are_weights() -> None:
+    model = keras.Sequential([keras.layers.BatchNormalization(input_shape=(3,))])
+    assert [
+        len(v) for v in (model.variables, model.trainable_variables, model.non_trainable_variables)
+    ] == [4, 2, 2]
+    assert model.variables[0] is model.weights[0]
+
+
+def test_compile_takes_what_keras_tells_its_backends() -> None:
+    model = small_model()
+    model.compile("adam", "mse", run_eagerly=True, jit_compile=False, steps_per_execution=4)
+    assert model.train_on_batch(np.ones((2, 3)), np.ones((2, 2))) > 0
 
 
 def test_merging_functions_are_their_layers() -> None:

@@ -124,6 +124,11 @@ class Compiled:
         loss: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        *,
+        run_eagerly: bool = False,  # noqa: ARG002
+        steps_per_execution: int = 1,  # noqa: ARG002
+        jit_compile: Any = "auto",  # noqa: ARG002
+        auto_scale_loss: bool = True,  # noqa: ARG002
     ) -> None:
         """Choose optimizer, loss and metrics.
 
@@ -139,6 +144,8 @@ class Compiled:
             samples' weights.
         weighted_metrics : list of str or Metric, optional
             Metrics that see the samples' weights.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            What Keras has to know of its backends; without effect here.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import config
+from hotloop import cloning, config
 from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
@@ -152,6 +152,21 @@ class Model(Trainable):
         """Live arrays that training does not move by gradients."""
         self.executor()
         return [value for layer in self.all_layers() for value in layer.non_trainable_weights]
+
+    @property
+    def variables(self) -> list[Array]:
+        """Keras's other name of `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Array]:
+        """Keras's other name of `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Array]:
+        """Keras's other name of `non_trainable_weights`."""
+        return self.non_trainable_weights
 
     @property
     def trainable(self) -> bool:
@@ -351,6 +366,10 @@ class Model(Trainable):
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""
         raise NotImplementedError
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return `get_config` as JSON, for `models.model_from_json`; `kwargs` go to ``json.dumps``."""
+        return cloning.to_json(self, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but locks, flat arrays and recorded steps."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop.cloning import clone_model, model_from_json
 from hotloop.graph import Graph, chain
 from hotloop.layers import CLASSES, InputLayer
 from hotloop.layers.base import Layer, Shape
@@ -226,4 +227,24 @@ def load_model(
     return saving.load_model(filepath, custom_objects, compile)
 
 
-__all__ = ["Model", "Sequential", "load_model"]
+def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model to a file, as `Model.save` does.
+
+    Parameters
+    ----------
+    model : Model
+        Its layers, weights and optimizer are written.
+    filepath : path
+        Any name.
+    overwrite : bool
+        False refuses to replace a file.
+
+    Raises
+    ------
+    FileExistsError
+        When `overwrite` is false and the file exists.
+    """
+    model.save(filepath, overwrite)
+
+
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]

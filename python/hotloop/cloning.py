@@ -1,0 +1,78 @@
+"""Models from the description of other models, with new weights."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hotloop.registry import registered_name
+
+if TYPE_CHECKING:
+    from hotloop.model import Model
+
+
+def clone_model(model: Model) -> Model:
+    """Return a model of the same layers, with new weights and not compiled.
+
+    Parameters
+    ----------
+    model : Model
+        Stays as it is.
+
+    Raises
+    ------
+    ValueError
+        When a layer cannot be described.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> model = hl.Sequential([hl.layers.Dense(2, input_shape=(3,), name="answer")])
+    >>> clone_model(model).get_layer("answer").units
+    2
+    """
+    classes = {registered_name(type(layer)): type(layer) for layer in model.all_layers()}
+    cls: Any = type(model)
+    made: Model = cls.from_config(model.get_config(), classes)
+    return made
+
+
+def to_json(model: Model, **kwargs: Any) -> str:
+    """Return the description of a model, without weights, as JSON; `kwargs` go to ``json.dumps``."""
+    return json.dumps({"class": type(model).__name__, "config": model.get_config()}, **kwargs)
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """Return the model that ``Model.to_json`` described, with new weights and not compiled.
+
+    Parameters
+    ----------
+    json_string : str
+        The description.
+    custom_objects : dict of str to class, optional
+        Classes of your own by name; registered ones are known.
+
+    Raises
+    ------
+    ValueError
+        When the text describes no model, or a class is unknown.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> model = hl.Sequential([hl.layers.Dense(2, input_shape=(3,))])
+    >>> model_from_json(model.to_json()).count_params()
+    8
+    """
+    from hotloop import models  # noqa: PLC0415 - they import this module
+
+    described = json.loads(json_string)
+    name = described.get("class") if isinstance(described, dict) else None
+    if name not in ("Sequential", "Model") or not isinstance(described.get("config"), dict):
+        msg = f"model_from_json: the text describes no model, got {json_string[:60]!r}"
+        raise ValueError(msg)
+    made: Model = getattr(models, name).from_config(described["config"], custom_objects)
+    return made
+
+
+__all__ = ["clone_model", "model_from_json", "to_json"]
