@@ -104,6 +104,19 @@ def test_convnet(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("small_mnist")
+def test_callbacks_weights_files(
+    run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = run("callbacks_and_saving")
+    out = capsys.readouterr().out
+    assert "images are channels_last floats are float32" in out
+    assert "frozen: True" in out
+    assert "moved: True" in out
+    assert names["acc"] > 0.75
+    assert names["best"].best == max(names["history"].history["val_acc"])
+
+
+@pytest.mark.usefixtures("small_mnist")
 def test_layer_of_ones_own(run: Callable[[str], dict[str, Any]]) -> None:
     names = run("own_layer")
     assert names["model"].count_params() == 784 * 64 + 64 + 2 * 128 * 64 + 64 * 64 + 64 + 650
