@@ -10,7 +10,9 @@ from hotloop.version import __version__
 
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
 _FLOAT_DTYPES = ("float32", "float64")
-_settings = {"image_data_format": "channels_last", "floatx": "float32"}
+_settings = {"image_data_format": "channels_last", "floatx": "float32", "diagnosis": "on"}
+# The kinds of diagnosis that have been given.
+told: set[str] = set()
 
 
 def image_data_format() -> str:
@@ -111,6 +113,44 @@ def epsilon() -> float:
     1e-07
     """
     return 1e-7
+
+
+class DiagnosisWarning(UserWarning):
+    """A training shows a known mistake; the text says what it looks like and what to try."""
+
+
+def diagnosis() -> bool:
+    """Return whether `fit` warns of known mistakes.
+
+    Examples
+    --------
+    >>> diagnosis()
+    True
+    """
+    return bool(_settings["diagnosis"])
+
+
+def set_diagnosis(on: bool) -> None:
+    """Say whether `fit` warns of known mistakes; switching it on lets each warning come again.
+
+    The warnings are `hotloop.config.DiagnosisWarning`, each given once in a process: inputs
+    that are not scaled, a validation split of sorted labels, a loss that stays at that of
+    guessing, ReLU units that never answer, and a loss that becomes NaN, with the layer where it
+    began.
+
+    Parameters
+    ----------
+    on : bool
+        False switches all of them off.
+
+    Examples
+    --------
+    >>> set_diagnosis(False)
+    >>> set_diagnosis(True)
+    """
+    _settings["diagnosis"] = "on" if on else ""
+    if on:
+        told.clear()
 
 
 def build_info() -> dict[str, Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hotloop import config
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.compiled import Meter, require_samples
 from hotloop.data import ArrayData, is_batches
+from hotloop.diagnosis import Diagnosis, diagnose_split
 from hotloop.evaluating import BATCH, Evaluating, batch_size_of, positive, unpack, verbosity
 from hotloop.feed import Feed, Run
 from hotloop.interrupts import DeferredInterrupt
 
 if TYPE_CHECKING:
+    from hotloop.executor import LossStep
     from hotloop.training_state import TrainingState
 
 
@@ -107,6 +110,8 @@ class Trainable(Evaluating):
                 raise ValueError(msg)
             if validation_split and validation_data is None:
                 train, validation = _split(train, validation_split)
+                if config.diagnosis():
+                    diagnose_split(train.y, validation.y)
             else:
                 validation = self._validation(validation_data)
             if isinstance(train, ArrayData):
@@ -120,6 +125,9 @@ class Trainable(Evaluating):
                 with self._step_lock:
                     return self._data("fit", samples, targets, weights, class_weight)
 
+            watch = Diagnosis(self) if config.diagnosis() else None
+            if watch is not None and isinstance(train, ArrayData):
+                watch.look_at_data(train)
             feed = Feed(train, size, shuffle, load, steps)
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
             calls = as_list(callbacks, self, params, self.history, *bars)
@@ -142,7 +150,7 @@ class Trainable(Evaluating):
                     run.meter = None
                     if done and state is not None:
                         self._resume(run, state, inside=True)
-                    found = self._epoch(run, done, guard)
+                    found = self._epoch(run, done, guard, watch)
                     done = 0
                     if found is None:
                         break
@@ -160,9 +168,12 @@ class Trainable(Evaluating):
                 guard.give_back()
             return self.history
 
-    def _epoch(self, run: Run, done: int, guard: DeferredInterrupt) -> dict[str, Any] | None:
+    def _epoch(
+        self, run: Run, done: int, guard: DeferredInterrupt, watch: Diagnosis | None
+    ) -> dict[str, Any] | None:
         """Train for one epoch, of which `done` batches are over; None when the data ran out."""
         meter, calls = run.meter, run.calls
+        step: LossStep | None = None
         begins = bool(calls.train_begins)
         batch = done
         for data, rows in run.feed.epoch(done):
@@ -179,6 +190,8 @@ class Trainable(Evaluating):
                 data.load(step, rows)
                 loss = step.run()
                 meter.update(step, loss, data, rows)
+                if loss != loss and watch is not None:  # noqa: PLR0124  (NaN)
+                    watch.loss_is_nan(step)
                 if in_order:
                     step.release()
                     step.release_targets()
@@ -194,7 +207,10 @@ class Trainable(Evaluating):
                 return None
             msg = "fit: the data yielded no batch"
             raise ValueError(msg)
-        return meter.logs()
+        logs = meter.logs()
+        if watch is not None:
+            watch.epoch_ends(logs["loss"], batch, step)
+        return logs
 
     def _resume(self, run: Run, state: TrainingState, inside: bool) -> None:
         """Go on from a backup; inside an epoch, its loss and metrics go on too."""

@@ -132,10 +132,11 @@ class TensorBoard(Callback):
         del write_graph, write_images
         self.log_dir, self.histogram_freq = Path(log_dir), int(histogram_freq)
         named: dict[Any, int] = {"epoch": 0, "batch": 1}
-        self.update_freq = named.get(update_freq, update_freq)
-        if not isinstance(self.update_freq, int) or self.update_freq < 0:
+        frequency = named.get(update_freq, update_freq)
+        if not isinstance(frequency, int) or frequency < 0:
             msg = f"TensorBoard: update_freq must be 'epoch', 'batch' or a number, got {update_freq!r}"
             raise ValueError(msg)
+        self.update_freq = frequency
         if not self.update_freq:
             self.skips = frozenset({"on_train_batch_end"})
         self._writers: dict[str, Any] = {}

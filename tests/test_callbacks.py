@@ -1,0 +1,269 @@
+"""Each callback in a training that ends differently without it."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop as hl
+from helpers_models import batch, two_layer_model
+from hotloop import callbacks
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+def compiled(rate: float = 0.5, **kwargs: Any) -> hl.Sequential:
+    model = two_layer_model()
+    model.compile(hl.optimizers.SGD(rate), LOSS, **kwargs)
+    return model
+
+
+def fit(model: hl.Model, *given: callbacks.Callback, **kwargs: Any) -> callbacks.History:
+    x, t = batch(24)
+    options = {"batch_size": 8, "epochs": 4, "verbose": 0, **kwargs}
+    hl.set_seed(3)
+    return model.fit(x, t, callbacks=list(given), **options)
+
+
+class Figures(callbacks.Callback):
+    """Gives an epoch's logs a figure of the test's own, and keeps the weights."""
+
+    def __init__(self, values: list[float], name: str = "val_loss") -> None:
+        super().__init__()
+        self.values, self.name = values, name
+        self.weights: list[Any] = []
+        self.rates: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.rates.append(self.model.optimizer.learning_rate)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs[self.name] = self.values[epoch]
+        self.weights.append(self.model.get_weights())
+
+
+def assert_equal(a: list[Any], b: list[Any]) -> None:
+    for v, w in zip(a, b, strict=True):
+        np.testing.assert_array_equal(v, w)
+
+
+def test_early_stopping_ends_after_patience_and_restores_the_best_weights() -> None:
+    values = [3.0, 1.0, 2.0, 1.5, 0.5, 0.1]
+    figures, model = Figures(values), compiled()
+    stop = callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    assert fit(model, figures, stop, epochs=6).epoch == [0, 1, 2, 3]
+    assert (stop.stopped_epoch, stop.best_epoch, stop.best) == (3, 1, 1.0)
+    assert_equal(model.get_weights(), figures.weights[1])
+    figures, model = Figures(values), compiled()
+    assert len(fit(model, figures, callbacks.EarlyStopping(patience=2), epochs=6).epoch) == 4
+    assert_equal(model.get_weights(), figures.weights[3])
+    assert len(fit(compiled(), Figures(values), epochs=6).epoch) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "epochs"),
+    [
+        ({"monitor": "val_accuracy", "patience": 1}, [0.5, 0.6, 0.6, 0.7], 3),
+        ({"mode": "max", "patience": 1}, [0.5, 0.6, 0.7, 0.8], 4),
+        ({"min_delta": 0.5, "patience": 1}, [3.0, 2.9, 2.8, 0.1], 2),
+        ({"start_from_epoch": 2, "patience": 1}, [1.0, 2.0, 3.0, 4.0], 4),
+        ({"baseline": 0.5, "patience": 2}, [0.9, 0.8, 0.7, 0.6], 4),
+        ({"baseline": 0.5, "patience": 2}, [0.9, 0.8, 0.9, 0.6], 3),
+        ({"patience": 1}, [np.nan, np.nan, 1.0, 1.0], 2),
+    ],
+)
+def test_early_stopping_options(options: Any, values: list[float], epochs: int) -> None:
+    name = options.get("monitor", "val_loss")
+    history = fit(compiled(), Figures(values, name), callbacks.EarlyStopping(**options))
+    assert len(history.epoch) == epochs
+
+
+def test_reduce_lr_on_plateau() -> None:
+    figures = Figures([1.0, 1.0, 1.0, 0.2, 0.2, 0.2, 0.2, 0.2])
+    reduce = callbacks.ReduceLROnPlateau(factor=0.5, patience=2, min_lr=0.2, verbose=0)
+    history = fit(compiled(), figures, reduce, epochs=8)
+    assert figures.rates == [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2]
+    assert history.history["learning_rate"] == figures.rates
+    figures = Figures([1.0] * 8)
+    cool = callbacks.ReduceLROnPlateau(factor=0.5, patience=1, cooldown=2)
+    fit(compiled(), figures, cool, epochs=8)
+    assert figures.rates == [0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]
+
+
+def test_learning_rate_scheduler() -> None:
+    for schedule in (lambda epoch, rate: rate / 2 if epoch else rate, lambda e: 0.5 / 2**e):
+        figures = Figures([0.0] * 4)
+        history = fit(compiled(), callbacks.LearningRateScheduler(schedule), figures)
+        assert figures.rates == [0.5, 0.25, 0.125, 0.0625]
+        assert history.history["learning_rate"] == figures.rates
+    with pytest.raises(TypeError, match="schedule must be a function"):
+        callbacks.LearningRateScheduler(0.1)  # type: ignore[arg-type]
+
+
+def test_terminate_on_nan() -> None:
+    class Break(callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            self.batches = batch + 1
+            if batch == 1:
+                self.model.params["dense/kernel"][...] = np.nan
+
+    hl.config.set_diagnosis(False)
+    try:
+        breaks = Break()
+        assert fit(compiled(), breaks, callbacks.TerminateOnNaN()).epoch == [0]
+        assert breaks.batches == 2
+        assert fit(compiled(), Break()).epoch == [0, 1, 2, 3]
+    finally:
+        hl.config.set_diagnosis(True)
+
+
+def test_model_checkpoint_keeps_only_better_models(tmp_path: Path) -> None:
+    figures, path = Figures([3.0, 1.0, 2.0, 1.5]), tmp_path / "best.keras"
+    model = compiled()
+    fit(model, figures, callbacks.ModelCheckpoint(path, save_best_only=True))
+    assert_equal(hl.models.load_model(path).get_weights(), figures.weights[1])
+    fit(compiled(), figures, callbacks.ModelCheckpoint(path))
+    assert_equal(hl.models.load_model(path).get_weights(), figures.weights[-1])
+    above = callbacks.ModelCheckpoint(
+        tmp_path / "no.keras", save_best_only=True, initial_value_threshold=0.9
+    )
+    fit(compiled(), Figures([3.0, 1.0, 2.0, 1.5]), above)
+    assert not (tmp_path / "no.keras").exists()
+
+
+def test_model_checkpoint_names_and_frequency(tmp_path: Path) -> None:
+    name = tmp_path / "new" / "m-{epoch:02d}-{val_loss:.1f}.weights.h5"
+    figures = Figures([3.0, 1.0, 2.0, 1.5])
+    fit(compiled(), figures, callbacks.ModelCheckpoint(name, save_weights_only=True))
+    names = sorted(p.name for p in (tmp_path / "new").iterdir())
+    assert names == [f"m-0{i + 1}-{v}.weights.h5" for i, v in enumerate([3.0, 1.0, 2.0, 1.5])]
+    other = compiled()
+    other.load_weights(tmp_path / "new" / names[2])
+    assert_equal(other.get_weights(), figures.weights[2])
+    every = callbacks.ModelCheckpoint(tmp_path / "b-{epoch}-{loss:.3f}.keras", save_freq=4)
+    fit(compiled(), every)
+    assert len(list(tmp_path.glob("b-*.keras"))) == 3
+    with pytest.raises(ValueError, match="asks for 'val_f1'; there are epoch, loss"):
+        fit(compiled(), callbacks.ModelCheckpoint(tmp_path / "{val_f1}.keras"))
+    with pytest.raises(ValueError, match="save_freq must be 'epoch' or a positive"):
+        callbacks.ModelCheckpoint("m", save_freq=0)
+
+
+def test_a_missing_figure_is_told_once() -> None:
+    with pytest.warns(UserWarning, match="no 'val_loss' to watch, only loss") as told:
+        fit(compiled(), callbacks.EarlyStopping())
+    assert len(told) == 1
+
+
+def test_csv_logger(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    history = fit(compiled(metrics=["accuracy"]), callbacks.CSVLogger(path), epochs=2)
+    rows = list(csv.reader(path.read_text().splitlines()))
+    assert rows[0] == ["epoch", "accuracy", "loss"]
+    assert [float(r[2]) for r in rows[1:]] == history.history["loss"]
+    fit(compiled(), callbacks.CSVLogger(path, append=True, separator=","), epochs=1)
+    assert len(path.read_text().splitlines()) == 4
+    fit(compiled(), callbacks.CSVLogger(path, separator=";"), epochs=1)
+    assert path.read_text().splitlines()[0] == "epoch;loss"
+
+
+def test_lambda_callback_and_the_other_names_of_batch_hooks() -> None:
+    seen: list[Any] = []
+    hooks = callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: seen.append(("epoch", epoch)),
+        on_train_batch_end=lambda n, logs: seen.append((n, sorted(logs))),
+        on_train_end=lambda logs: seen.append(("end", sorted(logs))),
+        on_test_batch_end=lambda n, _: seen.append(("test", n)),
+    )
+
+    class Old(callbacks.Callback):
+        def on_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(("old", batch, sorted(logs)))
+
+    fit(compiled(), hooks, Old(), epochs=1, batch_size=12, validation_split=0.5)
+    assert seen == [
+        ("epoch", 0),
+        (0, ["loss"]),
+        ("old", 0, ["loss"]),
+        ("test", 0),
+        ("end", ["loss", "val_loss"]),
+    ]
+
+
+def test_hooks_of_evaluate_and_predict() -> None:
+    seen: list[str] = []
+
+    class Log(callbacks.Callback):
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("on_"):
+                return lambda *args: seen.append(f"{name} {len(args)}")
+            return super().__getattribute__(name)
+
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            """Is overridden."""
+
+        def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+            """Is overridden."""
+
+    x, t = batch(10)
+    model = compiled()
+    model.evaluate(x, t, batch_size=5, verbose=0, callbacks=[Log()])
+    model.predict(x, batch_size=5, callbacks=Log())
+    assert seen == [
+        "on_test_begin 1",
+        *["on_test_batch_end 2"] * 2,
+        "on_test_end 1",
+        "on_predict_begin 1",
+        *["on_predict_batch_begin 2"] * 2,
+        "on_predict_end 1",
+    ]
+
+
+def test_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: hotloop[tensorboard]")
+    from tensorboardX.proto import event_pb2  # noqa: PLC0415 - an extra
+    from tensorboardX.record_writer import RecordWriter  # noqa: F401, PLC0415
+
+    board = callbacks.TensorBoard(tmp_path, histogram_freq=2, update_freq=2)
+    history = fit(compiled(), board, epochs=3, validation_split=0.25)
+    found: dict[str, list[float]] = {}
+    for part in ("train", "validation"):
+        (file,) = (tmp_path / part).iterdir()
+        data = file.read_bytes()
+        while data:
+            size = int.from_bytes(data[:8], "little")
+            event = event_pb2.Event.FromString(data[12 : 12 + size])
+            data = data[16 + size :]
+            for value in event.summary.value:
+                number = value.simple_value if value.HasField("simple_value") else value.histo.num
+                found.setdefault(f"{part}/{value.tag}", []).append(number)
+    assert found["train/epoch_loss"] == pytest.approx(history.history["loss"], rel=1e-6)
+    assert found["validation/epoch_loss"] == pytest.approx(history.history["val_loss"], rel=1e-6)
+    assert len(found["train/batch_loss"]) == 4
+    assert found["train/dense/kernel"] == [30, 30]
+
+
+def test_tensorboard_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(ImportError, match=r"pip install 'hotloop\[tensorboard\]'"):
+        fit(compiled(), callbacks.TensorBoard(tmp_path))
+    with pytest.raises(ValueError, match="update_freq must be"):
+        callbacks.TensorBoard(update_freq="never")
+
+
+def test_batches_cost_nothing_where_nobody_listens() -> None:
+    quiet = [
+        callbacks.EarlyStopping("loss"),
+        callbacks.ModelCheckpoint("m"),
+        callbacks.BackupAndRestore("b"),
+        callbacks.TensorBoard(),
+        callbacks.LambdaCallback(on_epoch_end=print),
+    ]
+    listening = callbacks.CallbackList(quiet, compiled(), {})
+    assert listening.train_ends == []
+    assert len(callbacks.CallbackList([callbacks.TerminateOnNaN()], None, {}).train_ends) == 1

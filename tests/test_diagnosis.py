@@ -1,0 +1,121 @@
+"""Warnings that teach: each where it belongs, once, and nowhere else."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop as hl
+from helpers_models import batch
+from hotloop import layers
+from hotloop.config import DiagnosisWarning
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    hl.config.set_diagnosis(True)
+    yield
+    hl.config.set_diagnosis(True)
+
+
+def network(*hidden: layers.Layer, rate: float = 0.1, features: int = 20) -> hl.Sequential:
+    hl.set_seed(1)
+    model = hl.Sequential([hl.Input((features,)), *hidden, layers.Dense(4, "softmax")])
+    model.compile(hl.optimizers.SGD(rate), LOSS)
+    return model
+
+
+def warned(model: hl.Model, x: Any, t: Any, **kwargs: Any) -> list[str]:
+    """Train, and return the warnings."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model.fit(x, t, verbose=0, **kwargs)
+    assert all(issubclass(w.category, DiagnosisWarning) for w in told)
+    return [str(w.message) for w in told]
+
+
+def test_a_good_training_is_left_alone() -> None:
+    (x, t), _ = hl.datasets.digits.load_data()
+    for first in ([layers.Flatten()], [layers.Conv2D(8, 3, activation="relu"), layers.MaxPool2D()]):
+        hl.set_seed(1)
+        body = [*first, layers.Flatten(), layers.Dense(16, "relu"), layers.Dense(10, "softmax")]
+        model = hl.Sequential([hl.Input((8, 8, 1)), layers.Rescaling(1 / 16), *body])
+        model.compile("adam", LOSS, ["accuracy"])
+        assert warned(model, x[..., None], t, epochs=3, validation_split=0.2) == []
+
+
+def test_pixels_that_are_not_scaled() -> None:
+    x, t = np.random.default_rng(0).integers(0, 256, (64, 20)), np.arange(64) % 4
+    for values in (x.astype(np.uint8), x.astype(np.float32)):
+        hl.config.set_diagnosis(True)
+        (text,) = warned(network(rate=1e-6), values, t)
+        assert "the inputs lie between 0 and 255" in text
+        assert "Rescaling(1 / 255)" in text
+    assert warned(network(rate=1e-6), x, t) == []  # once
+    hl.config.set_diagnosis(True)
+    for first in (layers.Rescaling(1 / 255), layers.BatchNormalization()):
+        assert warned(network(first, rate=1e-6), x, t) == []
+    assert warned(network(rate=1e-6), x / 255, t) == []
+
+
+def test_a_validation_split_of_sorted_labels() -> None:
+    x, t = batch(60, features=20)
+    order = np.argsort(t)
+    for labels in (t[order], np.eye(4)[t[order]], t[order].reshape(-1, 1)):
+        hl.config.set_diagnosis(True)
+        (text,) = warned(network(), x[order], labels, validation_split=0.1)
+        assert "the labels are sorted" in text
+        assert "of class 3 alone" in text
+    hl.config.set_diagnosis(True)
+    assert warned(network(), x, t, validation_split=0.1) == []
+    assert warned(network(), x[order], t[order]) == []
+
+
+def test_a_loss_that_stays_at_that_of_guessing() -> None:
+    x, t = batch(200, features=20)
+    model = network(rate=0.0)
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    (text,) = warned(model, x, t, batch_size=2, epochs=3)
+    assert "still 1.3863, that of guessing among 4 classes" in text
+    hl.config.set_diagnosis(True)
+    assert warned(network(rate=0.0), x * 3, t, batch_size=2, epochs=3) == []
+
+
+@pytest.mark.parametrize("conv", [False, True])
+def test_dead_relus(conv: bool) -> None:
+    x, t = batch(64, features=36)
+    low: dict[str, Any] = {"bias_initializer": hl.initializers.Constant(-50), "name": "gone"}
+    hidden: list[layers.Layer] = [layers.Dense(10, "relu", **low)]
+    if conv:
+        gone = layers.Conv2D(10, 3, activation="relu", **low)
+        hidden = [layers.Reshape((6, 6, 1)), gone, layers.MaxPool2D(), layers.Flatten()]
+    (text,) = warned(network(*hidden, rate=0.001, features=36), x, t)
+    assert "10 of the 10 units of layer 'gone' answered 0" in text
+
+
+def test_nan_names_the_layer_where_it_began() -> None:
+    x, t = batch(64, features=20)
+    model = network(layers.Dense(8, "tanh"), layers.Dense(8, name="second"))
+    model.params["second/bias"][3] = np.nan
+    (text,) = warned(model, x, t)
+    assert "the loss became NaN in step 1;" in text
+    assert "in the output of layer 'second'" in text
+    hl.config.set_diagnosis(True)
+    x[5, 2] = np.nan
+    (text,) = warned(network(), x, t)
+    assert "in the inputs: x holds NaN" in text
+
+
+def test_one_switch_for_all() -> None:
+    x, t = np.random.default_rng(0).integers(0, 256, (64, 20)), np.sort(np.arange(64) % 4)
+    hl.config.set_diagnosis(False)
+    assert not hl.config.diagnosis()
+    model = network(layers.Dense(8, "relu", bias_initializer=hl.initializers.Constant(-1e5)))
+    model.params["dense_1/kernel"][0, 0] = np.nan
+    assert warned(model, x, t, validation_split=0.2) == []
