@@ -64,6 +64,14 @@ def compiled(n_features: int, n_outputs: int) -> hl.Sequential:
     return model
 
 
+def dropping(n_features: int, n_outputs: int) -> hl.Sequential:
+    model = build(n_features, n_outputs)
+    last = model.pop()
+    model.add(hl.layers.Dropout(0.5))
+    model.add(last)
+    return model
+
+
 def wrong(n_features: int, n_outputs: int) -> Any:
     return (n_features, n_outputs)
 
@@ -187,6 +195,17 @@ def test_random_state_repeats_a_fit_and_leaves_the_process_alone(iris: tuple[Arr
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
     assert hl.random.get_state() == state
+
+
+def test_random_state_settles_dropout_too(iris: tuple[Array, Array]) -> None:
+    x, y = iris
+    settings: dict[str, Any] = {"model": dropping, "max_iter": 5}
+    first, second, other = (
+        HotloopClassifier(random_state=seed, **settings).fit(x, y).predict_proba(x)
+        for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
 
 
 def test_a_fit_goes_on_where_it_was_with_warm_start(iris: tuple[Array, Array]) -> None:
