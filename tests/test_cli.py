@@ -338,3 +338,45 @@ def test_mnist(
     assert len(mnist_data) == 2
     assert train("--data", "mnist", "--model", model, "--epochs", str(epochs), "--out", "a") == 0
     assert accuracy(capsys.readouterr().out) >= least
+
+
+def test_a_run_that_is_interrupted_goes_on_bit_for_bit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("--epochs", "4", "--out", "whole") == 0
+    original = hl.callbacks.History.on_epoch_begin
+
+    def stop(self: Any, epoch: int, logs: Any = None) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        original(self, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hl.callbacks.History, "on_epoch_begin", stop)
+        assert train("--epochs", "4", "--out", "parts") == 1
+    assert "--resume goes on" in capsys.readouterr().err
+    assert train("--epochs", "4", "--out", "parts", "--resume") == 0
+    assert weights("parts") == weights("whole")
+    for name in ("history.csv", "training.state"):
+        assert Path("parts", name).read_bytes() == Path("whole", name).read_bytes()
+    # More epochs prolong a finished run.
+    assert train("--epochs", "5", "--out", "parts", "--resume") == 0
+    assert train("--epochs", "5", "--out", "five") == 0
+    assert weights("parts") == weights("five")
+
+
+def test_resume_without_a_run_or_with_other_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*args: str) -> str:
+        assert train("--epochs", "1", "--resume", *args) == 1
+        return capsys.readouterr().err
+
+    assert "no run under runs/digits-mlp has a training.state" in refused()
+    assert "no training.state in nowhere" in refused("--out", "nowhere")
+    assert train("--epochs", "1", "--seed", "3") == 0
+    assert "was started with --seed 3; give the same" in refused()
+    assert train("--epochs", "2", "--seed", "3", "--resume") == 0
+    path = Path("runs/digits-mlp/training.state")
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "truncated" in refused("--seed", "3")
+    Path("runs/digits-mlp/run.json").write_text("[]")
+    assert "run.json is altered" in refused("--seed", "3")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hotloop as hl
-from hotloop import zoo
+from hotloop import _runs, zoo
 from hotloop._atomic import atomic_open
 from hotloop._bench import compare
 
@@ -158,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the files go; files of an earlier run there are replaced (default: a new folder under runs/)",
     )
+    train.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was killed or interrupted, bit for bit as if it had not been: the same "
+        "command again with --resume (default: the latest run under runs/); more --epochs prolong a run",
+    )
     train.set_defaults(command=_train)
 
     evaluate = commands.add_parser(
@@ -263,7 +269,14 @@ def _train(args: argparse.Namespace) -> None:
     if args.lr is not None:
         optimizer.learning_rate = args.lr
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    out = _folder(args.out, f"{data.name}-{args.model}")
+    name = f"{data.name}-{args.model}"
+    names = ("data", "model", "batch_size", "optimizer", "lr", "seed")
+    settings = {name: getattr(args, name) for name in names}
+    if args.resume:
+        out = _runs.folder_to_resume(args.out, name, settings)
+    else:
+        out = _runs.new_folder(args.out, name)
+        _runs.write_settings(out, settings)
     model.summary()
 
     log = hl.callbacks.History()
@@ -276,14 +289,14 @@ def _train(args: argparse.Namespace) -> None:
             batch_size=args.batch_size,
             epochs=epochs,
             validation_data=(x_test[..., None], y_test),
-            callbacks=[log],
+            callbacks=[log, hl.callbacks.BackupAndRestore(out, delete_checkpoint=False)],
         )
     except KeyboardInterrupt:
         interrupted = True
     seconds = time.perf_counter() - started
     files = _leave(out, model, log)
     if interrupted:
-        msg = f"interrupted after {len(log.epoch)} of {epochs} epochs; {out / MODEL_FILE} holds the last finished step"
+        msg = f"interrupted after {len(log.epoch)} of {epochs} epochs; {out / MODEL_FILE} holds the last finished step, and --resume goes on"
         raise CommandError(msg)
 
     loss, accuracy = model.evaluate(x_test[..., None], y_test, verbose=0)
@@ -302,24 +315,6 @@ def _train(args: argparse.Namespace) -> None:
     if not math.isfinite(loss):
         msg = f"the loss is {loss}: the training diverged; try a smaller --lr"
         raise CommandError(msg)
-
-
-def _folder(chosen: Path | None, name: str) -> Path:
-    """Make the folder for a run: the one chosen, else a new one under ``runs``, so that no run is lost."""
-    if chosen is not None:
-        chosen.mkdir(parents=True, exist_ok=True)
-        return chosen
-    runs = Path("runs")
-    runs.mkdir(exist_ok=True)
-    number = 1
-    while True:
-        folder = runs / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
 
 
 def _leave(out: Path, model: hl.Model, log: Any) -> list[str]:
