@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -157,3 +159,32 @@ def test_thread_counts_have_a_range(n: int) -> None:
 def test_thread_counts_are_integers() -> None:
     with pytest.raises(TypeError, match="set_num_threads: n must be an integer, got str"):
         _core.set_num_threads("2")  # type: ignore[arg-type]
+
+
+SPINNING = """
+import numpy as np
+import hotloop.functional as F
+from hotloop import _core
+rng = np.random.default_rng(0)
+x, w = rng.standard_normal((300, 784)), rng.standard_normal((784, 300))
+_core.set_num_threads({threads})
+expected = F.affine(x, w)
+for _ in range(50):
+    np.dot(x, w)  # leaves BLAS threads that still poll for work
+    assert np.array_equal(F.affine(x, w), expected)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("threads", [2, 64])
+def test_regions_end_beside_another_pool_and_with_more_threads_than_processors(
+    threads: int,
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", SPINNING.format(threads=threads)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.stdout.strip(), result.returncode) == ("done", 0), result.stderr

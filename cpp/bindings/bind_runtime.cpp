@@ -26,11 +26,6 @@ py::dict config() {
 #else
     d["compiler"] = "GCC " __VERSION__;
 #endif
-#if defined(_OPENMP)
-    d["openmp"] = true;
-#else
-    d["openmp"] = false;
-#endif
     return d;
 }
 

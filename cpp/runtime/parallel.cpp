@@ -4,24 +4,18 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
-#include <exception>
 #include <fstream>
 #include <string>
 #include <thread>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
+#include "pool.h"
+
 #if defined(__linux__)
-#include <pthread.h>
 #include <sched.h>
 #endif
 
 namespace hotloop {
 namespace {
-
-[[maybe_unused]] std::atomic<bool> pool_busy{false};  // true while a parallel region runs
-std::atomic<bool> forked_child{false};                // libgomp's pool does not survive a fork
 
 int env_threads(const char* name) {
     const char* text = std::getenv(name);
@@ -66,18 +60,13 @@ int default_threads() {
 }
 
 std::atomic<int>& thread_count() {
-    static std::atomic<int> count{[] {
-#if defined(__linux__)
-        pthread_atfork(nullptr, nullptr, [] { forked_child.store(true); });
-#endif
-        return default_threads();
-    }()};
+    static std::atomic<int> count{default_threads()};
     return count;
 }
 
 // Below this many operations a thread, waking the others costs more than they bring: a region
 // costs 0.6 us while the pool spins, which is 0.1 MFLOP of one core.
-[[maybe_unused]] constexpr double kWorthAThread = 2.5e5;
+constexpr double kWorthAThread = 2.5e5;
 
 }  // namespace
 
@@ -87,45 +76,15 @@ void set_num_threads(int n) { thread_count().store(n); }
 namespace detail {
 
 int threads_for(index_t tasks, double cost) {
-#if defined(_OPENMP)
     const int limit = num_threads();
     if (limit <= 1 || tasks <= 1 || cost < 2 * kWorthAThread) return 1;
     const double worth = cost / kWorthAThread;
     const index_t most = std::min<index_t>(limit, tasks);
     return static_cast<int>(worth < static_cast<double>(most) ? static_cast<index_t>(worth) : most);
-#else
-    (void)tasks, (void)cost;
-    return 1;
-#endif
 }
 
 void run_parallel(index_t tasks, int threads, Task task, void* context) {
-#if defined(_OPENMP)
-    if (!forked_child.load(std::memory_order_relaxed) &&
-        !pool_busy.exchange(true, std::memory_order_acquire)) {
-        std::exception_ptr error;  // an exception may not leave the region
-#pragma omp parallel num_threads(threads)
-        {
-            // The team may come out smaller than asked for.
-            const index_t team = omp_get_num_threads();
-            const index_t me = omp_get_thread_num();
-            const index_t begin = tasks * me / team;
-            const index_t end = tasks * (me + 1) / team;
-            try {
-                if (begin < end) task(context, begin, end);
-            } catch (...) {
-#pragma omp critical(hotloop_error)
-                error = std::current_exception();
-            }
-        }
-        pool_busy.store(false, std::memory_order_release);
-        if (error) std::rethrow_exception(error);
-        return;
-    }
-#else
-    (void)threads;
-#endif
-    task(context, 0, tasks);
+    if (!Pool::instance().run(tasks, threads, task, context)) task(context, 0, tasks);
 }
 
 }  // namespace detail

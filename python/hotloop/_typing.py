@@ -57,4 +57,3 @@ class BuildFacts(TypedDict):
     isa_available: list[str]
     threads: int
     compiler: str
-    openmp: bool

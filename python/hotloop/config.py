@@ -172,7 +172,7 @@ def show_config() -> None:
     lines = (
         f"hotloop {info['version']}",
         f"instruction set: {info['isa']} (available: {available})",
-        f"threads: {info['threads']} ({'OpenMP' if info['openmp'] else 'serial build'})",
+        f"threads: {info['threads']}",
         f"compiler: {info['compiler']}",
         f"python: {sys.version.split()[0]}",
     )

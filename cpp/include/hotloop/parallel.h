@@ -22,7 +22,7 @@ int threads_for(index_t tasks, double cost);
 // worth; `cost` is the whole work in floating-point operations (8 a byte moved is a fair rate). The
 // split is by thread and may differ between runs, so body's result must not depend on it. A
 // reduction is split into blocks fixed by its shape, one task a block, summed in order afterwards.
-// A caller that finds the pool busy, and a child of fork, runs on its own thread alone.
+// A caller that finds the pool busy runs on its own thread alone.
 template <class Body>
 void parallel_for(index_t tasks, double cost, Body&& body) {
     const int threads = detail::threads_for(tasks, cost);
