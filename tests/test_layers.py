@@ -161,8 +161,8 @@ def test_a_weight_attribute_is_live_and_assignment_copies_into_it() -> None:
 
 def test_keras_aliases() -> None:
     assert layers.MaxPooling2D is layers.MaxPool2D
-    assert isinstance(hl.Input((3,)), layers.InputLayer)
-    assert hl.Input(batch_shape=(None, 3)).given_input_shape == (3,)
+    assert isinstance(hl.Input((3,)).layer, layers.InputLayer)
+    assert hl.Input(batch_shape=(None, 3)).shape == (None, 3)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_function_is_no_activation() -> None:
         layers.ReLU(),
         layers.Softmax(axis=1),
         layers.Activation("tanh", trainable=False),
-        hl.Input((3, 4)),
+        layers.InputLayer((3, 4)),
     ],
     ids=lambda layer: type(layer).__name__,
 )

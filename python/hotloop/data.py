@@ -170,7 +170,7 @@ def is_batches(x: Any) -> bool:
         return True
     return (
         isinstance(x, Iterable)
-        and not isinstance(x, list | tuple)
+        and not isinstance(x, list | tuple | Mapping)
         and not hasattr(x, "__array__")
         and not hasattr(x, "dtype")
     )

@@ -9,6 +9,7 @@ label is found before any weight moves, and labels need no pass of their own.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,20 @@ def final_activation(graph: Graph) -> str | None:
     """Return the activation that a loss may take over from the last call, by name."""
     if not graph.nodes or graph.nodes[-1].output != graph.outputs[0]:
         return None
-    layer = graph.nodes[-1].layer
+    return activation_of(graph, graph.outputs[0])
+
+
+def activation_of(graph: Graph, value: int) -> str | None:
+    """Return the activation that makes output `value`, when nothing but a loss reads it."""
+    maker = next((node for node in graph.nodes if node.output == value), None)
+    if maker is None or any(value in node.inputs for node in graph.nodes):
+        return None
+    layer = maker.layer
     if not is_recordable(layer):
         return None
     if isinstance(layer, Dense | Conv2D | Activation):
         return layer.activation.name
-    if isinstance(layer, Softmax) and layer.axis in (-1, len(graph.shapes[graph.outputs[0]]) - 1):
+    if isinstance(layer, Softmax) and layer.axis in (-1, len(graph.shapes[value]) - 1):
         return "softmax"
     return None
 
@@ -217,7 +226,7 @@ class LossStep(Step):
             self.passed.backward(self.backward_program, {graph.outputs[0]: dy})
             record_penalties(self.penalized, self.backward_program)
             if optimizer is not None:
-                self._record_update(executor.store, optimizer)
+                self.slots = executor.record_update(self.backward_program, optimizer)
         self.finish(self.forward_program, self.backward_program)
         self._forward = self.forward_program.run
         self._backward = self.backward_program.run
@@ -241,36 +250,6 @@ class LossStep(Step):
             value[0] = loss.compute(y, self.t_bound if self.ids else t, w, dy)
 
         self.forward_program.python(run)
-
-    def _record_update(self, store: FlatParameters, optimizer: Optimizer) -> None:
-        slots = self.slots = optimizer.flat_slots(store.params)
-        program = self.backward_program
-        grads = store.grads
-        if optimizer.clipping:
-            # model.grads stay as the backward left them.
-            grads = twin(slots.layout, store.grads.flat)
-            program.python(lambda: optimizer.clipping.apply(store.grads, grads))
-        if type(optimizer).__module__.startswith("hotloop.optimizers."):
-            with program.recording():
-                optimizer.apply(
-                    store.params.flat,
-                    grads.flat,
-                    slots.flat,
-                    optimizer.lr_array,
-                    optimizer.step_array,
-                )
-            return
-
-        def run() -> None:
-            optimizer.apply(
-                store.params.flat,
-                grads.flat,
-                slots.flat,
-                optimizer.learning_rate,
-                float(optimizer.step_array[0]),
-            )
-
-        program.python(run)
 
     def load_targets(self, t: Array) -> None:
         """Make the next run read targets that have the form the step was recorded for."""
@@ -335,6 +314,38 @@ class Executor:
             for flat in (store.params.flat, store.grads.flat)
         }
 
+    def record_update(self, program: Program, optimizer: Optimizer) -> FlatSlots:
+        """Append the update of all weights, and return the slots that it works on."""
+        store = self.store
+        slots = optimizer.flat_slots(store.params)
+        grads = store.grads
+        if optimizer.clipping:
+            # model.grads stay as the backward left them.
+            grads = twin(slots.layout, store.grads.flat)
+            program.python(lambda: optimizer.clipping.apply(store.grads, grads))
+        if type(optimizer).__module__.startswith("hotloop.optimizers."):
+            with program.recording():
+                optimizer.apply(
+                    store.params.flat,
+                    grads.flat,
+                    slots.flat,
+                    optimizer.lr_array,
+                    optimizer.step_array,
+                )
+            return slots
+
+        def run() -> None:
+            optimizer.apply(
+                store.params.flat,
+                grads.flat,
+                slots.flat,
+                optimizer.learning_rate,
+                float(optimizer.step_array[0]),
+            )
+
+        program.python(run)
+        return slots
+
     def clear(self) -> None:
         """Forget all recorded steps."""
         self._steps.clear()
@@ -359,12 +370,19 @@ class Executor:
     ) -> LossStep:
         """Return forward and loss for batches of `n`, with backward and update as asked."""
         key = ("loss", n, ids, weighted, train, outputs, optimizer is not None)
-        step: LossStep | None = self._find(key)
-        if step is None or step.optimizer is not optimizer or self._lost_slots(step):
-            step = self._keep(key, LossStep(self, n, ids, weighted, train, outputs, optimizer))
+        step: LossStep = self.step_of(
+            key, lambda: LossStep(self, n, ids, weighted, train, outputs, optimizer), optimizer
+        )
         return step
 
-    def _lost_slots(self, step: LossStep) -> bool:
+    def step_of(self, key: Any, make: Callable[[], Any], optimizer: Optimizer | None) -> Any:
+        """Return the step of `key`, made when there is none that still works."""
+        step = self._find(key)
+        if step is None or step.optimizer is not optimizer or self._lost_slots(step):
+            step = self._keep(key, make())
+        return step
+
+    def _lost_slots(self, step: Any) -> bool:
         optimizer = step.optimizer
         return (
             optimizer is not None
@@ -386,4 +404,4 @@ class Executor:
         return step
 
 
-__all__ = ["Executor", "ForwardStep", "LossStep", "Step", "final_activation"]
+__all__ = ["Executor", "ForwardStep", "LossStep", "Step", "activation_of", "final_activation"]

@@ -302,7 +302,8 @@ class Model(Trainable):
         ValueError
             When the model is not built yet.
         """
-        print_summary(self, line_length, print_fn)
+        me: Any = self
+        print_summary(me, line_length, print_fn)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model, its weights and its optimizer's state to one file, atomically.
@@ -323,7 +324,8 @@ class Model(Trainable):
         """
         from hotloop import saving  # noqa: PLC0415 - it needs the models
 
-        saving.save_model(self, filepath, overwrite=overwrite)
+        me: Any = self
+        saving.save_model(me, filepath, overwrite=overwrite)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights alone to one file, atomically.
@@ -344,7 +346,8 @@ class Model(Trainable):
         """
         from hotloop import saving  # noqa: PLC0415 - as above
 
-        saving.save_weights(self, filepath, overwrite=overwrite)
+        me: Any = self
+        saving.save_weights(me, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Copy the weights of a file that `save_weights` or `save` wrote into this model.
@@ -361,7 +364,8 @@ class Model(Trainable):
         """
         from hotloop import saving  # noqa: PLC0415 - as above
 
-        saving.load_weights(self, filepath)
+        me: Any = self
+        saving.load_weights(me, filepath)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""

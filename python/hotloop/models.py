@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from hotloop.cloning import clone_model, model_from_json
+from hotloop.functional_model import Model
 from hotloop.graph import Graph, chain
 from hotloop.layers import CLASSES, InputLayer
 from hotloop.layers.base import Layer, Shape
-from hotloop.model import Model
 from hotloop.registry import deserialize, serialize, snake_case
+from hotloop.symbol import Symbol
 
 
 class Sequential(Model):
@@ -48,16 +49,19 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Sequence[Layer] | None = None, name: str | None = None, dtype: Any = None
+        self,
+        layers: Sequence[Layer | Symbol] | None = None,
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._layers: list[Layer] = []
         self._build_shape: Shape | None = None
         for layer in layers or []:
             self.add(layer, rebuild=False)
         self._build_if_known()
 
-    def add(self, layer: Layer, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | Symbol, rebuild: bool = True) -> None:
         """Append a layer.
 
         Raises
@@ -67,6 +71,8 @@ class Sequential(Model):
         ValueError
             When its name is taken, or an Input is not the first.
         """
+        if isinstance(layer, Symbol) and not layer.inputs:
+            layer = layer.layer
         if not isinstance(layer, Layer):
             msg = f"Sequential: expected a layer, got {layer!r}"
             raise TypeError(msg)
@@ -161,6 +167,26 @@ class Sequential(Model):
                 raise ValueError(msg)
             shape = self._build_shape = (None, *np.shape(x)[1:])
         return chain(self._layers, shape, self.dtype)
+
+    def connect(self, symbols: tuple[Symbol, ...]) -> Any:
+        """Call the layers in a row on a symbol; their weights are shared."""
+        if len(symbols) != 1 or not self.layers:
+            msg = f"model {self.name!r}: it is called on one input, got {len(symbols)}"
+            raise ValueError(msg)
+        value: Any = symbols[0]
+        for layer in self.layers:
+            value = layer(value)
+        return value
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the input, batch in front (None)."""
+        graph = self.graph()
+        return graph.shapes[graph.inputs[0]]
+
+    def first_layer_name(self) -> str:
+        """Name of the layer that the input enters."""
+        return self.layers[0].name if self.layers else self.name
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""

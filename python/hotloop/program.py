@@ -135,8 +135,9 @@ class Pass:
         Where the forward is appended.
     training : bool
         What layers are told.
-    logits : bool
-        Whether the last call leaves its softmax or sigmoid to the loss.
+    logits : bool or set of int
+        Whether the last call leaves its softmax or sigmoid to the loss, or the outputs whose
+        calls do.
     """
 
     def __init__(
@@ -145,9 +146,11 @@ class Pass:
         inputs: dict[int, Array],
         program: Program,
         training: bool,
-        logits: bool = False,
+        logits: bool | frozenset[int] = False,
     ) -> None:
         self.graph = graph
+        if isinstance(logits, bool):
+            logits = frozenset({graph.nodes[-1].output}) if logits else frozenset()
         self.values: dict[int, Array] = dict(inputs)
         self._calls: list[Cache | PythonCall] = []
         n = next(iter(inputs.values())).shape[0]
@@ -157,7 +160,7 @@ class Pass:
             x: Any = parts[0] if len(parts) == 1 else parts
             if is_recordable(node.layer):
                 cache = Cache(node.layer)
-                cache.logits = logits and node is graph.nodes[-1]
+                cache.logits = node.output in logits
                 cache.recorded = True
                 with program.recording():
                     self.values[node.output] = node.layer.forward(x, cache, training)

@@ -31,7 +31,7 @@ FORMAT = "hotloop model"
 _WEIGHTS_FORMAT, _WEIGHTS_DESCRIPTION = "hotloop weights", "weights.json"
 FORMAT_VERSION = 1
 _DESCRIPTION, _WEIGHTS, _OPTIMIZER = "model.json", "weights.safetensors", "optimizer.safetensors"
-_MODELS: dict[str, type[Model]] = {"Sequential": Sequential}
+_MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 C = TypeVar("C", bound=type)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hotloop import config, initializers, regularizers
 from hotloop.parameters import Weight, aligned_zeros, loaded_value
 from hotloop.registry import snake_case
+from hotloop.symbol import connect, symbols_in
 
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
@@ -327,8 +328,18 @@ class Layer:
         self.output_shape = shape
         return shape
 
-    def __call__(self, x: Any, training: bool = False) -> Array:
-        """Return the output for an array, or a list of them, building the layer at first."""
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """Return the output for an array or a list of them, building the layer at first.
+
+        Called on what `Input` or another layer answered, it returns a `Symbol`: a value of a
+        functional model.
+        """
+        symbols = symbols_in(x)
+        if symbols is not None:
+            if len(symbols) > 1 and not self.takes_several:
+                msg = f"{type(self).__name__} {self.name!r} takes one input, got {len(symbols)}"
+                raise ValueError(msg)
+            return connect(self, symbols, self.takes_several)
         parts = [
             np.ascontiguousarray(np.asarray(part), dtype=self.dtype)
             for part in (x if self.takes_several else [x])

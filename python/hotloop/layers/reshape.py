@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from hotloop import _core
 from hotloop.layers.base import Array, Cache, Layer, Shape
 from hotloop.parameters import aligned_zeros
+from hotloop.symbol import Symbol
 
 
 class InputLayer(Layer):
@@ -208,15 +211,31 @@ class Rescaling(Layer):
         return {"scale": self.scale, "offset": self.offset, **super().get_config()}
 
 
-def Input(shape: Sequence[int | None] | None = None, **kwargs: Any) -> InputLayer:
-    """Declare the shape of one sample, as the first item of a `Sequential`.
+def Input(
+    shape: Sequence[int | None] | None = None,
+    *,
+    batch_size: int | None = None,  # noqa: ARG001
+    dtype: Any = None,
+    **kwargs: Any,
+) -> Symbol:
+    """Declare an input: what the layers of a `Model` are called on, or the first of a `Sequential`.
 
     Parameters
     ----------
     shape : tuple of int
         Shape of one sample.
+    batch_size : int, optional
+        Accepted as Keras does; any number of samples is taken.
+    dtype : str, optional
+        The model's, ``"float32"`` or ``"float64"``; an integer type asks for nothing, since all
+        data are cast where they enter.
     **kwargs
-        `batch_shape`, `name`, `dtype` of `InputLayer`.
+        `batch_shape`, `name` of `InputLayer`.
+
+    Returns
+    -------
+    Symbol
+        A value without data.
 
     Raises
     ------
@@ -226,7 +245,16 @@ def Input(shape: Sequence[int | None] | None = None, **kwargs: Any) -> InputLaye
     Examples
     --------
     >>> import hotloop as hl
+    >>> inputs = hl.Input(shape=(4,))
+    >>> hl.layers.Dense(2)(inputs).shape
+    (None, 2)
     >>> hl.Sequential([hl.Input((4,)), hl.layers.Dense(2)]).output_shape
     (None, 2)
     """
-    return InputLayer(shape, **kwargs)
+    if dtype is not None and np.dtype(dtype).kind in "biu":
+        dtype = None
+    layer = InputLayer(shape, dtype=dtype, **kwargs)
+    given = (None, *(layer.given_input_shape or ()))
+    # Nothing to build, and the dtype stays open until a layer asks for one.
+    layer.input_shape = layer.output_shape = given
+    return Symbol(given, layer, (), layer.given_dtype)

@@ -32,6 +32,7 @@ from hotloop.losses.regression import (
     MeanSquaredError,
     SumSquaredError,
 )
+from hotloop.losses.several import PerOutput
 from hotloop.registry import deserialize, lookup, snake_case
 
 CLASSES: dict[str, type[Loss]] = {
@@ -55,6 +56,8 @@ STRINGS: dict[str, type[Loss]] = {
     "huber_loss": Huber,
     "sse": SumSquaredError,
 }
+# Made by `Model.compile`, never asked for by name.
+CLASSES["PerOutput"] = PerOutput
 
 
 def get(identifier: Any) -> Loss:

@@ -1,0 +1,71 @@
+"""The losses of a model with several outputs, under one roof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hotloop.losses.base import Loss
+
+
+class PerOutput(Loss):
+    """One loss and one weight for each output: ``sum_i weight_i * loss_i``.
+
+    Parameters
+    ----------
+    losses : sequence of Loss or None
+        None for an output that is held to nothing.
+    weights : sequence of float
+        As many.
+    metric_outputs : sequence of int
+        Which output each metric of `compile` looks at.
+    **kwargs
+        `name` of `Loss`.
+
+    Raises
+    ------
+    ValueError
+        When the numbers differ.
+
+    Examples
+    --------
+    >>> from hotloop import losses
+    >>> PerOutput([losses.get("mse"), None], [1.0, 1.0]).losses[0].name
+    'mean_squared_error'
+    """
+
+    _name = "per_output"
+
+    def __init__(
+        self,
+        losses: Sequence[Any],
+        weights: Sequence[float],
+        metric_outputs: Sequence[int] = (),
+        **kwargs: Any,
+    ) -> None:
+        from hotloop import losses as package  # noqa: PLC0415 - it lists this class
+
+        super().__init__(**kwargs)
+        if len(losses) != len(weights):
+            msg = f"compile: {len(losses)} losses but {len(weights)} loss_weights"
+            raise ValueError(msg)
+        self.losses: list[Loss | None] = [
+            None if loss is None else package.get(loss) for loss in losses
+        ]
+        self.weights = [float(weight) for weight in weights]
+        self.metric_outputs = [int(i) for i in metric_outputs]
+
+    def takes_targets_as_they_are(self) -> bool:
+        """No: targets come in lists."""
+        return False
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this again."""
+        from hotloop.registry import serialize  # noqa: PLC0415
+
+        return {
+            "losses": [None if loss is None else serialize(loss) for loss in self.losses],
+            "weights": self.weights,
+            "metric_outputs": self.metric_outputs,
+            **super().get_config(),
+        }

@@ -1,0 +1,164 @@
+"""Values of a functional model before there is data: what layers answer to an `Input`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from hotloop import config
+
+if TYPE_CHECKING:
+    from hotloop.layers.base import Layer, Shape
+
+
+class Symbol:
+    """One value of a functional model: its shape, and the call that makes it.
+
+    Attributes
+    ----------
+    shape : tuple
+        Batch in front (None).
+    layer : Layer
+        Whose call makes it.
+    inputs : tuple of Symbol
+        What that call reads; none for an `Input`.
+    given_dtype : str or None
+        What was asked for; None leaves it to what comes next.
+    """
+
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        shape: Shape,
+        layer: Layer,
+        inputs: tuple[Symbol, ...] = (),
+        given_dtype: str | None = None,
+    ) -> None:
+        self.shape, self.layer, self.inputs = shape, layer, inputs
+        self.given_dtype = given_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that the value will have."""
+        return self.given_dtype or config.floatx()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self.layer.name
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: there is no data yet."""
+        msg = (
+            f"{self!r} has no values: it stands for what a model will compute; use layers on it, "
+            "or call the finished model on data"
+        )
+        raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        """Return shape and layer."""
+        return f"<Symbol shape={self.shape} from {self.layer.name!r}>"
+
+
+def symbols_in(x: Any) -> tuple[Symbol, ...] | None:
+    """Return the symbols that a layer is called on, or None when it is called on arrays.
+
+    Raises
+    ------
+    TypeError
+        When symbols and arrays are mixed.
+    """
+    if isinstance(x, Symbol):
+        return (x,)
+    if not isinstance(x, list | tuple) or not any(isinstance(part, Symbol) for part in x):
+        return None
+    if not all(isinstance(part, Symbol) for part in x):
+        msg = f"a layer is called on symbols or on arrays, got both: {x!r}"
+        raise TypeError(msg)
+    return tuple(x)
+
+
+def connect(layer: Layer, inputs: tuple[Symbol, ...], several: bool) -> Symbol:
+    """Return what `layer` answers to symbols, building it at its first call.
+
+    Raises
+    ------
+    ValueError
+        When shapes or dtypes do not fit; the text names the layer.
+    """
+    given = {symbol.given_dtype for symbol in inputs} | {layer.given_dtype}
+    asked = sorted(dtype for dtype in given if dtype is not None)
+    if len(asked) > 1:
+        msg = f"layer {layer.name!r}: a model has one dtype, it is called for {asked}"
+        raise ValueError(msg)
+    dtype = asked[0] if asked else None
+    shapes: Any = tuple(symbol.shape for symbol in inputs) if several else inputs[0].shape
+    try:
+        shape = layer.ensure_built(shapes, dtype or (layer.dtype if layer.built else None))
+    except (IndexError, TypeError) as error:
+        msg = f"layer {layer.name!r} ({type(layer).__name__}): inputs of {shapes}: {error}"
+        raise ValueError(msg) from error
+    return Symbol(shape, layer, inputs, dtype)
+
+
+def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[Symbol], list[Any]]:
+    """Return the values between inputs and outputs, in an order to compute them, and the layers.
+
+    Layers come as Keras lists them: by their largest distance from an output, the farthest first.
+
+    Raises
+    ------
+    ValueError
+        For a cycle, and for an `Input` that an output needs and `inputs` do not hold.
+    """
+    start = {id(symbol) for symbol in inputs}
+    done: set[int] = set()
+    active: set[int] = set()
+    found: dict[int, int] = {}
+    order: list[Symbol] = []
+    for output in outputs:
+        stack: list[tuple[Symbol, bool]] = [(output, False)]
+        while stack:
+            symbol, finished = stack.pop()
+            if finished:
+                active.discard(id(symbol))
+                done.add(id(symbol))
+                order.append(symbol)
+                continue
+            if id(symbol) in done:
+                continue
+            if id(symbol) in active:
+                msg = f"layer {symbol.name!r} is part of a cycle: it needs its own output"
+                raise ValueError(msg)
+            found.setdefault(id(symbol.layer), len(found))
+            active.add(id(symbol))
+            stack.append((symbol, True))
+            if id(symbol) in start:
+                continue
+            if not symbol.inputs:
+                msg = (
+                    f"Input {symbol.name!r} is needed by the outputs but is not among the model's "
+                    f"inputs {[given.name for given in inputs]}"
+                )
+                raise ValueError(msg)
+            stack += [(part, False) for part in reversed(symbol.inputs)]
+    depth: dict[int, int] = {}
+    layer_depth: dict[int, int] = {}
+    for symbol in reversed(order):
+        at = max(depth.get(id(symbol), 0), layer_depth.get(id(symbol.layer), 0))
+        depth[id(symbol)] = layer_depth[id(symbol.layer)] = at
+        for part in () if id(symbol) in start else symbol.inputs:
+            depth[id(part)] = max(depth.get(id(part), 0), at + 1)
+    layers = {id(symbol.layer): symbol.layer for symbol in [*inputs, *order]}
+    last = len(found)
+    ranked = sorted(layers, key=lambda i: (-layer_depth.get(i, 0), found.get(i, last)))
+    return order, [layers[i] for i in ranked]
+
+
+__all__ = ["Symbol", "connect", "ordered", "symbols_in"]
