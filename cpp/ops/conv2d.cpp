@@ -111,7 +111,8 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
         return;
     }
     const T* dy = images_last(s, a.dy, s.O, out_pixels, Scratch::images_out);
-    if (a.db) sum_rows(dy, s.N * out_pixels, s.O, a.db);
+    const bool with_weights = a.dw && s.y_size() > 0 && !depthwise(s);
+    if (a.db && !with_weights) sum_rows(dy, s.N * out_pixels, s.O, a.db);
     if (a.dw) {
         const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
         T* dw = s.channels_last ? a.dw : scratch<T>(Scratch::weights_out, s.w_size());
@@ -120,7 +121,7 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
         else if (depthwise(s))
             depthwise_weight_gradient(s, dy, x, dw);
         else
-            conv_weight_gradient(s, dy, x, dw);
+            conv_weight_gradient(s, dy, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
     }
     if (a.dx && s.x_size() > 0) {

@@ -9,6 +9,7 @@
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
+#include "hotloop/ops/reduce.h"
 #include "hotloop/parallel.h"
 
 namespace hotloop {
@@ -280,7 +281,7 @@ void conv_input_gradient(
 }
 
 template <class T>
-void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
+void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T* db) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -290,6 +291,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
     const index_t size = s.w_size();
     if (s.N == 0) {
         std::fill_n(dw, size, T{0});
+        if (db) std::fill_n(db, s.O, T{0});
         return;
     }
     const index_t bytes = (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T));
@@ -309,7 +311,10 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
         for (index_t oh = 0; oh < v.OH; ++oh)
             segments.push_back(i * frame.image() + oh * v.stride_h * frame.row());
 
-    T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * size) : dw;
+    // The sums for the bias read dy while it is in the cache for those of the weights.
+    if (db && blocks == 1) sum_rows(dy, s.N * out_pixels, s.O, db);
+    T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * (size + s.O)) : dw;
+    T* const partial_bias = db && blocks > 1 ? partial + blocks * size : nullptr;
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
     const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
@@ -331,6 +336,15 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
                 const index_t images = std::min(fit, last - first);
                 const T* from = framed(frame, x, first, images);
                 a.segments = images * v.OH;
+                if (partial_bias) {
+                    T* const sum = partial_bias + block * s.O;
+                    T* const part = scratch<T>(Scratch::bias, s.O);
+                    kernels<T>().reduce->sum_rows(dy + first * out_pixels * s.O,
+                                                  images * out_pixels, s.O, s.O,
+                                                  a.accumulate ? part : sum);
+                    if (a.accumulate)
+                        for (index_t o = 0; o < s.O; ++o) sum[o] += part[o];
+                }
                 if (rows_kernel) {
                     ConvRowsWeightsArgs<T> r{};
                     r.images = images;
@@ -367,6 +381,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
         }
     });
     if (blocks == 1) return;
+    if (db) kernels<T>().reduce->sum_rows(partial_bias, blocks, s.O, s.O, db);
     parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T),
                  [&](index_t begin, index_t end) {
                      const index_t first = begin * 1024;
@@ -379,7 +394,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
     template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation); \
     template void conv_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*,       \
                                          Activation);                                              \
-    template void conv_weight_gradient<T>(const ConvShape&, const T*, const T*, T*);
+    template void conv_weight_gradient<T>(const ConvShape&, const T*, const T*, T*, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)
 

@@ -13,6 +13,6 @@ template <class T>
 void conv_input_gradient(
     const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind);
 template <class T>
-void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw);
+void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T* db);
 
 }  // namespace hotloop

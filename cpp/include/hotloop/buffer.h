@@ -14,6 +14,7 @@ enum class Scratch {
     packed_b,     // panels of a product's right side
     padded,       // images in their frame of zeros
     partial,      // partial sums of a reduction
+    bias,         // the sums of one piece for a bias
     patches,      // im2col
     images,       // an input in the other layout
     images_out,   // an output in the other layout
