@@ -174,6 +174,7 @@ class Trainable(Evaluating):
         """Train for one epoch, of which `done` batches are over; None when the data ran out."""
         meter, calls = run.meter, run.calls
         step: LossStep | None = None
+        last: ArrayData | None = None
         begins = bool(calls.train_begins)
         batch = done
         for data, rows in run.feed.epoch(done):
@@ -186,7 +187,10 @@ class Trainable(Evaluating):
             with self._step_lock:
                 in_order = isinstance(rows, slice)
                 n = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-                step = self._step_for(data, n, train=True, update=True)
+                # Looking a step up costs more than to see that the last one still holds.
+                if step is None or step.n != n or data is not last or not self._is_current(step):
+                    step = self._step_for(data, n, train=True, update=True)
+                    last = data
                 data.load(step, rows)
                 loss = step.run()
                 meter.update(step, loss, data, rows)
