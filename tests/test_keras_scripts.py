@@ -70,6 +70,8 @@ def test_hotloop_is_named_in_import_lines_alone(name: str) -> None:
     [
         ("mnist_sigmoid", 39_760, 0.8),
         ("mnist_rmsprop", 407_050, 0.75),
+        ("mnist_functional", 45_360, 0.7),
+        ("residual", 11_274, 0.25),
     ],
 )
 @pytest.mark.usefixtures("small_mnist")
@@ -134,7 +136,9 @@ def test_layer_of_ones_own(run: Callable[[str], dict[str, Any]]) -> None:
     [
         ("mnist_sigmoid", 0.963),
         ("mnist_rmsprop", 0.973),
+        ("mnist_functional", 0.905),
         ("mnist_convnet", 0.989),
+        ("residual", 0.97),
     ],
 )
 def test_script_reaches_its_figure(
