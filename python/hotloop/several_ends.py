@@ -1,0 +1,370 @@
+"""What a model with several inputs or outputs adds: data, losses and metrics in lists or dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import metrics as metrics_module
+from hotloop.callbacks import CallbackList
+from hotloop.data import input_array, weight_array
+from hotloop.executor import Executor
+from hotloop.losses.several import PerOutput
+from hotloop.model import Model as BaseModel
+from hotloop.several import (
+    OutputLoss,
+    SeveralData,
+    SeveralForward,
+    SeveralLossStep,
+    SeveralMeter,
+    by_name,
+)
+from hotloop.symbol import Symbol
+from hotloop.targets import real_array
+
+Array = NDArray[Any]
+
+
+class SeveralEnds(BaseModel):
+    """A model whose data may come in lists or dicts; a subclass says how its ends are connected.
+
+    Parameters
+    ----------
+    name, dtype : str, optional
+        As for every model.
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+        self._inputs: list[Symbol] = []
+        self._outputs: list[Symbol] = []
+        # The keys of the dicts that the ends were given in.
+        self._given_names: tuple[list[str] | None, list[str] | None] = (None, None)
+
+    @property
+    def inputs(self) -> list[Symbol]:
+        """The inputs, as symbols."""
+        return list(self._inputs)
+
+    @property
+    def outputs(self) -> list[Symbol]:
+        """The outputs, as symbols."""
+        return list(self._outputs)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names by which a dict gives samples."""
+        return self._given_names[0] or [symbol.name for symbol in self._inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names by which a dict gives targets, losses and metrics."""
+        return self._given_names[1] or [symbol.name for symbol in self._outputs]
+
+    @property
+    def is_several(self) -> bool:
+        """Whether there is more than one input or output."""
+        return len(self._inputs) > 1 or len(self._outputs) > 1
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        loss_weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Choose optimizer, loss and metrics.
+
+        Parameters
+        ----------
+        optimizer, loss, metrics, weighted_metrics, **kwargs
+            As for every model. With several outputs, `loss` is one for all of them, or a list or
+            a dict by output; so is `metrics`, of lists.
+        loss_weights : list or dict of float, optional
+            Factor of each output's loss.
+
+        Raises
+        ------
+        ValueError
+            For unknown names, and numbers that do not fit the outputs.
+
+        Examples
+        --------
+        >>> import hotloop as hl
+        >>> x = hl.Input((3,))
+        >>> ends = [hl.layers.Dense(1, name="a")(x), hl.layers.Dense(1, name="b")(x)]
+        >>> model = hl.Model(x, ends)
+        >>> model.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights=[1.0, 0.5])
+        """
+        if not self.is_several:
+            weights = by_name("loss_weights", loss_weights, ["output"], 1.0) if loss_weights else []
+            if isinstance(loss, list | tuple | Mapping) and "class" not in loss:
+                loss = by_name("loss", loss, self._names_or_one())[0]
+            if isinstance(metrics, Mapping) or (
+                isinstance(metrics, list) and metrics and isinstance(metrics[0], list)
+            ):
+                metrics = by_name("metrics", metrics, self._names_or_one())[0]
+            if weights and weights[0] != 1.0:
+                if not self._outputs:
+                    msg = f"compile: loss_weights {loss_weights} for a model without named outputs"
+                    raise ValueError(msg)
+                loss = PerOutput([loss], weights)
+            super().compile(optimizer, loss, metrics, weighted_metrics, **kwargs)
+            return
+        if weighted_metrics:
+            msg = "compile: weighted_metrics need a model with one output"
+            raise ValueError(msg)
+        names = self.output_names
+        if not isinstance(loss, PerOutput):
+            one_for_all = loss is None or not isinstance(loss, list | tuple | Mapping)
+            losses = [loss] * len(names) if one_for_all else by_name("loss", loss, names)
+            given = 1.0 if loss_weights is None else loss_weights
+            one_for_all = isinstance(given, float)
+            weights = (
+                [given] * len(names) if one_for_all else by_name("loss_weights", given, names, 1.0)
+            )
+            flat = isinstance(metrics, list) and not any(isinstance(m, list) for m in metrics)
+            if metrics is None or isinstance(metrics, str) or (flat and len(metrics) == 1):
+                lists = [metrics] * len(names)
+            else:
+                lists = by_name("metrics", metrics, names)
+            pairs = [
+                (i, m)
+                for i, items in enumerate(lists)
+                for m in (items if isinstance(items, list | tuple) else [items])
+                if m is not None
+            ]
+            loss = PerOutput(losses, weights, [i for i, _ in pairs])
+            metrics = [m for _, m in pairs]
+        super().compile(optimizer, loss, metrics, **kwargs)
+
+    def _names_or_one(self) -> list[str]:
+        return self.output_names if self._outputs else ["output"]
+
+    def _in_lists(self) -> bool:
+        return self.is_several or isinstance(self.loss, PerOutput)
+
+    def _arrays(self, name: str, x: Any) -> list[Array]:
+        """Return checked samples for each input."""
+        self.executor()
+        parts = by_name(name, x, self.input_names)
+        arrays = [
+            np.ascontiguousarray(input_array(name, symbol.name, part, symbol.shape))
+            for part, symbol in zip(parts, self._inputs, strict=True)
+        ]
+        if len({len(array) for array in arrays}) > 1:
+            msg = f"{name}: inputs must have as many samples each, got {[*map(len, arrays)]}"
+            raise ValueError(msg)
+        return arrays
+
+    def _input(self, name: str, x: Any) -> Any:
+        if self._inputs and isinstance(x, Mapping):
+            x = by_name(name, x, self.input_names)[0]
+        return super()._input(name, x)
+
+    def _data(
+        self,
+        name: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Any:
+        if not self._in_lists():
+            if self._outputs and isinstance(y, Mapping):
+                y = by_name(name, y, self.output_names)[0]
+            return super()._data(name, x, y, sample_weight, class_weight)
+        per_output = self._compiled(name, optimizer=False)
+        assert isinstance(per_output, PerOutput)
+        if class_weight is not None:
+            msg = f"{name}: class_weight needs a model with one output"
+            raise ValueError(msg)
+        arrays = self._arrays(name, x)
+        n, names = len(arrays[0]), self.output_names
+        if isinstance(sample_weight, list | tuple | Mapping):
+            given = by_name(f"{name}: sample_weight", sample_weight, names)
+        else:
+            given = [sample_weight] * len(names)
+        ys: list[Any] = []
+        ts: list[Any] = []
+        ws: list[Any] = []
+        for target, loss, symbol, weight in zip(
+            by_name(f"{name}: y", y, names), per_output.losses, self._outputs, given, strict=True
+        ):
+            if loss is None:
+                ys.append(target)
+                ts.append(None)
+                ws.append(None)
+                continue
+            array = real_array(name, f"y of {symbol.name!r}", target)
+            if array.ndim == 0 or len(array) != n:
+                msg = f"{name}: x has {n} samples but y of {symbol.name!r} {np.shape(array)}"
+                raise ValueError(msg)
+            shape = (n, *(size or 0 for size in symbol.shape[1:]))
+            ys.append(array)
+            ts.append(loss.targets(array, shape, self.dtype))
+            ws.append(weight_array(name, n, array, weight, None, self.dtype))
+        return SeveralData(arrays, ys, ts, ws)
+
+    def _step_for(self, data: Any, n: int, *, train: bool, update: bool) -> Any:
+        if not isinstance(data, SeveralData):
+            return super()._step_for(data, n, train=train, update=update)
+        executor, form = self.executor(), data.form
+        executor.loss = self.loss
+        optimizer = self.optimizer if update else None
+        key = ("several", n, form, train, update)
+        return executor.step_of(
+            key, lambda: SeveralLossStep(executor, n, form, train, optimizer), optimizer
+        )
+
+    def _meter(self, data: Any) -> Any:
+        if not isinstance(data, SeveralData):
+            return super()._meter(data)
+        if self._found_metrics is None:
+            self._resolve_metrics(tuple(np.shape(y) for y in data.ys))
+        return SeveralMeter(self._found_metrics or [], self.loss)
+
+    def _resolve_metrics(self, target_shape: Any) -> None:
+        if not self._in_lists():
+            super()._resolve_metrics(target_shape)
+            return
+        self._target_shape = target_shape
+        names, shapes = self.output_names, [symbol.shape for symbol in self._outputs]
+        found: list[metrics_module.Metric] = [
+            OutputLoss(f"{name}_loss")
+            for name, loss in zip(names, self.loss.losses, strict=True)
+            if loss is not None
+        ]
+        for i, identifier in zip(self.loss.metric_outputs, self._metric_names, strict=True):
+            targets = tuple(target_shape[i])
+            shape = (targets[0], *(size or 0 for size in shapes[i][1:]))
+            metric = metrics_module.resolve(identifier, targets, shape)
+            if not metric.name.startswith(f"{names[i]}_"):
+                metric.name = f"{names[i]}_{metric.name}"
+            found.append(metric)
+        self._found_metrics = found
+
+    def _batch_answer(self, step: Any, loss: float, data: Any, return_dict: bool) -> Any:
+        if not isinstance(data, SeveralData):
+            return super()._batch_answer(step, loss, data, return_dict)
+        meter = self._meter(data)
+        meter.reset()
+        meter.update(step, loss, data, slice(0, len(data)))
+        logs = meter.logs()
+        return logs if return_dict else list(logs.values())
+
+    def _several_step(self, n: int, training: bool) -> SeveralForward:
+        executor: Executor = self.executor()
+        make: Callable[[], Any] = lambda: SeveralForward(executor, n, training)  # noqa: E731
+        step: SeveralForward = executor.step_of(("several", n, training), make, None)
+        return step
+
+    def _predict_array(
+        self, x: Any, size: int, steps: int | None, calls: CallbackList, first: int
+    ) -> Any:
+        if not self.is_several:
+            return super()._predict_array(x, size, steps, calls, first)
+        with self._step_lock:
+            arrays = self._arrays("predict", x)
+        n = len(arrays[0]) if steps is None else min(len(arrays[0]), steps * size)
+        shapes = [tuple(k or 0 for k in symbol.shape[1:]) for symbol in self._outputs]
+        outs = [np.empty((n, *shape), self.dtype) for shape in shapes]
+        for batch, start in enumerate(range(0, n, size), first):
+            rows = slice(start, min(n, start + size))
+            calls.batch_begin("predict", batch)
+            with self._step_lock:
+                step = self._several_step(rows.stop - start, training=False)
+                step.gather([array[rows] for array in arrays], None)
+                step.run()
+                for out, y in zip(outs, step.outputs, strict=True):
+                    out[rows] = y
+
+            def logs(rows: slice = rows) -> dict[str, Any]:
+                return {"outputs": [out[rows].copy() for out in outs]}
+
+            calls.batch_end("predict", batch, logs)
+        return self._as_given(outs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch, in inference mode."""
+        if not self.is_several:
+            return super().predict_on_batch(x)
+        n = max(1, len(by_name("predict_on_batch", x, self.input_names)[0]))
+        return self.predict(x, batch_size=n, verbose=0)
+
+    def _as_given(self, outs: list[Array]) -> Any:
+        """Return outputs as they were declared: in a dict, or in a list when there are several."""
+        if self._given_names[1] is not None:
+            return dict(zip(self._given_names[1], outs, strict=True))
+        return outs if len(outs) > 1 else outs[0]
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """Return the output for one batch; with ``training=True``, `backward` may follow.
+
+        Parameters
+        ----------
+        x : array_like, list or dict of array_like
+            One batch for each input.
+        training : bool
+            Whether layers run in training mode and keep what backward needs.
+
+        Returns
+        -------
+        ndarray, list or dict of ndarray
+            New arrays of the model's dtype.
+
+        Raises
+        ------
+        ValueError
+            For samples of another shape.
+        """
+        if not self.is_several:
+            return super().forward(x, training)
+        with self._step_lock:
+            arrays = self._arrays("forward", x)
+            step: Any = self._several_step(len(arrays[0]), bool(training))
+            step.gather(arrays, None)
+            step.run()
+            if training:
+                self._by_hand = step
+            return self._as_given([y.copy() for y in step.outputs])
+
+    def backward(self, dy: Any) -> None:
+        """Fill `grads` from the gradients of the last ``forward(x, training=True)``'s outputs.
+
+        Parameters
+        ----------
+        dy : array_like, list or dict of array_like
+            In the shapes of those outputs.
+
+        Raises
+        ------
+        RuntimeError
+            Without such a forward.
+        ValueError
+            For another shape.
+        """
+        if not self.is_several:
+            super().backward(dy)
+            return
+        with self._step_lock:
+            step: Any = self._by_hand
+            if step is None or self.executor().store.lost:
+                msg = "backward: call model.forward(x, training=True) first"
+                raise RuntimeError(msg)
+            arrays = [np.asarray(part) for part in by_name("backward", dy, self.output_names)]
+            want = [y.shape for y in step.outputs]
+            if [array.shape for array in arrays] != want:
+                got = [array.shape for array in arrays]
+                msg = f"backward: dy must have the outputs' shapes {want}, got {got}"
+                raise ValueError(msg)
+            step.backward(arrays)
+
+
+__all__ = ["SeveralEnds"]
