@@ -182,3 +182,15 @@ def test_what_keras_keeps_under_several_modules() -> None:
         _ = keras.utils.nowhere
     activations = keras.activations
     assert activations.get(activations.serialize(activations.gelu)) is activations.gelu
+
+
+def test_values_of_a_functional_model_add_and_multiply() -> None:
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(3)(inputs)
+    x += inputs
+    model = keras.Model(inputs, x * inputs)
+    data = RNG.standard_normal((4, 3)).astype(np.float32)
+    kernel = model.get_weights()[0]
+    np.testing.assert_allclose(model.predict(data), (data @ kernel + data) * data, rtol=1e-5)
+    with pytest.raises(TypeError):
+        _ = inputs + np.ones((4, 3))

@@ -61,6 +61,18 @@ class Symbol:
         )
         raise TypeError(msg)
 
+    def __add__(self, other: Symbol) -> Any:
+        """Return ``layers.Add()([self, other])``, so that ``x += shortcut`` stands in a model."""
+        from hotloop.layers.merge import Add  # noqa: PLC0415 - layers know symbols
+
+        return Add()([self, other])
+
+    def __mul__(self, other: Symbol) -> Any:
+        """Return ``layers.Multiply()([self, other])``."""
+        from hotloop.layers.merge import Multiply  # noqa: PLC0415 - as above
+
+        return Multiply()([self, other])
+
     def __repr__(self) -> str:
         """Return shape and layer."""
         return f"<Symbol shape={self.shape} from {self.layer.name!r}>"
