@@ -8,7 +8,7 @@ import numpy as np
 import hotloop as hl
 from hotloop.layers import Dense, Dropout, Flatten, Rescaling
 
-EPOCHS, BATCH, RATE, PARTS = 50, 100, 1e-3, 4
+EPOCHS, BATCH, RATE, PARTS = 30, 100, 1e-3, 4
 
 hl.set_seed(1)
 rng = np.random.default_rng(1)

@@ -188,5 +188,6 @@ def test_script_does_the_same_in_keras(
     first, second = ours["history"].history, theirs["history"].history
     assert set(first) == set(second)
     assert abs(first["loss"][-1] / second["loss"][-1] - 1) < 0.4
-    for key in (k for k in first if k.endswith(("acc", "accuracy"))):
+    # Of the training alone: few steps leave the statistics that validation uses far from settled.
+    for key in (k for k in first if k in ("acc", "accuracy", "binary_accuracy")):
         assert abs(first[key][-1] - second[key][-1]) < 0.1, key
