@@ -177,7 +177,8 @@ def test_dropout_seeds_follow_the_seed_of_the_process() -> None:
     def masks(seed: int) -> Array:
         hl.set_seed(seed)
         model = hl.Sequential([hl.Input((40,)), layers.Dropout(0.5), layers.Dropout(0.5)])
-        return model.forward(np.ones((3, 40)), training=True)
+        y: Array = model.forward(np.ones((3, 40)), training=True)
+        return y
 
     np.testing.assert_array_equal(masks(1), masks(1))
     assert (masks(1) != masks(2)).any()
