@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,3 +207,21 @@ def test_a_batch_of_fit_allocates_nothing_that_stays() -> None:
         tracemalloc.stop()
     # The order of the shuffle, twice over while it is drawn, and small change.
     assert peak < 3 * t.nbytes + 32_768
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_is_a_bar_in_a_terminal_and_lines_in_a_log(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    x, t = batch(20)
+    compiled().fit(x, t, batch_size=5, epochs=2)
+    out, err = capsys.readouterr()
+    if terminal:
+        assert out == ""
+        assert "Epoch 2/2: 100%" in err
+    else:
+        assert err == ""
+        assert [line[:9] for line in out.splitlines()] == ["Epoch 1/2", "Epoch 2/2"]
+        assert "\r" not in out
