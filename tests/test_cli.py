@@ -50,6 +50,10 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return err.rstrip("\n")
 
 
+# What --resume goes on from, with more --epochs or after an interrupt.
+FOR_RESUME = ["run.json", "training.state"]
+
+
 def test_default_training_learns_the_digits(
     own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +71,7 @@ def test_default_training_learns_the_digits(
         "curves.png",
         "history.csv",
         "model.hotloop",
+        *FOR_RESUME,
     ]
 
     with (folder / "history.csv").open(newline="") as file:
@@ -177,7 +182,11 @@ def test_without_matplotlib_one_line_names_the_extra(
     assert train("--epochs", "1", "--out", "a") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "matplotlib" in line]
     assert lines == ["no curves.png: drawing needs matplotlib (pip install 'hotloop[plot]')"]
-    assert sorted(p.name for p in (own_folder / "a").iterdir()) == ["history.csv", "model.hotloop"]
+    assert sorted(p.name for p in (own_folder / "a").iterdir()) == [
+        "history.csv",
+        "model.hotloop",
+        *FOR_RESUME,
+    ]
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,6 +266,7 @@ def test_a_fault_of_our_own_is_one_line_too(
     assert one_line(capsys) == "hotloop info: RuntimeError: first; second"
 
 
+@pytest.mark.filterwarnings("ignore::hotloop.config.DiagnosisWarning")
 def test_divergence_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--optimizer", "sgd", "--lr", "1e30", "--epochs", "1", "--out", "a") == 1
     assert "the training diverged; try a smaller --lr" in capsys.readouterr().err
