@@ -38,7 +38,8 @@ ERRORS = (
 def to_json(name: str, description: Mapping[str, Any]) -> bytes:
     """Return a description as bytes; a ValueError names what cannot be described."""
     try:
-        return json.dumps(description, indent=1, allow_nan=False).encode()
+        # NaN and Infinity as Python writes and reads them: a diverged run has such figures.
+        return json.dumps(description, indent=1).encode()
     except (TypeError, ValueError) as error:
         msg = f"{name}: the description is not plain JSON: {error}"
         raise ValueError(msg) from error
