@@ -6,6 +6,7 @@
 #include "conv_implicit.h"
 #include "conv_patches.h"
 #include "hotloop/buffer.h"
+#include "hotloop/dispatch.h"
 #include "hotloop/ops/layout.h"
 #include "hotloop/ops/reduce.h"
 
@@ -53,6 +54,14 @@ namespace {
 // Channels of each group apart: products would be one column wide.
 bool depthwise(const ConvShape& s) {
     return s.groups > 1 && s.group_in() == 1 && s.group_out() == 1;
+}
+
+// The input gradient has so few channels that most of a vector would lie idle: then a product whose
+// columns are all cells of the kernel, and col2im, are faster (6.5 ms against 2.6 ms for one
+// channel, 5 x 5 cells, 30 output channels and 100 images).
+template <class T>
+bool few_inputs(const ConvShape& s) {
+    return s.groups == 1 && 4 * s.C <= kernels<T>().gemm->vector_size && s.y_size() > 0;
 }
 
 // Images and kernels in the layout that the kernels work in: as given, or turned into scratch. With
@@ -124,7 +133,12 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
             conv_weight_gradient(s, dy, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
     }
-    if (a.dx && s.x_size() > 0) {
+    if (a.dx && s.x_size() > 0 && few_inputs<T>(s)) {
+        Conv2dBackwardArgs<T> input = a;
+        input.dw = nullptr;
+        input.db = nullptr;
+        patches_backward(input);
+    } else if (a.dx && s.x_size() > 0) {
         const bool turn = turned(s, s.C, in_pixels);
         const T* w = weights_last(s, a.w);
         T* dx = turn ? scratch<T>(Scratch::images, s.x_size()) : a.dx;
