@@ -13,6 +13,7 @@ namespace {
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
 constexpr index_t kBlockBytes = 1024 * 1024;
+constexpr index_t kPackedBytes = 384 * 1024;
 // From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
 constexpr index_t kPackRows = 192;
 
@@ -28,26 +29,51 @@ bool rows_collide(const GemmArgs<T>& g, index_t n) {
 }
 
 // One stretch of columns [n0, n1) and rows [m0, m1), all of k. A block of A stays in the
-// second-level cache while all panels of B pass by.
+// second-level cache while all panels of B pass by; panels that are to be packed are packed a few
+// at a time and used at once, while they are in that cache too.
 template <class T>
-void compute(const GemmArgs<T>& whole, index_t m0, index_t m1, index_t n0, index_t n1) {
+void compute(const Product<T>& p,
+             const GemmArgs<T>& whole,
+             bool packed,
+             index_t m0,
+             index_t m1,
+             index_t n0,
+             index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const index_t cols = kernel.tile_cols;
     const bool copy = rows_collide(whole, n1 - n0);
-    const index_t k = whole.segment_length;
-    const index_t row_bytes = std::max<index_t>(1, k * static_cast<index_t>(sizeof(T)));
+    const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
     const index_t fit = kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows;
     const index_t rows = std::max<index_t>(2 * kernel.tile_rows, fit);
+    const index_t together = std::clamp<index_t>(kPackedBytes / (cols * row_bytes), 1, 8);
+    const bool transposed = p.b_col_stride != 1;
     for (index_t m = m0; m < m1; m += rows) {
         const index_t last = std::min(m + rows, m1);
         GemmArgs<T> g = whole;
         if (copy) {
-            g.a_row_stride = (k + 15) / 16 * 16 + 16;
+            g.a_row_stride = (p.k + 15) / 16 * 16 + 16;
             T* const apart = scratch<T>(Scratch::packed_a, rows * g.a_row_stride);
             for (index_t i = m; i < last; ++i)
-                std::copy_n(whole.a + i * whole.a_row_stride, k, apart + (i - m) * g.a_row_stride);
+                std::copy_n(whole.a + i * whole.a_row_stride, p.k,
+                            apart + (i - m) * g.a_row_stride);
             g.a = apart - m * g.a_row_stride;
         }
-        kernel.gemm(g, m, last, n0, n1);
+        if (!packed) {
+            kernel.gemm(g, m, last, n0, n1);
+            continue;
+        }
+        T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
+        g.b_padded = true;
+        g.b_row_stride = cols;
+        g.b_panel_stride = cols * p.k;
+        for (index_t n = n0; n < n1; n += together * cols) {
+            const index_t end = std::min(n + together * cols, n1);
+            (transposed ? kernel.pack_transposed : kernel.pack)(
+                p.b + n * (transposed ? p.b_col_stride : 1),
+                transposed ? p.b_col_stride : p.b_row_stride, end - n, p.k, panels);
+            g.b = panels - n * p.k;  // where panel 0 would lie
+            kernel.gemm(g, m, last, n, end);
+        }
     }
 }
 
@@ -82,42 +108,22 @@ void product(const Product<T>& p) {
     g.gate = p.gate;
     g.gate_kind = p.gate_kind;
 
-    T* const copy =
-        packed ? scratch<T>(Scratch::packed_b, panels * kernel.tile_cols * p.k) : nullptr;
-    const auto pack = [&](index_t begin, index_t end) {
-        const index_t n0 = begin * kernel.tile_cols;
-        const index_t n1 = std::min(end * kernel.tile_cols, p.n);
-        (transposed ? kernel.pack_transposed : kernel.pack)(
-            p.b + n0 * (transposed ? p.b_col_stride : 1),
-            transposed ? p.b_col_stride : p.b_row_stride, n1 - n0, p.k, copy + n0 * p.k);
-    };
-    if (packed) {
-        g.b = copy;
-        g.b_padded = true;
-        g.b_row_stride = kernel.tile_cols;
-        g.b_panel_stride = kernel.tile_cols * p.k;
-    }
-
-    // Threads share out whichever axis divides more evenly. Columns have the advantage that each
-    // thread packs its own panels, without a region of its own for that.
+    // Threads share out whichever axis divides more evenly; columns have the advantage that no two
+    // threads pack the same panel.
     const int threads = num_threads();
     const auto load = [&](index_t tasks) {
         return static_cast<double>(ceil_div(tasks, threads)) / static_cast<double>(tasks);
     };
-    if (load(panels) <= load(tiles) * 1.05) {
+    if (load(panels) <= load(tiles) * (packed ? 1.25 : 1.05)) {
         parallel_for(panels, cost, [&](index_t begin, index_t end) {
-            if (packed) pack(begin, end);
-            compute(g, 0, p.m, begin * kernel.tile_cols, std::min(end * kernel.tile_cols, p.n));
+            compute(p, g, packed, 0, p.m, begin * kernel.tile_cols,
+                    std::min(end * kernel.tile_cols, p.n));
         });
         return;
     }
-    if (packed) {
-        const double bytes = static_cast<double>(p.n) * static_cast<double>(p.k) * sizeof(T);
-        parallel_for(panels, 8 * bytes, pack);
-    }
     parallel_for(tiles, cost, [&](index_t begin, index_t end) {
         // Rows in proportion, not whole tiles: the kernel evens out its tile heights.
-        compute(g, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
+        compute(p, g, packed, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
     });
 }
 
