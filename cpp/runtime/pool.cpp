@@ -19,18 +19,25 @@ void pause() {
 #endif
 }
 
-// Polls for about as long as the gap between the regions of a training step, so that its threads
-// stay awake; others get the processor back soon after it. True when `done()` came to hold.
+using std::chrono::microseconds;
+
+// A worker polls this long for the next region before it sleeps: longer than the gap between the
+// regions of a training step, and than a region itself. A worker that slept through each region's
+// beginning would be woken on the caller's processor again and again, and never share the work.
+constexpr microseconds kWorkerPatience{1000};
+// The caller polls this long for the last parts to end.
+constexpr microseconds kCallerPatience{100};
+
+// True when `done()` came to hold.
 template <class Done>
-bool spin(Done done) {
-    constexpr std::chrono::microseconds kPatience{100};
+bool spin(microseconds patience, Done done) {
     const auto start = std::chrono::steady_clock::now();
     do {
         for (int i = 0; i < 16; ++i) {
             if (done()) return true;
             pause();
         }
-    } while (std::chrono::steady_clock::now() - start < kPatience);
+    } while (std::chrono::steady_clock::now() - start < patience);
     return false;
 }
 
@@ -85,7 +92,7 @@ void Pool::take(int part) {
 void Pool::work(int part) {
     std::uint32_t seen = 0;
     for (;;) {
-        if (!spin([&] { return region_.load(std::memory_order_acquire) != seen; }))
+        if (!spin(kWorkerPatience, [&] { return region_.load(std::memory_order_acquire) != seen; }))
             region_.wait(seen, std::memory_order_acquire);
         seen = region_.load(std::memory_order_acquire);
         if (claim(part, seen)) take(part);
@@ -111,7 +118,7 @@ bool Pool::run(index_t tasks, int parts, Task task, void* context) {
     for (int i = 0; i < parts; ++i)
         if (claim(i, region)) take(i);
     const auto done = [this] { return left_.load(std::memory_order_acquire) == 0; };
-    while (!spin(done)) {
+    while (!spin(kCallerPatience, done)) {
         const int left = left_.load(std::memory_order_acquire);
         if (left != 0) left_.wait(left, std::memory_order_acquire);
     }
