@@ -353,7 +353,7 @@ def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda m, x, t: m.fit(x, t * np.nan), ValueError, "labels must be whole .* nan"),
         (lambda m, x, _: m.fit(x, np.array(["a"] * 10)), TypeError, "y must be real numbers"),
         (lambda m, x, t: m.fit(hl.DataLoader(x, t), t), ValueError, "leave out y"),
-        (lambda m, x, t: m.fit([x], t), ValueError, "expects input of shape"),
+        (lambda m, x, t: m.fit([x, x], t), ValueError, "expects input of shape"),
         (lambda m, *_: m.backward(np.ones((3, 4))), RuntimeError, "call model.forward"),
     ],
 )

@@ -31,15 +31,18 @@ def clone_model(model: Model) -> Model:
     >>> clone_model(model).get_layer("answer").units
     2
     """
+    from hotloop import models  # noqa: PLC0415 - they import this module
+
     classes = {registered_name(type(layer)): type(layer) for layer in model.all_layers()}
-    cls: Any = type(model)
-    made: Model = cls.from_config(model.get_config(), classes)
+    made: Model = models.from_description(models.described(model), classes)
     return made
 
 
 def to_json(model: Model, **kwargs: Any) -> str:
     """Return the description of a model, without weights, as JSON; `kwargs` go to ``json.dumps``."""
-    return json.dumps({"class": type(model).__name__, "config": model.get_config()}, **kwargs)
+    from hotloop import models  # noqa: PLC0415 - as above
+
+    return json.dumps(models.described(model), **kwargs)
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:

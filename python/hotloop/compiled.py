@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import losses, metrics, optimizers
+from hotloop import losses, optimizers
+from hotloop import metrics as metrics_module
 from hotloop.callbacks import History
 from hotloop.data import ArrayData, Rows, array_data, input_array
 from hotloop.executor import Executor, LossStep
@@ -23,7 +24,7 @@ Array = NDArray[Any]
 class Meter:
     """Loss and metrics over an epoch: sums over samples, never means of batches."""
 
-    def __init__(self, found: Sequence[metrics.Metric], weighted: int = 0) -> None:
+    def __init__(self, found: Sequence[metrics_module.Metric], weighted: int = 0) -> None:
         self.metrics = list(found)
         self.total, self.count = 0.0, 0.0
         # The last `weighted` metrics see the samples' weights.
@@ -65,9 +66,12 @@ class Meter:
         return logs
 
 
-def counts_classes(metric: metrics.Metric) -> bool:
+def counts_classes(metric: metrics_module.Metric) -> bool:
     """Whether the loss kernel's count of right classes is all that a metric needs."""
-    return type(metric) in (metrics.SparseCategoricalAccuracy, metrics.CategoricalAccuracy)
+    return type(metric) in (
+        metrics_module.SparseCategoricalAccuracy,
+        metrics_module.CategoricalAccuracy,
+    )
 
 
 class Compiled:
@@ -79,7 +83,7 @@ class Compiled:
         self.stop_training = False
         self.history: History | None = None
         self._metric_names: list[Any] = []
-        self._found_metrics: list[metrics.Metric] | None = None
+        self._found_metrics: list[metrics_module.Metric] | None = None
         self._weighted = 0
         self._target_shape: tuple[int, ...] = ()
         self._run: Any = None
@@ -171,6 +175,16 @@ class Compiled:
             self.relayout()
 
     @property
+    def metrics(self) -> list[Any]:
+        """The metrics that `compile` was given, once data have shown which they are."""
+        return list(self._found_metrics or [])
+
+    def reset_metrics(self) -> None:
+        """Let every metric start again from nothing."""
+        for metric in self._found_metrics or []:
+            metric.reset_state()
+
+    @property
     def metrics_names(self) -> list[str]:
         """Keys of the logs: loss first."""
         return ["loss", *(m.name for m in self._found_metrics or [])]
@@ -191,7 +205,8 @@ class Compiled:
         self._target_shape = target_shape
         shape = (target_shape[0], *(n or 0 for n in self.output_shape[1:]))
         self._found_metrics = [
-            metrics.resolve(identifier, target_shape, shape) for identifier in self._metric_names
+            metrics_module.resolve(identifier, target_shape, shape)
+            for identifier in self._metric_names
         ]
 
     # -- data --------------------------------------------------------------------------------
@@ -379,8 +394,8 @@ def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
-def _metrics_get(identifier: Any) -> metrics.Metric:
-    return metrics.get(identifier)
+def _metrics_get(identifier: Any) -> metrics_module.Metric:
+    return metrics_module.get(identifier)
 
 
 def answer(logs: dict[str, float], return_dict: bool) -> Any:

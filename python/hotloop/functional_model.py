@@ -9,29 +9,22 @@ from hotloop.graph import Graph, Node
 from hotloop.layers import CLASSES, InputLayer, Rescaling
 from hotloop.layers.base import Layer, Shape
 from hotloop.registry import deserialize, serialize, snake_case
-from hotloop.several_ends import SeveralEnds
-from hotloop.symbol import Symbol, connect, ordered, symbols_in
+from hotloop.symbol import Symbol, Unit, calls_of, connect, ordered, symbols_in
+from hotloop.traced_ends import TracedEnds, symbol_list
+from hotloop.tracing import fixed, parts_of
 
 
-def _symbols(what: str, given: Any) -> list[Symbol]:
-    items = list(given.values()) if isinstance(given, Mapping) else given
-    items = list(items) if isinstance(items, list | tuple) else [items]
-    if not items or not all(isinstance(item, Symbol) for item in items):
-        msg = (
-            f"Model: {what} must be what Input or layers called on it answer, or a list or dict "
-            f"of those, got {given!r}"
-        )
-        raise TypeError(msg)
-    return items
-
-
-class Model(SeveralEnds):
+class Model(TracedEnds):
     """A graph of layers, from `Input` to outputs.
 
     Call layers on what `Input` and other layers answer, and give the ends to this class. Layers
     may be called several times, and share their weights then; a model may be called like a layer.
     With several inputs or outputs, data come as lists in their order, or as dicts by the names of
     the input and output layers.
+
+    A subclass may write ``call(x)`` or ``call(x, training)`` instead, as in Keras: its layers,
+    ``+``, ``-`` and ``*`` are all that it may use on `x`. The call is traced when the first data, or
+    `build`, say the shape; what is saved is the graph, which loads as a `Model`.
 
     Parameters
     ----------
@@ -46,7 +39,10 @@ class Model(SeveralEnds):
         For ends that are no symbols.
     ValueError
         When an output needs an `Input` that is not given, for a cycle, and for two layers of
-        one name; the text names the layer.
+        one name; the text names the layer. When a `call` differs between training and inference
+        in more than dropout.
+    NotImplementedError
+        For a subclass with a ``train_step``, which would never be called.
 
     Examples
     --------
@@ -67,9 +63,12 @@ class Model(SeveralEnds):
         if inputs is None and outputs is None:
             return
         if name is None:
-            self.name = "functional"
-        self._inputs = _symbols("inputs", inputs)
-        self._outputs = _symbols("outputs", outputs)
+            self.name = "functional" if type(self) is Model else self.name
+        self._set_ends(inputs, outputs)
+
+    def _set_ends(self, inputs: Any, outputs: Any) -> None:
+        self._inputs = symbol_list("inputs", inputs)
+        self._outputs = symbol_list("outputs", outputs)
         self._order, self._ranked = ordered(self._outputs, self._inputs)
         self._given_names = (
             list(inputs) if isinstance(inputs, Mapping) else None,
@@ -78,12 +77,24 @@ class Model(SeveralEnds):
         name_layers(self._ranked)
 
     @property
-    def layers(self) -> list[Layer]:
-        """Every layer once, the farthest from the outputs first, as Keras orders them."""
-        return list(self._ranked)
+    def layers(self) -> list[Any]:
+        """Every layer once, the farthest from the outputs first, as Keras orders them.
+
+        A model, or a layer made of layers, that was called like a layer stands for its own.
+        """
+        if self._is_traced():
+            return parts_of(self)
+        units: dict[int, list[Unit | None]] = {}
+        for symbol in self._order:
+            units.setdefault(id(symbol.layer), []).append(symbol.unit)
+        found: dict[int, Unit] = {}
+        for layer in self._ranked:
+            for unit in units.get(id(layer), [None]):
+                found.setdefault(id(unit or layer), unit or layer)
+        return list(found.values())
 
     def all_layers(self) -> list[Layer]:
-        """Return every layer once."""
+        """Return every layer once, also those inside of other models."""
         return list(self._ranked)
 
     @property
@@ -102,7 +113,15 @@ class Model(SeveralEnds):
         """Name of the layer that the input enters."""
         return self._inputs[0].name if self._inputs else super().first_layer_name()
 
-    def _make_graph(self, x: Any) -> Graph:  # noqa: ARG002
+    def _make_graph(self, x: Any) -> Graph:
+        if x is not None:
+            self._settle(x)
+        if not self._outputs:
+            msg = (
+                f"model {self.name!r} is not built: give Model(inputs, outputs) its ends, or write "
+                "a call and let build, or the first data, say the shape"
+            )
+            raise ValueError(msg)
         numbers = {id(symbol): i for i, symbol in enumerate(self._inputs)}
         shapes: dict[int, Shape] = {i: symbol.shape for i, symbol in enumerate(self._inputs)}
         rescale: dict[int, tuple[float, float]] = {}
@@ -118,7 +137,7 @@ class Model(SeveralEnds):
                 numbers[id(symbol)] = read[0]
                 continue
             number = numbers[id(symbol)] = len(self._inputs) + len(nodes)
-            nodes.append(Node(symbol.layer, read, number))
+            nodes.append(Node(symbol.layer, read, number, symbol.training))
             shapes[number] = symbol.shape
         return Graph(
             tuple(range(len(self._inputs))),
@@ -144,12 +163,25 @@ class Model(SeveralEnds):
 
     # -- as a layer --------------------------------------------------------------------------
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for one batch, or symbols when called on symbols."""
         symbols = symbols_in(list(x.values()) if isinstance(x, Mapping) else x)
-        return super().__call__(x, training) if symbols is None else self.connect(symbols)
+        if symbols is None:
+            return super().__call__(x, bool(training))
+        if self._is_traced() and not self._outputs:
+            self.build(
+                {name: part.shape for name, part in x.items()}
+                if isinstance(x, Mapping)
+                else [part.shape for part in symbols]
+                if len(symbols) > 1
+                else symbols[0].shape
+            )
+        with calls_of(self):
+            answer = self.connect(symbols, training)
+        self.first_output = answer if self.first_output is None else self.first_output
+        return answer
 
-    def connect(self, symbols: tuple[Symbol, ...]) -> Any:
+    def connect(self, symbols: tuple[Symbol, ...], training: bool | None = None) -> Any:
         """Call every layer of this model on further symbols; its weights are shared."""
         if len(symbols) != len(self._inputs):
             msg = f"model {self.name!r} takes {len(self._inputs)} inputs, got {len(symbols)}"
@@ -164,9 +196,21 @@ class Model(SeveralEnds):
         for symbol in self._order:
             if id(symbol) not in values:
                 parts = tuple(values[id(part)] for part in symbol.inputs)
-                values[id(symbol)] = connect(symbol.layer, parts, symbol.layer.takes_several)
+                told = symbol.training if symbol.training is not None else fixed(training)
+                layer = symbol.layer
+                values[id(symbol)] = connect(layer, parts, layer.takes_several, told)
         answers = [values[id(symbol)] for symbol in self._outputs]
         return answers if len(answers) > 1 else answers[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything, values in the order of their making: a deep graph needs no recursion."""
+        return {"_order": self._order, **super().__getstate__()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore; layers know their first calls again."""
+        super().__setstate__(state)
+        for symbol in self._order:
+            symbol.layer.first_output = symbol.layer.first_output or symbol
 
     # -- descriptions ------------------------------------------------------------------------
 
@@ -179,7 +223,8 @@ class Model(SeveralEnds):
             if id(symbol) not in values:
                 read = [values[id(part)] for part in symbol.inputs]
                 values[id(symbol)] = len(values)
-                calls.append([places[id(symbol.layer)], read])
+                told = [] if symbol.training is None else [symbol.training]
+                calls.append([places[id(symbol.layer)], read, *told])
         return {
             "name": self.name,
             "dtype": self.dtype,
@@ -203,10 +248,11 @@ class Model(SeveralEnds):
             if type(layers[place]) is InputLayer:
                 layers[place].ensure_built(tuple(shape), dtype)
         inputs = list(values)
-        for place, read in config["calls"]:
+        for place, read, *told in config["calls"]:
             layer = layers[place]
             parts = tuple(values[_index(i, len(values))] for i in read)
-            values.append(connect(layer, parts, layer.takes_several))
+            training = bool(told[0]) if told else None
+            values.append(connect(layer, parts, layer.takes_several, training))
         outputs = [values[_index(i, len(values))] for i in config["outputs"]]
         input_names, output_names = config["names"]
         model = cls(

@@ -15,6 +15,8 @@ class Node:
     layer: Layer
     inputs: tuple[int, ...]
     output: int
+    # What the layer is told in every run; None leaves it to the run.
+    training: bool | None = None
 
 
 @dataclass(frozen=True)

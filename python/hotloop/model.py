@@ -17,12 +17,13 @@ from hotloop.layers.base import Layer, Shape, assign_all, check_dtype
 from hotloop.parameters import ArrayDict, FlatParameters, Weight
 from hotloop.registry import snake_case
 from hotloop.summary import print_summary
+from hotloop.symbol import Unit
 from hotloop.training import Trainable
 
 Array = NDArray[Any]
 
 
-class Model(Trainable):
+class Model(Trainable, Unit):
     """Base of all models: everything that does not depend on how the layers are connected.
 
     Parameters
@@ -37,6 +38,8 @@ class Model(Trainable):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__()
         self.name = name or snake_case(type(self).__name__)
+        # Whether the name may change where another model has it too.
+        self.name_is_ours = name is None
         self._given_dtype = None if dtype is None else check_dtype(dtype)
         self._graph: Graph | None = None
         self._executor: Executor | None = None
@@ -205,7 +208,7 @@ class Model(Trainable):
         graph = self.graph()
         return graph.shapes[graph.outputs[0]]
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by name or index; a ValueError lists the names."""
         layers = self.layers
         if index is not None:
@@ -387,6 +390,7 @@ class Model(Trainable):
                 "_by_hand",
                 "_fast",
                 "_run",
+                "first_output",
             ):
                 state.pop(name, None)
             if state.get("history") is not None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from hotloop.cloning import clone_model, model_from_json
-from hotloop.functional_model import Model
+from hotloop.functional_model import Model, name_layers
 from hotloop.graph import Graph, chain
 from hotloop.layers import CLASSES, InputLayer
 from hotloop.layers.base import Layer, Shape
 from hotloop.registry import deserialize, serialize, snake_case
-from hotloop.symbol import Symbol
+from hotloop.symbol import Symbol, calls_of, ordered
 
 
 class Sequential(Model):
@@ -22,7 +22,7 @@ class Sequential(Model):
 
     Parameters
     ----------
-    layers : list of Layer, optional
+    layers : list of Layer or Model, optional
         Shapes start at a leading `Input` or the first layer's `input_shape`, else at the first
         batch.
     name : str, optional
@@ -50,19 +50,19 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Sequence[Layer | Symbol] | None = None,
+        layers: Sequence[Layer | Model | Symbol] | None = None,
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._layers: list[Layer] = []
+        self._layers: list[Any] = []
         self._build_shape: Shape | None = None
         for layer in layers or []:
             self.add(layer, rebuild=False)
         self._build_if_known()
 
-    def add(self, layer: Layer | Symbol, rebuild: bool = True) -> None:
-        """Append a layer.
+    def add(self, layer: Layer | Model | Symbol, rebuild: bool = True) -> None:
+        """Append a layer, or a model that is called like one.
 
         Raises
         ------
@@ -73,11 +73,19 @@ class Sequential(Model):
         """
         if isinstance(layer, Symbol) and not layer.inputs:
             layer = layer.layer
-        if not isinstance(layer, Layer):
+        if not isinstance(layer, Layer | Model):
             msg = f"Sequential: expected a layer, got {layer!r}"
             raise TypeError(msg)
         names = {other.name for other in self._layers}
-        if layer.given_name is None and layer.model_name is None:
+        if isinstance(layer, Model):
+            base, count = layer.name, 0
+            while layer.name in names and layer.name_is_ours:
+                count += 1
+                layer.name = f"{base}_{count}"
+            if layer.name in names:
+                msg = f"Sequential: all layers need unique names, {layer.name!r} is there already"
+                raise ValueError(msg)
+        elif layer.given_name is None and layer.model_name is None:
             base = snake_case(type(layer).__name__)
             count = 0
             while (name := base if not count else f"{base}_{count}") in names:
@@ -107,22 +115,35 @@ class Sequential(Model):
         if not self._layers:
             msg = "pop: the model has no layers"
             raise IndexError(msg)
-        layer = self._layers.pop()
+        layer: Layer = self._layers.pop()
         self._forget()
         return layer
 
     def _forget(self) -> None:
         self._graph = None
+        self._inputs, self._outputs, self._order = [], [], []
         self.relayout()
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[Any]:
         """The layers, without a leading Input."""
         return [layer for layer in self._layers if type(layer) is not InputLayer]
 
     def all_layers(self) -> list[Layer]:
-        """Return every layer, a leading Input too."""
-        return list(self._layers)
+        """Return every layer, a leading Input too, and those inside of other models."""
+        found = [layer for item in self._layers for layer in item.all_layers()]
+        starts = [layer for layer in found if type(layer) is InputLayer]
+        return [x for x in found if x not in starts or x is self._layers[0]]
+
+    def is_described_in_a_row(self) -> bool:
+        """Whether the items are layers and models of the package's, which need no code to load."""
+        models = (item for item in self._layers if isinstance(item, Sequential))
+        composite = any(isinstance(item, Layer) and item.is_composite for item in self._layers)
+        return not composite and all(item.is_described_in_a_row() for item in models)
+
+    def _is_plain(self) -> bool:
+        """Whether every item is one layer."""
+        return not any(isinstance(item, Model) or item.is_composite for item in self._layers)
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Make the weights for inputs of `input_shape`, batch in front.
@@ -142,8 +163,15 @@ class Sequential(Model):
         self._graph = None
         self.graph()
 
+    @property
+    def inputs(self) -> list[Symbol]:
+        """The input, as a symbol, once the model is built."""
+        return list(self._inputs)
+
     def _known_shape(self) -> Shape | None:
         first = self._layers[0] if self._layers else None
+        if isinstance(first, Model):
+            return first.input_shape if first.built else self._build_shape
         if first is not None and first.given_input_shape is not None:
             return (None, *first.given_input_shape)
         return self._build_shape
@@ -166,16 +194,47 @@ class Sequential(Model):
                 )
                 raise ValueError(msg)
             shape = self._build_shape = (None, *np.shape(x)[1:])
-        return chain(self._layers, shape, self.dtype)
+        with calls_of(None):
+            if self._is_plain():
+                graph = chain(self._layers, shape, self.dtype)
+                self._set_symbols(shape)
+                return graph
+            start = self._start(shape)
+            end = self.connect((start,))
+        self._inputs, self._outputs = [start], [end]
+        self._order, self._ranked = ordered(self._outputs, self._inputs)
+        name_layers(self.all_layers())
+        return super()._make_graph(x)
 
-    def connect(self, symbols: tuple[Symbol, ...]) -> Any:
+    def _start(self, shape: Shape) -> Symbol:
+        first = self._layers[0]
+        known = type(first) is InputLayer
+        start: Symbol
+        if known and first.first_output is not None:
+            start = first.first_output
+            return start
+        layer = first if known else InputLayer(batch_shape=shape)
+        start = layer.first_output = Symbol(shape, layer, (), self.dtype)
+        return start
+
+    def _set_symbols(self, shape: Shape) -> None:
+        """Give the layers in a row their symbols, so that other models may begin or end at them."""
+        value = start = self._start(shape)
+        self._order = [start]
+        for layer in self.layers:
+            value = Symbol(layer.output_shape, layer, (value,), self.dtype)
+            layer.first_output = layer.first_output or value
+            self._order.append(value)
+        self._inputs, self._outputs = [start], [value]
+
+    def connect(self, symbols: tuple[Symbol, ...], training: bool | None = None) -> Any:
         """Call the layers in a row on a symbol; their weights are shared."""
         if len(symbols) != 1 or not self.layers:
             msg = f"model {self.name!r}: it is called on one input, got {len(symbols)}"
             raise ValueError(msg)
         value: Any = symbols[0]
         for layer in self.layers:
-            value = layer(value)
+            value = layer(value, training=training)
         return value
 
     @property
@@ -188,6 +247,16 @@ class Sequential(Model):
         """Name of the layer that the input enters."""
         return self.layers[0].name if self.layers else self.name
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the symbols, which the layers in a row make again."""
+        ends: dict[str, Any] = {"_inputs": [], "_outputs": [], "_order": [], "_ranked": []}
+        return {**super().__getstate__(), **ends}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore, with symbols where the shape is known."""
+        super().__setstate__(state)
+        self._build_if_known()
+
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""
         shape = self._known_shape()
@@ -195,7 +264,7 @@ class Sequential(Model):
             "name": self.name,
             "dtype": self.dtype,
             "input_shape": None if shape is None else list(shape),
-            "layers": [serialize(layer) for layer in self._layers],
+            "layers": [described(layer) for layer in self._layers],
         }
 
     @classmethod
@@ -205,12 +274,31 @@ class Sequential(Model):
         """Make a model from the result of `get_config`, with new weights."""
         model = cls(name=config["name"], dtype=config["dtype"])
         for description in config["layers"]:
-            layer = deserialize("layer", description, CLASSES, custom_objects)
+            layer = from_description(description, custom_objects)
             model.add(layer, rebuild=False)
         if config["input_shape"] is not None:
             model._build_shape = tuple(config["input_shape"])
             model.build()
         return model
+
+
+def described(unit: Any) -> dict[str, Any]:
+    """Return the description of a layer or a model; one of one's own class by its graph."""
+    if isinstance(unit, Sequential) and unit.is_described_in_a_row():
+        return {"class": "Sequential", "config": Sequential.get_config(unit)}
+    if isinstance(unit, Model):
+        unit.graph()
+        return {"class": "Model", "config": Model.get_config(unit)}
+    return serialize(unit)
+
+
+def from_description(description: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the layer or model that `described` described."""
+    known: dict[str, Any] = {"Sequential": Sequential, "Model": Model}
+    cls = known.get(str(description.get("class"))) if isinstance(description, dict) else None
+    if cls is not None and isinstance(description.get("config"), dict):
+        return cls.from_config(description["config"], custom_objects)
+    return deserialize("layer", description, CLASSES, custom_objects)
 
 
 def load_model(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hotloop import _core
 from hotloop.activations import linear
 from hotloop.graph import Graph, Node
-from hotloop.layers.base import Cache, is_recordable
+from hotloop.layers.base import is_recordable
+from hotloop.layers.cache import Cache
 from hotloop.parameters import aligned_zeros
 
 Array = NDArray[Any]
@@ -156,6 +157,7 @@ class Pass:
         n = next(iter(inputs.values())).shape[0]
         dtype = next(iter(inputs.values())).dtype
         for node in graph.nodes:
+            told = training if node.training is None else node.training
             parts = tuple(self.values[i] for i in node.inputs)
             x: Any = parts[0] if len(parts) == 1 else parts
             if is_recordable(node.layer):
@@ -163,12 +165,12 @@ class Pass:
                 cache.logits = node.output in logits
                 cache.recorded = True
                 with program.recording():
-                    self.values[node.output] = node.layer.forward(x, cache, training)
+                    self.values[node.output] = node.layer.forward(x, cache, told)
                 self._calls.append(cache)
             else:
                 shape = tuple(size or 0 for size in graph.shapes[node.output][1:])
                 y = aligned_zeros((n, *shape), dtype)
-                call = PythonCall(node, x, y, training)
+                call = PythonCall(node, x, y, told)
                 program.python(call.forward)
                 self.values[node.output] = y
                 self._calls.append(call)

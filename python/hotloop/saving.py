@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _archive, losses, metrics, optimizers, registry
-from hotloop.models import Model, Sequential
+from hotloop.models import Model, Sequential, described
 from hotloop.parameters import values_from
-from hotloop.registry import deserialize, serialize
+from hotloop.registry import deserialize
 from hotloop.version import __version__
 
 Array = NDArray[Any]
@@ -101,7 +101,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: boo
 
 def _describe(obj: Any) -> dict[str, Any]:
     try:
-        return serialize(obj)
+        return described(obj)
     except (AttributeError, NotImplementedError) as error:
         msg = f"save: {type(obj).__name__} cannot be described: {error}"
         raise ValueError(msg) from error

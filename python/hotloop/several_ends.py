@@ -55,6 +55,16 @@ class SeveralEnds(BaseModel):
         return list(self._outputs)
 
     @property
+    def input(self) -> Any:
+        """The input as a symbol; a list of them for several."""
+        return self._inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> Any:
+        """The output as a symbol; a list of them for several."""
+        return self._outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    @property
     def input_names(self) -> list[str]:
         """Names by which a dict gives samples."""
         return self._given_names[0] or [symbol.name for symbol in self._inputs]
@@ -144,6 +154,9 @@ class SeveralEnds(BaseModel):
             metrics = [m for _, m in pairs]
         super().compile(optimizer, loss, metrics, **kwargs)
 
+    def _settle(self, x: Any) -> None:
+        """Find the ends by the first data, where nothing else says them."""
+
     def _names_or_one(self) -> list[str]:
         return self.output_names if self._outputs else ["output"]
 
@@ -164,9 +177,18 @@ class SeveralEnds(BaseModel):
         return arrays
 
     def _input(self, name: str, x: Any) -> Any:
+        self._settle(x)
         if self._inputs and isinstance(x, Mapping):
             x = by_name(name, x, self.input_names)[0]
-        return super()._input(name, x)
+        return super()._input(name, self._alone(x))
+
+    def _alone(self, x: Any) -> Any:
+        """Return the array in ``[x]``, Keras's way to name the only input."""
+        if isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], np.ndarray):
+            rank = len(self.input_shape) if self.built else x[0].ndim
+            if x[0].ndim == rank:
+                return x[0]
+        return x
 
     def _data(
         self,
@@ -176,9 +198,12 @@ class SeveralEnds(BaseModel):
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
     ) -> Any:
+        self._settle(x)
         if not self._in_lists():
             if self._outputs and isinstance(y, Mapping):
                 y = by_name(name, y, self.output_names)[0]
+            if isinstance(y, list | tuple) and len(y) == 1 and isinstance(y[0], np.ndarray):
+                y = y[0] if len(self._alone(x)) == len(y[0]) else y
             return super()._data(name, x, y, sample_weight, class_weight)
         per_output = self._compiled(name, optimizer=False)
         assert isinstance(per_output, PerOutput)
@@ -268,6 +293,7 @@ class SeveralEnds(BaseModel):
     def _predict_array(
         self, x: Any, size: int, steps: int | None, calls: CallbackList, first: int
     ) -> Any:
+        self._settle(x)
         if not self.is_several:
             return super()._predict_array(x, size, steps, calls, first)
         with self._step_lock:
@@ -293,8 +319,9 @@ class SeveralEnds(BaseModel):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, in inference mode."""
+        self._settle(x)
         if not self.is_several:
-            return super().predict_on_batch(x)
+            return super().predict_on_batch(self._alone(x))
         n = max(1, len(by_name("predict_on_batch", x, self.input_names)[0]))
         return self.predict(x, batch_size=n, verbose=0)
 
@@ -324,6 +351,7 @@ class SeveralEnds(BaseModel):
         ValueError
             For samples of another shape.
         """
+        self._settle(x)
         if not self.is_several:
             return super().forward(x, training)
         with self._step_lock:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hotloop import config
 
 if TYPE_CHECKING:
     from hotloop.layers.base import Layer, Shape
+
+
+class Unit:
+    """What may be called on symbols: a layer or a model."""
+
+    # What the first call on symbols answered.
+    first_output: Any = None
+
+
+# The model, or the layer made of layers, that is being called: what `Model.layers` lists.
+_caller: ContextVar[Unit | None] = ContextVar("caller", default=None)
+
+
+@contextmanager
+def calls_of(unit: Unit | None) -> Iterator[None]:
+    """Mark values made inside as those of `unit`, unless a larger one is being called."""
+    token = _caller.set(None if unit is None else _caller.get() or unit)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
 
 
 class Symbol:
@@ -24,6 +48,10 @@ class Symbol:
         What that call reads; none for an `Input`.
     given_dtype : str or None
         What was asked for; None leaves it to what comes next.
+    training : bool or None
+        What the layer is told in every run; None leaves it to the run.
+    unit : Unit or None
+        The model, or the layer made of layers, whose call made it; None for a call of its own.
     """
 
     __array_ufunc__ = None
@@ -34,9 +62,11 @@ class Symbol:
         layer: Layer,
         inputs: tuple[Symbol, ...] = (),
         given_dtype: str | None = None,
+        training: bool | None = None,
     ) -> None:
         self.shape, self.layer, self.inputs = shape, layer, inputs
-        self.given_dtype = given_dtype
+        self.given_dtype, self.training = given_dtype, training
+        self.unit = _caller.get()
 
     @property
     def dtype(self) -> str:
@@ -61,17 +91,45 @@ class Symbol:
         )
         raise TypeError(msg)
 
-    def __add__(self, other: Symbol) -> Any:
-        """Return ``layers.Add()([self, other])``, so that ``x += shortcut`` stands in a model."""
+    def __add__(self, other: Symbol | float) -> Any:
+        """Return ``layers.Add()([self, other])``, so that ``x += shortcut`` stands in a model.
+
+        A number is added by a `Rescaling`, which multiplies by numbers too.
+        """
         from hotloop.layers.merge import Add  # noqa: PLC0415 - layers know symbols
 
-        return Add()([self, other])
+        return Add()([self, other]) if isinstance(other, Symbol) else self._scaled(1.0, other)
 
-    def __mul__(self, other: Symbol) -> Any:
+    def __mul__(self, other: Symbol | float) -> Any:
         """Return ``layers.Multiply()([self, other])``."""
         from hotloop.layers.merge import Multiply  # noqa: PLC0415 - as above
 
-        return Multiply()([self, other])
+        return Multiply()([self, other]) if isinstance(other, Symbol) else self._scaled(other, 0.0)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Any:
+        """Return the value times -1."""
+        return self._scaled(-1.0, 0.0)
+
+    def __sub__(self, other: Symbol | float) -> Any:
+        """Return ``self + (-other)``."""
+        return self + (-other)
+
+    def __rsub__(self, other: float) -> Any:
+        """Return ``other + (-self)``."""
+        return self._scaled(-1.0, other)
+
+    def __truediv__(self, other: float) -> Any:
+        """Return the value divided by a number."""
+        return NotImplemented if isinstance(other, Symbol) else self._scaled(1.0 / other, 0.0)
+
+    def _scaled(self, scale: Any, offset: Any) -> Any:
+        from hotloop.layers.reshape import Rescaling  # noqa: PLC0415 - as above
+
+        if not all(isinstance(number, Real) for number in (scale, offset)):
+            return NotImplemented
+        return Rescaling(scale, offset)(self)
 
     def __repr__(self) -> str:
         """Return shape and layer."""
@@ -96,7 +154,9 @@ def symbols_in(x: Any) -> tuple[Symbol, ...] | None:
     return tuple(x)
 
 
-def connect(layer: Layer, inputs: tuple[Symbol, ...], several: bool) -> Symbol:
+def connect(
+    layer: Layer, inputs: tuple[Symbol, ...], several: bool, training: bool | None = None
+) -> Symbol:
     """Return what `layer` answers to symbols, building it at its first call.
 
     Raises
@@ -116,7 +176,9 @@ def connect(layer: Layer, inputs: tuple[Symbol, ...], several: bool) -> Symbol:
     except (IndexError, TypeError) as error:
         msg = f"layer {layer.name!r} ({type(layer).__name__}): inputs of {shapes}: {error}"
         raise ValueError(msg) from error
-    return Symbol(shape, layer, inputs, dtype)
+    made = Symbol(shape, layer, inputs, dtype, training)
+    layer.first_output = layer.first_output or made
+    return made
 
 
 def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[Symbol], list[Any]]:
@@ -173,4 +235,4 @@ def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[S
     return order, [layers[i] for i in ranked]
 
 
-__all__ = ["Symbol", "connect", "ordered", "symbols_in"]
+__all__ = ["Symbol", "Unit", "calls_of", "connect", "ordered", "symbols_in"]

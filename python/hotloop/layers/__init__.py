@@ -15,7 +15,8 @@ from hotloop.layers.activations import (
     Softmax,
     Tanh,
 )
-from hotloop.layers.base import Cache, Layer
+from hotloop.layers.base import Layer
+from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core, activations
-from hotloop.layers.base import Array, Cache, Layer
+from hotloop.layers.base import Layer
+from hotloop.layers.cache import Array, Cache
 
 
 class Activation(Layer):

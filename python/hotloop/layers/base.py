@@ -1,109 +1,47 @@
-"""What a layer is, and what one call of it may keep for its backward."""
+"""What a layer is."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hotloop import config, initializers, regularizers
-from hotloop.parameters import Weight, aligned_zeros, loaded_value
+from hotloop.layers.cache import Array, Cache, Views
+from hotloop.parameters import Weight, loaded_value
 from hotloop.registry import snake_case
-from hotloop.symbol import connect, symbols_in
+from hotloop.symbol import Unit, connect, symbols_in
+from hotloop.tracing import call_on_symbols, fixed, own_call, parts_of
 
-Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
 
-class Cache:
-    """What one call of a layer keeps until its backward: a fresh object for each call.
-
-    A layer stores on it what it likes: ``cache.x = x``.
-
-    Attributes
-    ----------
-    need_dx : bool
-        False when nothing before this call can be trained; `backward` may then return None.
-    owns_dy : bool
-        True when `backward` may write into `dy`.
-    logits : bool
-        True when the loss takes this call's values before the final softmax or sigmoid; only
-        the package's own layers ever see it.
-    folded : str or None
-        Activation of the call before, whose derivative this backward applies too, at the input;
-        only layers with `folds_activation` ever see it.
-    recorded : bool
-        Whether this call is being recorded rather than run.
-    """
-
-    need_dx: bool = True
-    owns_dy: bool = False
-    logits: bool = False
-    folded: str | None = None
-    recorded: bool = False
-
-    def __init__(self, layer: Layer, accumulate: bool = False) -> None:
-        self._layer = layer
-        self.accumulate = accumulate
-        self.targets: dict[str, Array] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        """Only reached for attributes that the forward did not store."""
-        msg = f"the cache of this call holds no {name!r}: forward did not store it"
-        raise AttributeError(msg)
-
-    if TYPE_CHECKING:
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            """Any attribute may be stored."""
-
-    def grad(self, name: str) -> Array:
-        """Return the array that `backward` writes the gradient of weight `name` to.
-
-        It is overwritten, not added to: sums over several calls of one layer are formed by
-        the caller.
-        """
-        live = self._layer.weight(name).grad
-        if live is not None and not self.accumulate:
-            return live
-        if name not in self.targets:
-            value = self._layer.weight(name).value
-            self.targets[name] = aligned_zeros(value.shape, value.dtype)
-        return self.targets[name]
+# Arguments that Keras's layers take and that mean nothing, or are not there, when they are these.
+_WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "activity_regularizer": (None,),
+    "autocast": (True, False),
+    "beta_constraint": (None,),
+    "bias_constraint": (None,),
+    "gamma_constraint": (None,),
+    "kernel_constraint": (None,),
+    "lora_rank": (None,),
+    "synchronized": (False,),
+}
 
 
-class _Views(MutableMapping[str, Array]):
-    """Live weights or gradients of one layer by name; setting an item copies into the array."""
-
-    def __init__(self, find: Callable[[str], Array], names: Callable[[], list[str]]) -> None:
-        self._find, self._names = find, names
-
-    def __getitem__(self, name: str) -> Array:
-        return self._find(name)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self._find(name)[...] = value
-
-    def __delitem__(self, name: str) -> None:
-        msg = f"weight {name!r} cannot be removed"
-        raise TypeError(msg)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names())
-
-    def __len__(self) -> int:
-        return len(self._names())
-
-
-class Layer:
+class Layer(Unit):
     """Base of all layers: weights, a forward and its backward.
 
     A subclass writes `forward(x, cache, training)` and `backward(dy, cache)`, and where it needs
     them `build(input_shape)` and `compute_output_shape(input_shape)`. `backward` returns the
     gradient of the input and writes the gradients of the weights to ``cache.grad(name)``.
+
+    A subclass that is made of other layers may write `call(x)` instead, or ``call(x, training)``,
+    as in Keras: its layers, ``+``, ``-`` and ``*`` are all that it may use on `x`.
 
     Parameters
     ----------
@@ -148,7 +86,15 @@ class Layer:
         dtype: Any = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
+        **others: Any,
     ) -> None:
+        for key, value in others.items():
+            if key not in _WITHOUT_EFFECT:
+                msg = f"{type(self).__name__}: there is no argument {key!r}"
+                raise TypeError(msg)
+            if not any(value is legal for legal in _WITHOUT_EFFECT[key]):
+                msg = f"{type(self).__name__}: {key} is not supported, got {value!r}"
+                raise ValueError(msg)
         if input_dim is not None:
             input_shape = (input_dim,)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -165,6 +111,19 @@ class Layer:
         self.dtype = self.given_dtype or config.floatx()
         self._weights: dict[str, Weight] = {}
         self._weight_attributes: dict[str, str] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let a `build` that anyone calls mark its layer as built."""
+        super().__init_subclass__(**kwargs)
+        build = cls.__dict__.get("build")
+        if build is not None:
+
+            @functools.wraps(build)
+            def marking(self: Layer, input_shape: Shape) -> None:
+                build(self, input_shape)
+                self.input_shape, self.built = input_shape, True
+
+            cls.build = marking  # type: ignore[method-assign]
 
     # -- what subclasses write ---------------------------------------------------------------
 
@@ -266,12 +225,12 @@ class Layer:
     @property
     def params(self) -> MutableMapping[str, Array]:
         """Live weights by name."""
-        return _Views(lambda name: self.weight(name).value, lambda: list(self._weights))
+        return Views(lambda name: self.weight(name).value, lambda: list(self._weights))
 
     @property
     def grads(self) -> MutableMapping[str, Array]:
         """Live gradients by name, once the layer is in a model."""
-        return _Views(
+        return Views(
             self._live_grad, lambda: [k for k, w in self._weights.items() if w.grad is not None]
         )
 
@@ -282,10 +241,57 @@ class Layer:
             raise KeyError(msg)
         return grad
 
+    @property
+    def is_composite(self) -> bool:
+        """Whether the layer has a `call`, and so consists of other layers."""
+        return type(self).forward is Layer.forward and own_call(self) is not None
+
+    def all_layers(self) -> list[Layer]:
+        """Return the layer itself, or all those that it consists of."""
+        if not self.is_composite:
+            return [self]
+        return [layer for part in parts_of(self) for layer in part.all_layers()]
+
     def ordered_weights(self) -> list[Weight]:
         """Return the weights, trainable ones first, as Keras orders them."""
         everything = list(self._weights.values())
+        if self.is_composite:
+            everything += [w for layer in self.all_layers() for w in layer.ordered_weights()]
         return sorted(everything, key=lambda weight: not weight.trainable)
+
+    @property
+    def input(self) -> Any:
+        """What the layer was first called on: a symbol, or a list of them.
+
+        Raises
+        ------
+        AttributeError
+            Before it was called on a symbol.
+        """
+        first = self.output.inputs
+        return self.output if not first else first[0] if len(first) == 1 else list(first)
+
+    @property
+    def output(self) -> Any:
+        """What the layer answered when it was first called on a symbol.
+
+        Raises
+        ------
+        AttributeError
+            Before that.
+
+        Examples
+        --------
+        >>> import hotloop as hl
+        >>> model = hl.Sequential([hl.Input((4,)), hl.layers.Dense(3, name="h"), hl.layers.Dense(2)])
+        >>> features = hl.Model(model.input, model.get_layer("h").output)
+        >>> features.output_shape
+        (None, 3)
+        """
+        if self.first_output is None:
+            msg = f"layer {self.name!r} has no output before it is called on an Input"
+            raise AttributeError(msg)
+        return self.first_output
 
     @property
     def weights(self) -> list[Array]:
@@ -295,11 +301,15 @@ class Layer:
     @property
     def trainable_weights(self) -> list[Array]:
         """Live arrays that training moves."""
+        if self.is_composite:
+            return [value for layer in self.all_layers() for value in layer.trainable_weights]
         return [w.value for w in self.ordered_weights() if w.trainable and self.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Array]:
         """Live arrays that training does not move by gradients."""
+        if self.is_composite:
+            return [value for layer in self.all_layers() for value in layer.non_trainable_weights]
         return [w.value for w in self.ordered_weights() if not (w.trainable and self.trainable)]
 
     def get_weights(self) -> list[Array]:
@@ -312,7 +322,7 @@ class Layer:
 
     def count_params(self) -> int:
         """Return the number of weights' elements."""
-        return sum(math.prod(w.value.shape) for w in self._weights.values())
+        return sum(math.prod(w.value.shape) for w in self.ordered_weights())
 
     def ensure_built(self, input_shape: Any, dtype: str | None = None) -> Shape:
         """Build for `input_shape` on the first call, and return the output shape."""
@@ -328,18 +338,21 @@ class Layer:
         self.output_shape = shape
         return shape
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for an array or a list of them, building the layer at first.
 
         Called on what `Input` or another layer answered, it returns a `Symbol`: a value of a
-        functional model.
+        functional model. `training` is then what the layer is told in every run of that model;
+        None leaves it to the run.
         """
         symbols = symbols_in(x)
+        if self.is_composite:
+            return self._call(x, symbols, training)
         if symbols is not None:
             if len(symbols) > 1 and not self.takes_several:
                 msg = f"{type(self).__name__} {self.name!r} takes one input, got {len(symbols)}"
                 raise ValueError(msg)
-            return connect(self, symbols, self.takes_several)
+            return connect(self, symbols, self.takes_several, fixed(training))
         parts = [
             np.ascontiguousarray(np.asarray(part), dtype=self.dtype)
             for part in (x if self.takes_several else [x])
@@ -347,15 +360,44 @@ class Layer:
         shapes = [(None, *part.shape[1:]) for part in parts]
         self.ensure_built(tuple(shapes) if self.takes_several else shapes[0])
         given: Any = tuple(parts) if self.takes_several else parts[0]
-        return np.array(self.forward(given, Cache(self), training), copy=True)
+        return np.array(self.forward(given, Cache(self), bool(training)), copy=True)
+
+    def _call(self, x: Any, symbols: Any, training: bool | None) -> Any:
+        """Run the `call` of a layer that consists of layers."""
+        if not self.built:
+            several = isinstance(x, list | tuple)
+            shapes: list[Any] = [(None, *np.shape(part)[1:]) for part in (x if several else [x])]
+            if symbols is not None:
+                shapes = [symbol.shape for symbol in symbols]
+            self.build(tuple(shapes) if several else shapes[0])
+            self.built = True
+        if symbols is None:
+            call: Any = own_call(self)
+            wants = "training" in inspect.signature(call).parameters
+            return call(x, **({"training": bool(training)} if wants else {}))
+        made = call_on_symbols(self, x, training)
+        if self.first_output is None:
+            self.first_output = made
+            self.output_shape = getattr(made, "shape", None)
+        return made
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """Make a layer from the result of `get_config`."""
         return cls(**config)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the first call: its symbol leads to the whole model."""
+        return {name: value for name, value in vars(self).items() if name != "first_output"}
+
     def __setattr__(self, name: str, value: Any) -> None:
-        """Attributes that hold a weight stay live: setting one copies into the weight."""
+        """Attributes that hold a weight stay live: setting one copies into the weight.
+
+        The layers of a layer train as it does.
+        """
+        if name == "trainable" and "_weights" in self.__dict__:
+            for part in parts_of(self) if self.is_composite else []:
+                part.trainable = value
         weights = self.__dict__.get("_weights")
         if weights:
             known = self._weight_attributes
@@ -375,6 +417,9 @@ class Layer:
         known = self.__dict__.get("_weight_attributes")
         if known and name in known:
             return self._weights[known[name]].value
+        if name in ("input", "output") and self.first_output is None:
+            msg = f"layer {self.name!r} has no {name} before it is called on an Input"
+            raise AttributeError(msg)
         msg = f"{type(self).__name__!r} object has no attribute {name!r}"
         raise AttributeError(msg)
 

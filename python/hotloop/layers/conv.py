@@ -8,7 +8,8 @@ import numpy as np
 
 from hotloop import _core, activations, initializers, regularizers
 from hotloop.config import check_data_format
-from hotloop.layers.base import Array, Cache, Layer, Shape, require_known
+from hotloop.layers.base import Layer, Shape, require_known
+from hotloop.layers.cache import Array, Cache
 from hotloop.layers.windows import check_padding, image_axes, padding_config, pair, windowed_shape
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize

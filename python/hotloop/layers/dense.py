@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core, activations, initializers, regularizers
-from hotloop.layers.base import Array, Cache, Layer, Shape, require_known
+from hotloop.layers.base import Layer, Shape, require_known
+from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
 

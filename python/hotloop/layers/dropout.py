@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, random
-from hotloop.layers.base import Array, Cache, Layer, Shape
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import is_loading
 
 

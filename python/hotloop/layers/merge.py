@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
-from hotloop.layers.base import Array, Cache, Layer, Shape
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.cache import Array, Cache
 
 
 def summed_to(dy: Array, shape: tuple[int, ...]) -> Array:

@@ -6,7 +6,8 @@ from typing import Any
 
 from hotloop import _core
 from hotloop.config import check_data_format
-from hotloop.layers.base import Array, Cache, Layer, Shape
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.cache import Array, Cache
 from hotloop.layers.windows import (
     check_padding,
     image_axes,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
-from hotloop.layers.base import Array, Cache, Layer, Shape
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
 from hotloop.symbol import Symbol
 
