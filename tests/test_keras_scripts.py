@@ -126,34 +126,52 @@ def test_layer_of_ones_own(run: Callable[[str], dict[str, Any]]) -> None:
     assert names["Antirectifier"]().get_config()["initializer"]["class"] == "HeNormal"
 
 
-# The whole of MNIST, with the figures of the same scripts in Keras.
+# The whole of MNIST, with the figures of the same scripts in Keras: medians of three seeds, which may
+# miss an accuracy by .005 and a loss by a tenth.
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mnist_data")
 @pytest.mark.parametrize(
-    ("name", "accuracy"),
+    ("name", "figures"),
     [
-        ("mnist_sigmoid", 0.963),
-        ("mnist_rmsprop", 0.973),
-        ("mnist_functional", 0.905),
-        ("mnist_convnet", 0.989),
-        ("residual", 0.97),
+        ("mnist_sigmoid", {"test_acc": 0.968, "test_loss": 0.11}),
+        ("mnist_rmsprop", {"accuracy": 0.989, "loss": 0.037, "test_acc": 0.978}),
+        ("mnist_binary", {"binary_accuracy": 0.996, "test_acc": 0.98}),
+        ("mnist_functional", {"loss": 0.031, "test_acc": 0.91}),
     ],
 )
 def test_script_reaches_its_figure(
-    name: str, accuracy: float, run: Callable[[str], dict[str, Any]]
+    name: str, figures: dict[str, float], run: Callable[[str], dict[str, Any]]
 ) -> None:
-    names = run(name)
-    assert (names["test_acc"] if "test_acc" in names else names["score"][1]) >= accuracy
+    found: dict[str, list[float]] = {key: [] for key in figures}
+    for seed in (1, 2, 3):
+        hl.utils.set_random_seed(seed)
+        names = run(name)
+        scores = names.get("scores") or {}
+        ends = {key: values[-1] for key, values in names["history"].history.items()}
+        ends |= {"test_acc": names.get("test_acc", scores.get("accuracy"))}
+        ends |= {"test_loss": names.get("test_loss", scores.get("loss"))}
+        ends |= {"binary_accuracy": scores.get("binary_accuracy")}
+        for key, values in found.items():
+            values.append(ends[key])
+    print(name, found)  # noqa: T201
+    for key, figure in figures.items():
+        median = float(np.median(found[key]))
+        if key.endswith("loss"):
+            assert median <= 1.1 * figure, key
+        else:
+            assert median >= figure - 0.005, key
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mnist_data")
-def test_binary_script_reaches_its_figure(run: Callable[[str], dict[str, Any]]) -> None:
-    scores = run("mnist_binary")["scores"]
-    assert scores["binary_accuracy"] >= 0.991
-    assert scores["accuracy"] >= 0.975
+@pytest.mark.parametrize(("name", "accuracy"), [("mnist_convnet", 0.989), ("residual", 0.97)])
+def test_convolutions_reach_their_figure(
+    name: str, accuracy: float, run: Callable[[str], dict[str, Any]]
+) -> None:
+    names = run(name)
+    assert (names["test_acc"] if "test_acc" in names else names["score"][1]) >= accuracy
 
 
 # The same scripts in Keras itself, small: the import line is all that differs.

@@ -24,6 +24,9 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("RMSprop", {"learning_rate": 0.0078125}),
     ("Adam", {"learning_rate": 0.0078125}),
     ("AdamW", {"learning_rate": 0.0078125}),
+    ("Adam", {"learning_rate": 0.0078125, "amsgrad": True}),
+    ("RMSprop", {"learning_rate": 0.0078125, "centered": True}),
+    ("RMSprop", {"learning_rate": 0.0078125, "momentum": 0.5, "centered": True}),
 ]
 EXTRAS: list[dict[str, Any]] = [
     {},

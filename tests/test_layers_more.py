@@ -325,3 +325,35 @@ def test_bad_arguments_name_the_layer(make: Any, text: str) -> None:
 def test_a_config_makes_the_layer_again(layer: hl.layers.Layer) -> None:
     config = layer.get_config()
     assert type(layer).from_config(config).get_config() == config
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"negative_slope": 0.2},
+        {"max_value": 6.0},
+        {"threshold": 1.5},
+        {"max_value": 3.0, "negative_slope": 0.25, "threshold": 0.5},
+    ],
+)
+def test_relu_with_a_slope_a_ceiling_and_a_threshold(given: dict[str, float]) -> None:
+    # As Keras's docstring defines it.
+    ceiling, slope, start = (
+        given.get(k, d)
+        for k, d in (("max_value", np.inf), ("negative_slope", 0.0), ("threshold", 0.0))
+    )
+    x = np.array([[-2.0, -0.3, 0.2, 0.7, 1.6, 2.9, 3.3, 7.0]])
+    want = np.where(x >= ceiling, ceiling, np.where(x >= start, x, slope * (x - start)))
+    layer = hl.layers.ReLU(**given)
+    model = hl.Sequential([hl.Input((8,)), hl.layers.Dense(8), layer], dtype="float64")
+    model.set_weights([np.eye(8), np.zeros(8)])
+    np.testing.assert_allclose(model.predict(x), want, rtol=1e-12)
+    check_gradients(model, x)
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+    assert np.isnan(layer([[np.nan]])).all()
+
+
+def test_relu_refuses_negative_numbers() -> None:
+    for name in ("max_value", "negative_slope", "threshold"):
+        with pytest.raises(ValueError, match=f"ReLU: {name} must not be negative, got -1"):
+            hl.layers.ReLU(**{name: -1.0})

@@ -20,7 +20,6 @@ from hotloop.layers import (
     Conv2D,
     Dense,
     Flatten,
-    ReLU,
     Reshape,
 )
 from hotloop.losses import CategoricalLoss
@@ -106,7 +105,7 @@ class Diagnosis:
     def _normalizes(graph: Any) -> bool:
         for node in graph.nodes:
             if not isinstance(node.layer, Flatten | Reshape):
-                return not isinstance(node.layer, Dense | Conv2D | Activation | ReLU)
+                return not isinstance(node.layer, Dense | Conv2D | Activation)
         return True
 
     def loss_is_nan(self, step: LossStep) -> None:
@@ -156,10 +155,10 @@ class Diagnosis:
     def _look_for_dead_units(self, step: LossStep) -> None:
         for node in self.model.graph().nodes:
             layer = node.layer
-            if not isinstance(layer, Dense | Conv2D | Activation | ReLU):
+            if not isinstance(layer, Dense | Conv2D | Activation):
                 continue
             activation = getattr(getattr(layer, "activation", None), "name", None)
-            if activation != "relu" and type(layer) is not ReLU:
+            if activation != "relu":
                 continue
             y = step.passed.values[node.output]
             # The axis of units is the last, or the second of images with channels first.

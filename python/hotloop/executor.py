@@ -323,7 +323,7 @@ class Executor:
             # model.grads stay as the backward left them.
             grads = twin(slots.layout, store.grads.flat)
             program.python(lambda: optimizer.clipping.apply(store.grads, grads))
-        if type(optimizer).__module__.startswith("hotloop.optimizers."):
+        if optimizer.recordable:
             with program.recording():
                 optimizer.apply(
                     store.params.flat,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hotloop import _core, activations
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
@@ -69,10 +71,102 @@ class _Named(Activation):
         return given
 
 
-class ReLU(_Named):
-    """``y = max(x, 0)``; takes the arguments of `Layer`."""
+class ReLU(Activation):
+    """``y = max(x, 0)``, or with a slope, a ceiling and a threshold.
 
-    _function = "relu"
+    ``y = max_value`` where x >= max_value, ``x`` where x >= threshold, else
+    ``negative_slope * (x - threshold)``.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        The ceiling, not negative; None has none.
+    negative_slope, threshold : float
+        Not negative.
+    **kwargs
+        `name`, `dtype`, `input_shape` of `Layer`.
+
+    Raises
+    ------
+    ValueError
+        For a negative number.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.layers.ReLU()([[-1.0, 9.0]])
+    array([[0., 9.]], dtype=float32)
+    >>> hl.layers.ReLU(6.0, negative_slope=0.5)([[-1.0, 9.0]])
+    array([[-0.5,  6. ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        # A unit of a slope never dies, and what it is called here says so.
+        super().__init__("leaky_relu" if negative_slope else "relu", **kwargs)
+        for name, value in (
+            ("max_value", 0.0 if max_value is None else max_value),
+            ("negative_slope", negative_slope),
+            ("threshold", threshold),
+        ):
+            if not value >= 0.0:
+                msg = f"ReLU: {name} must not be negative, got {value}"
+                raise ValueError(msg)
+        self.max_value = None if max_value is None else float(max_value)
+        self.negative_slope, self.threshold = float(negative_slope), float(threshold)
+
+    @property
+    def recordable(self) -> bool:
+        """The core has the slope; ceilings and thresholds are NumPy's."""
+        return self.max_value is None and self.threshold == 0.0
+
+    @property
+    def binds_input(self) -> bool:
+        """Whether the core sees the very array."""
+        return self.recordable
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:
+        """Apply the function."""
+        if self.recordable and not self.negative_slope:
+            return super().forward(x, cache, training)
+        if self.recordable:
+            cache.y = _core.leaky_relu(x, self.negative_slope)
+            return cache.y  # type: ignore[no-any-return]
+        below = x < self.threshold
+        y = np.where(below, self.negative_slope * (x - self.threshold), x)
+        cache.slope = np.where(below, x.dtype.type(self.negative_slope), x.dtype.type(1))
+        if self.max_value is not None:
+            # A NaN is neither below nor above, and goes through.
+            above = x >= self.max_value
+            y[above], cache.slope[above] = self.max_value, 0
+        return y
+
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
+        """Apply the derivative."""
+        if not cache.need_dx:
+            return None
+        if not self.recordable:
+            return dy * cache.slope  # type: ignore[no-any-return]
+        if not self.negative_slope:
+            return super().backward(dy, cache)
+        out = dy if cache.owns_dy else None
+        return _core.leaky_relu_backward(dy, cache.y, self.negative_slope, out)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        own = {
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
+        rest = super().get_config()
+        del rest["activation"]
+        return {**own, **rest}
 
 
 class Sigmoid(_Named):

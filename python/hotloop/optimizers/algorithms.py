@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
+
+import numpy as np
 
 from hotloop import _core
 from hotloop.optimizers.base import Array, Optimizer, Scalar
@@ -88,7 +91,8 @@ class Adam(Optimizer):
     """Moments of the gradient with bias correction (Kingma and Ba, ICLR 2015).
 
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g^2``,
-    ``w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)``.
+    ``w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps)``. With `amsgrad` the largest v so far
+    stands for v (Reddi, Kale and Kumar, ICLR 2018); NumPy then takes the step.
 
     Parameters
     ----------
@@ -98,6 +102,8 @@ class Adam(Optimizer):
         b1, b2 in [0, 1).
     epsilon : float
         eps.
+    amsgrad : bool
+        Whether v may only grow.
     **kwargs
         `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
@@ -118,9 +124,13 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        amsgrad: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
+        self.amsgrad = bool(amsgrad)
+        if self.amsgrad:
+            self.slots = {**Adam.slots, "v_hat": 0.0}  # type: ignore[misc]
         self.beta_1 = _check_rate(type(self).__name__, "beta_1", beta_1)
         self.beta_2 = _check_rate(type(self).__name__, "beta_2", beta_2)
         self.epsilon = float(epsilon)
@@ -129,6 +139,9 @@ class Adam(Optimizer):
         self, param: Array, grad: Array, slots: dict[str, Array], lr: Scalar, step: Scalar
     ) -> None:
         """Update in place."""
+        if self.amsgrad:
+            self._apply_amsgrad(param, grad, slots, float(lr), float(step))
+            return
         _core.adam_update(
             param,
             grad,
@@ -145,7 +158,24 @@ class Adam(Optimizer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**own, **super().get_config()}
+        return {**own, "amsgrad": self.amsgrad, **super().get_config()}
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a step is a call of the core."""
+        return super().recordable and not self.amsgrad
+
+    def _apply_amsgrad(
+        self, param: Array, grad: Array, slots: dict[str, Array], lr: float, step: float
+    ) -> None:
+        m, v, v_hat = slots["m"], slots["v"], slots["v_hat"]
+        if self.weight_decay:
+            param *= param.dtype.type(1.0 - lr * self.weight_decay)
+        m += (grad - m) * m.dtype.type(1.0 - self.beta_1)
+        v += (np.square(grad) - v) * v.dtype.type(1.0 - self.beta_2)
+        np.maximum(v_hat, v, out=v_hat)
+        rate = lr * math.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
+        param -= m * m.dtype.type(rate) / (np.sqrt(v_hat) + self.epsilon)
 
 
 class AdamW(Adam):
@@ -153,7 +183,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon, **kwargs
+    learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs
         As in `Adam`.
     weight_decay : float
         Share of the weights that a step of rate 1 would take off.
@@ -171,17 +201,20 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        amsgrad: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **kwargs
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs
         )
 
 
 class RMSprop(Optimizer):
     """Gradient over the root of its running mean square (Hinton, Coursera lecture 6e, 2012).
 
-    ``s = rho s + (1 - rho) g^2``, ``w -= lr g / sqrt(s + eps)``.
+    ``s = rho s + (1 - rho) g^2``, ``w -= lr g / sqrt(s + eps)``. Centered, the squared running mean of
+    g is taken off s; with a momentum, ``v = momentum v + lr g / sqrt(...)``, ``w -= v``. NumPy takes
+    the step of either.
 
     Parameters
     ----------
@@ -189,8 +222,12 @@ class RMSprop(Optimizer):
         lr.
     rho : float
         In [0, 1).
+    momentum : float
+        In [0, 1).
     epsilon : float
         eps.
+    centered : bool
+        Whether the running variance stands for the running mean square.
     **kwargs
         `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` of `Optimizer`.
 
@@ -206,12 +243,26 @@ class RMSprop(Optimizer):
         self,
         learning_rate: Any = 0.001,
         rho: float = 0.9,
+        momentum: float = 0.0,
         epsilon: float = 1e-7,
+        centered: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho = _check_rate("RMSprop", "rho", rho)
-        self.epsilon = float(epsilon)
+        self.momentum = _check_rate("RMSprop", "momentum", momentum)
+        self.epsilon, self.centered = float(epsilon), bool(centered)
+        more = {"mean": self.centered, "velocity": self.momentum > 0}
+        if any(more.values()):
+            self.slots = {  # type: ignore[misc]
+                **RMSprop.slots,
+                **{slot: 0.0 for slot, used in more.items() if used},
+            }
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a step is a call of the core."""
+        return super().recordable and not self.centered and not self.momentum
 
     def apply(
         self,
@@ -222,13 +273,37 @@ class RMSprop(Optimizer):
         step: Scalar,  # noqa: ARG002
     ) -> None:
         """Update in place."""
+        if self.centered or self.momentum:
+            self._apply_centered(param, grad, slots, float(lr))
+            return
         _core.rmsprop_update(
             param, grad, slots["square"], lr, self.rho, self.epsilon, self.weight_decay
         )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"rho": self.rho, "epsilon": self.epsilon, **super().get_config()}
+        own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
+        return {**own, "centered": self.centered, **super().get_config()}
+
+    def _apply_centered(
+        self, param: Array, grad: Array, slots: dict[str, Array], lr: float
+    ) -> None:
+        square, kind = slots["square"], param.dtype.type
+        if self.weight_decay:
+            param *= kind(1.0 - lr * self.weight_decay)
+        square += (np.square(grad) - square) * kind(1.0 - self.rho)
+        spread = square
+        if self.centered:
+            mean = slots["mean"]
+            mean += (grad - mean) * kind(1.0 - self.rho)
+            spread = square - np.square(mean)
+        move = grad * kind(lr) / np.sqrt(spread + kind(self.epsilon))
+        if self.momentum:
+            velocity = slots["velocity"]
+            velocity *= kind(self.momentum)
+            velocity += move
+            move = velocity
+        param -= move
 
 
 class Adagrad(Optimizer):

@@ -17,6 +17,15 @@ Array = NDArray[Any]
 Scalar = Any
 
 
+_WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "ema_momentum": (0.99,),
+    "ema_overwrite_frequency": (None,),
+    "gradient_accumulation_steps": (None,),
+    "loss_scale_factor": (None,),
+    "use_ema": (False,),
+}
+
+
 class FlatSlots:
     """Slots of a whole model: flat twins of its trainable weights, and where each name lies."""
 
@@ -68,7 +77,16 @@ class Optimizer:
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str | None = None,
+        **others: Any,
     ) -> None:
+        # What Keras's optimizers take beside, in the form in which it does nothing.
+        for key, value in others.items():
+            if key not in _WITHOUT_EFFECT:
+                msg = f"{type(self).__name__}: there is no argument {key!r}"
+                raise TypeError(msg)
+            if value not in _WITHOUT_EFFECT[key]:
+                msg = f"{type(self).__name__}: {key} is not supported, got {value!r}"
+                raise ValueError(msg)
         self.name = name or type(self).__name__.lower()
         # Live scalars of recorded steps.
         self.lr_array = np.zeros(1, np.float64)
@@ -112,6 +130,11 @@ class Optimizer:
             "weight_decay": self.weight_decay,
             **{rule: self.clipping.limit_of(rule) for rule in clips},
         }
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `apply` is a call of the core, so that a recorded step may hold it."""
+        return type(self).__module__.startswith("hotloop.optimizers.")
 
     # -- what everybody uses -----------------------------------------------------------------
 
