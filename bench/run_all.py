@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bench_fit
 import bench_import
 import bench_memory
 import bench_overhead
@@ -31,6 +32,7 @@ def main() -> int:
     report.extras["import"] = bench_import.measure(3 if options.quick else 15)
     say(f"import hotloop / import numpy: {report.extras['import']['ratio']:.2f}")
     report.extras["overhead"] = bench_overhead.main(0.3 if options.quick else 2.0)
+    report.extras["fit"] = bench_fit.main(3 if options.quick else 9)
     if not options.quick:
         report.extras["memory"] = bench_memory.measure()
     report.write(options.json)
