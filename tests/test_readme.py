@@ -19,9 +19,15 @@ def blocks(language: str) -> list[str]:
 
 def test_there_are_two_examples_of_fewer_than_fifteen_lines() -> None:
     examples = blocks("python")
-    assert len(examples) == 2
-    for example in examples:
+    assert len(examples) == 3
+    for example in examples[:2]:
         assert len([line for line in example.splitlines() if line.strip()]) < 15
+
+
+def test_the_script_for_mnist_is_the_one_in_docs() -> None:
+    script = blocks("python")[2]
+    assert script == (ROOT / "docs" / "mnist_993.py").read_text(encoding="utf-8")
+    assert len(script.splitlines()) < 40
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["keras", "by-hand"])
