@@ -1,0 +1,23 @@
+"""The table: each op of ``hotloop.functional`` once. A new op joins with one row."""
+
+from __future__ import annotations
+
+from conformance import (
+    samples_dense,
+    samples_elementwise,
+    samples_images,
+    samples_losses,
+    samples_norms,
+    samples_pools,
+)
+from conformance.cases import Op
+
+ROWS: list[Op] = [
+    *samples_elementwise.ROWS,
+    *samples_dense.ROWS,
+    *samples_losses.ROWS,
+    *samples_images.ROWS,
+    *samples_pools.ROWS,
+    *samples_norms.ROWS,
+]
+TABLE = {op.name: op for op in ROWS}
