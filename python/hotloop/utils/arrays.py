@@ -1,10 +1,9 @@
-"""Helpers around training: one-hot labels, scaling to unit norm, splitting, seeding. Names as in Keras."""
+"""Arrays before training: one-hot labels, scaling to unit norm, splitting."""
 
 from __future__ import annotations
 
 import math
 import numbers
-import random as python_random
 from collections.abc import Callable
 from typing import Any
 
@@ -12,19 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import random
-from hotloop.backend import clear_session
-
-__all__ = ["clear_session", "normalize", "set_random_seed", "to_categorical", "train_test_split"]
-
-
-def __getattr__(name: str) -> Any:
-    """Find what Keras has here too, and hotloop in modules that cost more to import."""
-    if name == "register_keras_serializable":
-        from hotloop.saving import register_keras_serializable  # noqa: PLC0415
-
-        return register_keras_serializable
-    msg = f"module 'hotloop.utils' has no attribute {name!r}"
-    raise AttributeError(msg)
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:
@@ -254,40 +240,3 @@ def _stratified(
     chosen[dealt[:n_test]] = 1
     chosen[dealt[len(order) - n_train :]] = 2
     return order[chosen[order] == 1], order[chosen[order] == 2]
-
-
-def set_random_seed(seed: int) -> None:
-    """Seed hotloop's generator, Python's ``random`` and ``numpy.random``, so that a program can be repeated.
-
-    Parameters
-    ----------
-    seed : int
-        From 0 to 2**32 - 1, the range that ``numpy.random.seed`` takes.
-
-    Raises
-    ------
-    ValueError
-        `seed` is no integer, or out of range.
-
-    Notes
-    -----
-    Source: keras.utils.set_random_seed. Training is the same, bit for bit, for any number of threads.
-
-    Examples
-    --------
-    >>> set_random_seed(7)
-    >>> first = python_random.random(), float(np.random.rand())
-    >>> set_random_seed(7)
-    >>> first == (python_random.random(), float(np.random.rand()))
-    True
-    """
-    if (
-        isinstance(seed, bool)
-        or not isinstance(seed, numbers.Integral)
-        or not 0 <= int(seed) < 2**32
-    ):
-        msg = f"set_random_seed: seed must be an integer from 0 to 2**32 - 1, but got {seed!r}"
-        raise ValueError(msg)
-    python_random.seed(int(seed))
-    np.random.seed(int(seed))  # noqa: NPY002 - the global generator is what scripts draw from
-    random.set_seed(int(seed))
