@@ -248,6 +248,24 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert found["train/dense/kernel"] == [30, 30]
 
 
+@pytest.mark.filterwarnings("ignore")  # TensorBoard's own
+def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: hotloop[tensorboard]")
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="needs tensorboard"
+    )
+    board = callbacks.TensorBoard(tmp_path, histogram_freq=1)
+    history = fit(compiled(), board, epochs=3, validation_split=0.25)
+    for part, key in (("train", "loss"), ("validation", "val_loss")):
+        events = reader.EventAccumulator(str(tmp_path / part))
+        events.Reload()
+        scalars = events.Scalars("epoch_loss")
+        assert [event.step for event in scalars] == [0, 1, 2]
+        assert [event.value for event in scalars] == pytest.approx(history.history[key], rel=1e-6)
+        if part == "train":
+            assert "dense/kernel" in events.Tags()["histograms"]
+
+
 def test_tensorboard_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match=r"pip install 'hotloop\[tensorboard\]'"):

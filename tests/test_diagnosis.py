@@ -112,6 +112,43 @@ def test_nan_names_the_layer_where_it_began() -> None:
     assert "in the inputs: x holds NaN" in text
 
 
+def test_each_is_told_once() -> None:
+    x, t = batch(64, features=20)
+    order = np.argsort(t)
+    (text,) = warned(network(), x[order], t[order], validation_split=0.1)
+    assert "the labels are sorted" in text
+    assert warned(network(), x[order], t[order], validation_split=0.1) == []
+
+    def stuck() -> list[str]:
+        model = network(rate=0.0)
+        model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+        return warned(model, x, t, batch_size=1, epochs=5)
+
+    def dead() -> list[str]:
+        low = hl.initializers.Constant(-50)
+        hidden = layers.Dense(10, "relu", bias_initializer=low)
+        return warned(network(hidden, rate=0.001), x, t)
+
+    def not_a_number() -> list[str]:
+        model = network()
+        model.params["dense/bias"][3] = np.nan
+        return warned(model, x, t)
+
+    for told in (stuck, dead, not_a_number):
+        assert len(told()) == 1, told.__name__
+        assert told() == [], told.__name__
+
+
+def test_labels_outside_the_classes_are_an_error_before_any_weight_moves() -> None:
+    x, t = batch(60, features=20)
+    model = network()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"labels must lie in 0\.\.3 for 4 outputs"):
+        model.fit(x, t + 1, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_one_switch_for_all() -> None:
     x, t = np.random.default_rng(0).integers(0, 256, (64, 20)), np.sort(np.arange(64) % 4)
     hl.config.set_diagnosis(False)

@@ -225,3 +225,17 @@ def test_progress_is_a_bar_in_a_terminal_and_lines_in_a_log(
         assert err == ""
         assert [line[:9] for line in out.splitlines()] == ["Epoch 1/2", "Epoch 2/2"]
         assert "\r" not in out
+
+
+def test_progress_is_a_bar_in_a_notebook(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a kernel has it: standard error is no terminal. tqdm.auto then draws its own widget
+    # where ipywidgets are, else the bar of a terminal.
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    x, t = batch(20)
+    compiled().fit(x, t, batch_size=5, epochs=2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Epoch 2/2: 100%" in err
