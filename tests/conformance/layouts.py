@@ -10,6 +10,18 @@ from conformance.cases import Array
 FOR_CHANGED = ("C", "Fortran", "sliced", "negative", "offset by one", "misaligned")
 LAYOUTS = (*FOR_CHANGED, "big-endian", "read-only")
 
+# Bytes behind an array that lies in a larger block.
+FENCE = 256
+
+
+def fence_stands(x: Array) -> bool:
+    """Tell whether the bytes around an array of ``lay(..., "offset by one")`` are as they were."""
+    block = x.base
+    if x.size == 0 or block is None or block.size != x.itemsize + x.nbytes + FENCE:
+        return x.size == 0
+    inside = slice(x.itemsize, x.itemsize + x.nbytes)
+    return bool((np.delete(block, inside) == 0xFF).all())
+
 
 def lay(x: Array, layout: str) -> Array:
     """Copy `x` into a layout."""
@@ -33,8 +45,9 @@ def _room(x: Array, layout: str) -> Array:
         return np.empty_like(x, order="C")[tuple(slice(None, None, -1) for _ in x.shape)]
     if layout in {"offset by one", "misaligned"}:
         skip = x.itemsize if layout == "offset by one" else 1
-        raw = np.zeros(x.nbytes + skip, np.uint8)
-        return raw[skip:].view(x.dtype).reshape(x.shape)
+        # All around: NaN for a float, so that a number read from there shows.
+        raw = np.full(skip + x.nbytes + FENCE, 0xFF, np.uint8)
+        return raw[skip : skip + x.nbytes].view(x.dtype).reshape(x.shape)
     if layout == "big-endian":
         return np.empty_like(x, x.dtype.newbyteorder(">"), order="C")
     return np.empty_like(x, order="C")

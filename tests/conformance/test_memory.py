@@ -24,9 +24,10 @@ from conformance.cases import (
     run,
     same_bits,
 )
-from conformance.layouts import FOR_CHANGED, LAYOUTS, lay
+from conformance.layouts import FOR_CHANGED, LAYOUTS, fence_stands, lay
 from conformance.table import TABLE
 
+READ = ("float", "cast", "ids")
 every = pytest.mark.parametrize("name", TABLE)
 
 
@@ -56,6 +57,8 @@ def test_layouts(name: str, dtype: str) -> None:
                 moved = moved.but(**{a: b.copy() for a, b in kept.items()})
                 got = run(op, moved)
                 assert same_bits(got, plain), (layout, group)
+                if layout == "offset by one":
+                    assert all(fence_stands(moved.arrays[a]) for a in group)
                 count(op, "layouts")
 
 
@@ -124,6 +127,8 @@ def test_out(name: str, dtype: str) -> None:
             outs = [lay(np.full_like(a, 77), layout) for a in call.plain]
             assert all(a is b for a, b in zip(call(outs), outs, strict=True))
             assert same_bits(outs, call.plain), layout
+            if layout == "offset by one":
+                assert all(map(fence_stands, outs))
             count(op, "out")
         for argument in op.alias:
             if sample.role(argument) != "float" or (
@@ -248,5 +253,11 @@ def test_references(name: str, layout: str) -> None:
                 many()
             assert [sys.getrefcount(a) for a in (*things, *outs)] == before
             count(op, "references")
+        lists = {a: b.tolist() for a, b in given.arrays.items() if given.role(a) in READ}
+
+        def listed(given: Sample = given, function: Any = function, lists: Any = lists) -> None:
+            function(**{**given.arrays, **lists}, **given.options)
+
         assert growth(good) < 2000
+        assert sample.empty or growth(listed) < 2000
         count(op, "references")

@@ -1,0 +1,260 @@
+"""Break the core on purpose, one place at a time, and show that the conformance tests notice.
+
+Works on a copy of the last commit in a temporary folder, with a build of its own; the tree is not
+touched. Each mutation names a text that must stand in its file exactly once: when the code has
+moved on, the script says so instead of testing nothing. Prints a table; fails if a mutation
+survives.
+
+Usage: ``python scripts/mutate.py [--work FOLDER] [NAME ...]``, with a Python that has pybind11,
+pytest and what hotloop needs, and CMake and ninja on the path. The first build takes minutes,
+each mutation some seconds to a minute. ``HOTLOOP_ISA`` names the instruction set that is tested.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+TOP = Path(__file__).resolve().parent.parent
+# A test that hangs is caught too; a build is given time on a busy machine.
+TEST_SECONDS, BUILD_SECONDS = 1800, 7200
+
+
+class Mutation(NamedTuple):
+    """One place to break."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+
+
+MUTATIONS = (
+    Mutation(
+        "edge mask dropped: the last vector is stored whole",
+        "cpp/kernels/pointwise.cpp",
+        "f(V::load(x + i, rest), a).store(y + i, rest);",
+        "f(V::load(x + i, rest), a).store(y + i);",
+    ),
+    Mutation(
+        "last vector of an update skipped",
+        "cpp/kernels/update.cpp",
+        "if (const int tail = static_cast<int>(n - i))",
+        "if (const int tail = 0)",
+    ),
+    Mutation(
+        "stride swapped: rows of an image counted by its height",
+        "cpp/kernels/pool.cpp",
+        "const T* at = image + (h * w.W + w0) * C + c;",
+        "const T* at = image + (h * w.H + w0) * C + c;",
+    ),
+    Mutation(
+        "last block of a sum skipped",
+        "cpp/ops/losses.cpp",
+        "for (index_t i = 0; i < blocks; ++i) sum += partial[i];",
+        "for (index_t i = 0; i + 1 < blocks; ++i) sum += partial[i];",
+    ),
+    Mutation(
+        "sign lost in the gradient of softmax",
+        "cpp/kernels/softmax.cpp",
+        "line.load(y, i, V::zero()) * (line.load(dy, i, V::zero()) - d)",
+        "line.load(y, i, V::zero()) * (line.load(dy, i, V::zero()) + d)",
+    ),
+    Mutation(
+        "two threads race: scratch memory shared by all",
+        "cpp/runtime/buffer.cpp",
+        "thread_local Block blocks",
+        "Block blocks",
+    ),
+    Mutation(
+        "order of a sum depends on the number of threads",
+        "cpp/ops/losses.cpp",
+        "    const index_t blocks = ceil_div(n, block);\n    if (blocks <= 1) return n > 0",
+        "    block = std::max<index_t>(block, ceil_div(n, index_t{4} * num_threads()));\n"
+        "    const index_t blocks = ceil_div(n, block);\n    if (blocks <= 1) return n > 0",
+    ),
+    Mutation(
+        "off by one in padding: the odd cell of 'same' at the beginning",
+        "cpp/ops/window.cpp",
+        "before = total / 2;",
+        "before = (total + 1) / 2;",
+    ),
+    Mutation(
+        "wrong tie: the last of equals wins the pool",
+        "cpp/kernels/pool.h",
+        "return ~(v <= best) & (best == best);",
+        "return ~(v < best) & (best == best);",
+    ),
+    Mutation(
+        "NaN lost: a pool takes the next number instead",
+        "cpp/kernels/pool.h",
+        "return ~(v <= best) & (best == best);",
+        "return v > best;",
+    ),
+    Mutation(
+        "bias missing where every channel has its own kernel",
+        "cpp/kernels/depthwise.cpp",
+        "acc[i] = a.bias ? V::load(a.bias + c, n) : V::zero();",
+        "acc[i] = V::zero();",
+    ),
+    Mutation(
+        "remainder of K dropped from a product",
+        "cpp/kernels/gemm.cpp",
+        "for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);",
+        "for (index_t k = 0; k < g.segment_length / 4 * 4; ++k, at += step) rank_one(at);",
+    ),
+    Mutation(
+        "window clipped one cell early at the right edge",
+        "cpp/ops/im2col.cpp",
+        "if (w >= 0 && w < v.W)",
+        "if (w >= 0 && w < v.W - 1)",
+    ),
+    Mutation(
+        "running variance left alone",
+        "cpp/kernels/update.cpp",
+        "const V new_v = simd::fma(rest2, g * g - old_v, old_v);",
+        "const V new_v = old_v;",
+    ),
+    Mutation(
+        "mask of dropout a word late",
+        "cpp/kernels/dropout.cpp",
+        "for (index_t j = i; j < n; ++j) out[j] = rest[j - i];",
+        "for (index_t j = i; j < n; ++j) out[j] = rest[(j - i + 1) % kStep];",
+    ),
+    Mutation(
+        "float32 beside float64 becomes float32",
+        "cpp/bindings/arrays.cpp",
+        "dtype_ = any && (dtype_ == DType::f64 || d == DType::f64) ? DType::f64 : d;",
+        "dtype_ = any && (dtype_ == DType::f64 && d == DType::f64) ? DType::f64 : d;",
+    ),
+    Mutation(
+        "overlapping out accepted where it may be an input",
+        "cpp/bindings/arrays.cpp",
+        "if (alias == Alias::elementwise && same_array(a, b)) continue;",
+        "if (alias == Alias::elementwise) continue;",
+    ),
+    Mutation(
+        "reference leaked for each list",
+        "cpp/bindings/arrays.cpp",
+        "if (raw) return py::reinterpret_steal<py::array>(raw);",
+        "if (raw) return py::reinterpret_borrow<py::array>(raw);",
+    ),
+)
+
+
+def say(line: str) -> None:
+    """Print a line at once: the whole takes long."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def run(command: list[str], folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Run a command with the copy of the tree on its path, and keep what it says."""
+    env = {**os.environ, "PYTHONPATH": str(folder / "python"), "CI": "true"}
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=seconds
+    )
+
+
+def build(tree: Path, folder: Path) -> None:
+    """Compile what has changed, and put the module beside the Python sources of the copy."""
+    done = run(["cmake", "--build", str(folder)], tree, BUILD_SECONDS)
+    if done.returncode:
+        sys.exit(f"the build failed, which shows nothing:\n{done.stdout[-3000:]}{done.stderr}")
+    for module in folder.glob("_core*.so"):
+        shutil.copy2(module, tree / "python" / "hotloop" / module.name)
+
+
+def first_failure(tree: Path) -> str:
+    """Run the conformance tests up to the first that fails; name it, or give an empty text."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    try:
+        done = run([*command, "tests/conformance"], tree, TEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "no end"
+    if done.returncode == 0:
+        return ""
+    found = re.search(r"^(?:FAILED|ERROR) \S*?(\w+\.py::\S+|\S+)", done.stdout, re.M)
+    return found[1] if found else f"the process ended with {done.returncode}"
+
+
+def prepare(work: Path) -> tuple[Path, Path]:
+    """Copy the last commit and build it; keep a build that is there."""
+    tree, folder = work / "tree", work / "build"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=TOP, capture_output=True, check=True)
+    subprocess.run(["tar", "-x", "-m", "-C", str(tree)], input=archive.stdout, check=True)
+    config = subprocess.run(
+        [sys.executable, "-m", "pybind11", "--cmakedir"], capture_output=True, text=True, check=True
+    )
+    done = run(
+        [
+            *("cmake", "-S", str(tree), "-B", str(folder), "-G", "Ninja"),
+            *("-DCMAKE_BUILD_TYPE=Release", f"-DPython_EXECUTABLE={sys.executable}"),
+            f"-Dpybind11_DIR={config.stdout.strip()}",
+        ],
+        tree,
+        BUILD_SECONDS,
+    )
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    return tree, folder
+
+
+def mutate(mutations: list[Mutation], work: Path) -> int:
+    """Try each mutation; print the table and return how many survive."""
+    tree, folder = prepare(work)
+    for mutation in mutations:
+        found = (tree / mutation.file).read_text().count(mutation.text)
+        if found != 1:
+            sys.exit(f"{mutation.file} holds the text of “{mutation.name}” {found} times, not once")
+    build(tree, folder)
+    if failed := first_failure(tree):
+        sys.exit(f"the core fails unbroken: {failed}")
+    say("| mutation | file | caught by | seconds |\n| --- | --- | --- | --- |")
+    survived = 0
+    for mutation in mutations:
+        file = tree / mutation.file
+        whole = file.read_text()
+        file.write_text(whole.replace(mutation.text, mutation.instead))
+        started = time.perf_counter()
+        try:
+            build(tree, folder)
+            failed = first_failure(tree)
+        finally:
+            file.write_text(whole)
+        survived += not failed
+        seconds = time.perf_counter() - started
+        caught = f"`{failed}`" if failed else "**nothing**"
+        place = mutation.file.removeprefix("cpp/")
+        say(f"| {mutation.name} | `{place}` | {caught} | {seconds:.0f} |")
+    say(f"\n{len(mutations) - survived} of {len(mutations)} mutations caught")
+    return survived
+
+
+def main() -> int:
+    """Read the arguments; work in a temporary folder unless one is given."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--work", type=Path, help="folder to build in, and to keep")
+    parser.add_argument("names", nargs="*", help="mutations whose name holds one of these")
+    given = parser.parse_args()
+    chosen = [m for m in MUTATIONS if not given.names or any(n in m.name for n in given.names)]
+    if not chosen:
+        parser.error(f"no mutation is named like {given.names}")
+    if given.work:
+        return mutate(chosen, given.work.resolve())
+    with tempfile.TemporaryDirectory() as work:
+        return mutate(chosen, Path(work))
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)
