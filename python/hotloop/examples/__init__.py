@@ -23,6 +23,38 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "rgb_filters": "1 s",
         "loops": "2 s",
     },
+    "Descent": {
+        "descent": "1 s",
+        "descent_moves": "1 s",
+        "descent_rates": "1 s",
+        "gates": "2 s",
+        "xor": "1 s",
+        "numerical_mnist": "1 min",
+    },
+    "Networks on MNIST": {
+        "keras_mlp": "5 s",
+        "keras_onehot": "10 s",
+        "keras_binary": "10 s",
+        "keras_functional": "10 s",
+        "by_hand": "30 s",
+        "by_hand_relu": "15 s",
+        "pytorch_lesson": "1 min",
+        "pytorch_repaired": "1 min",
+        "simple_convnet": "1 min",
+        "deep_convnet": "15 min",
+    },
+    "Learning made visible": {
+        "histograms": "3 s",
+        "optimizers": "5 s",
+        "optimizer_paths": "2 s",
+        "initializers": "5 s",
+        "batch_norm": "10 s",
+        "weight_decay": "10 s",
+        "dropout": "10 s",
+        "random_search": "20 s",
+        "filters": "20 s",
+        "misclassified": "20 s",
+    },
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,9 +141,12 @@ class Lesson:
         ok = bool(here <= figure * factor) if self.full else None
         self._print(Row(label, f"{figure:.4g} or less", f"{here:.4f}", ok))
 
-    def holds(self, label: str, here: bool, told: str = "") -> None:
+    def holds(
+        self, label: str, here: bool | np.bool, told: str = "", *, compare: bool = True
+    ) -> None:
         """Print whether something that the lesson says is so."""
-        self._print(Row(label, "true", told or str(bool(here)).lower(), bool(here)))
+        ok = bool(here) if compare else None
+        self._print(Row(label, "true", told or str(bool(here)).lower(), ok))
 
     def _print(self, row: Row) -> None:
         self.rows.append(row)
@@ -190,6 +194,18 @@ class Lesson:
             with atomic_open(path) as file:
                 figure.savefig(file, format="png")
         self.pictures.append(path)
+
+
+@contextlib.contextmanager
+def failing_on_purpose() -> Iterator[None]:
+    """Switch hotloop's warnings off around trainings that are to go wrong."""
+    before = hl.config.diagnosis()
+    hl.config.set_diagnosis(False)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        hl.config.set_diagnosis(before)
 
 
 def _text(values: NDArray[Any], decimals: int | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import functional as F
+from hotloop import plotting
 from hotloop.examples._lesson import Lesson, run
 
 
@@ -40,11 +41,9 @@ def main(lesson: Lesson) -> None:
     lesson.expect("step of -1, 1, 2", F.step([-1, 1, 2]), [0, 1, 1])
 
     def draw(axes: Any) -> None:
-        at = np.linspace(-5, 5, 501)
         for ax, function in zip(axes.flat, (F.step, F.relu, F.sigmoid, F.identity), strict=True):
-            ax.plot(at, function(at), linewidth=2)
-            ax.set(title=function.__name__, xlabel="x", ylabel="y")
-            ax.grid(visible=True)
+            plotting.function(function, (-5, 5), ax=ax)
+            ax.set_title(function.__name__)
 
     lesson.picture("functions", draw, 2, 2, size=(8, 6))
 
