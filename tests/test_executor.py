@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,20 @@ def test_native_arrays_are_bound_and_others_copied() -> None:
     assert step.bound is step.x_buffer
     np.testing.assert_array_equal(step.x_buffer, x32)
     np.testing.assert_array_equal(step.t_bound, ids)
+
+
+def test_arrays_from_a_pickle_are_bound() -> None:
+    # Their dtype equals the usual one without being the same object.
+    model = two_layer_model("float32")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, t = batch(7)
+    x32, ids = pickle.loads(pickle.dumps((x.astype(np.float32), t.astype(np.int64))))
+    model.train_on_batch(x32, ids)
+    step = model.executor().loss_step(
+        7, ids=True, weighted=False, train=True, outputs=False, optimizer=model.optimizer
+    )
+    assert np.shares_memory(step.bound, x32)
+    assert np.shares_memory(step.t_bound, ids)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

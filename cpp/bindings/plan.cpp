@@ -30,7 +30,7 @@ void Plan::run() const {
 
 void Plan::rebind(const py::array& old, const py::array& now) {
     if (old.is(now)) return;
-    const bool same = old.dtype().is(now.dtype()) && shape_of(old) == shape_of(now) &&
+    const bool same = old.dtype().equal(now.dtype()) && shape_of(old) == shape_of(now) &&
                       (now.flags() & py::array::c_style) != 0;
     if (!same)
         fail("Plan.rebind",

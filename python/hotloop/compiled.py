@@ -287,7 +287,7 @@ class Compiled:
                 and type(y) is np.ndarray
                 and x.shape == fast.x_shape
                 and y.shape == fast.t_buffer.shape
-                and y.dtype is fast.t_buffer.dtype
+                and y.dtype == fast.t_buffer.dtype
                 and self._is_current(fast)
             ):
                 fast.load(x)

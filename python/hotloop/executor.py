@@ -90,7 +90,7 @@ class Step:
             return
         if (
             self.binds
-            and x.dtype is self.dtype
+            and x.dtype == self.dtype
             and x.shape == self.x_shape
             and x.flags.c_contiguous
             and x.flags.aligned
@@ -254,7 +254,7 @@ class LossStep(Step):
     def load_targets(self, t: Array) -> None:
         """Make the next run read targets that have the form the step was recorded for."""
         flags = t.flags
-        if self.ids and t.dtype is self.t_buffer.dtype and flags.c_contiguous and flags.aligned:
+        if self.ids and t.dtype == self.t_buffer.dtype and flags.c_contiguous and flags.aligned:
             if t is not self.t_bound:
                 self._rebind("t_bound", self.forward_program.plans, t)
         else:
