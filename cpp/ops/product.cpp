@@ -41,23 +41,16 @@ void compute(const Product<T>& p,
              index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cols = kernel.tile_cols;
-    const bool copy = rows_collide(whole, n1 - n0);
     const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
-    const index_t fit = kBlockBytes / row_bytes / kernel.tile_rows * kernel.tile_rows;
-    const index_t rows = std::max<index_t>(2 * kernel.tile_rows, fit);
+    // Blocks of equal height near kBlockBytes: a last block of a few rows would pack B once more.
+    const index_t fit = std::max<index_t>(2 * kernel.tile_rows, kBlockBytes / row_bytes);
+    const index_t blocks = std::max<index_t>(1, (m1 - m0 + fit / 2) / fit);
+    const index_t rows = ceil_div(m1 - m0, blocks);
     const index_t together = std::clamp<index_t>(kPackedBytes / (cols * row_bytes), 1, 8);
     const bool transposed = p.b_col_stride != 1;
     for (index_t m = m0; m < m1; m += rows) {
         const index_t last = std::min(m + rows, m1);
         GemmArgs<T> g = whole;
-        if (copy) {
-            g.a_row_stride = (p.k + 15) / 16 * 16 + 16;
-            T* const apart = scratch<T>(Scratch::packed_a, rows * g.a_row_stride);
-            for (index_t i = m; i < last; ++i)
-                std::copy_n(whole.a + i * whole.a_row_stride, p.k,
-                            apart + (i - m) * g.a_row_stride);
-            g.a = apart - m * g.a_row_stride;
-        }
         if (!packed) {
             kernel.gemm(g, m, last, n0, n1);
             continue;
@@ -108,6 +101,18 @@ void product(const Product<T>& p) {
     g.gate = p.gate;
     g.gate_kind = p.gate_kind;
 
+    if (rows_collide(g, p.n)) {
+        const index_t apart = (p.k + 15) / 16 * 16 + 16;
+        T* const copy = scratch<T>(Scratch::packed_a, p.m * apart);
+        parallel_for(p.m, 16.0 * static_cast<double>(p.m * p.k) * sizeof(T),
+                     [&](index_t begin, index_t end) {
+                         for (index_t i = begin; i < end; ++i)
+                             std::copy_n(p.a + i * p.a_row_stride, p.k, copy + i * apart);
+                     });
+        g.a = copy;
+        g.a_row_stride = apart;
+    }
+
     // Threads share out whichever axis divides more evenly; columns have the advantage that no two
     // threads pack the same panel.
     const int threads = num_threads();
@@ -121,10 +126,14 @@ void product(const Product<T>& p) {
         });
         return;
     }
-    parallel_for(tiles, cost, [&](index_t begin, index_t end) {
-        // Rows in proportion, not whole tiles: the kernel evens out its tile heights.
-        compute(p, g, packed, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
-    });
+    // Each stretch of rows packs B for itself.
+    parallel_for(
+        tiles, cost,
+        [&](index_t begin, index_t end) {
+            // Rows in proportion, not whole tiles: the kernel evens out its tile heights.
+            compute(p, g, packed, p.m * begin / tiles, p.m * end / tiles, 0, p.n);
+        },
+        packed ? Stretches::whole : Stretches::sliced);
 }
 
 template void product<float>(const Product<float>&);

@@ -67,6 +67,8 @@ std::atomic<int>& thread_count() {
 // Below this many operations a thread, waking the others costs more than they bring: a region
 // costs 0.6 us while the pool spins, which is 0.1 MFLOP of one core.
 constexpr double kWorthAThread = 2.5e5;
+// From this many operations a thread (20 us), threads take their work in slices.
+constexpr double kWorthSlices = 4e6;
 
 }  // namespace
 
@@ -83,8 +85,10 @@ int threads_for(index_t tasks, double cost) {
     return static_cast<int>(worth < static_cast<double>(most) ? static_cast<index_t>(worth) : most);
 }
 
-void run_parallel(index_t tasks, int threads, Task task, void* context) {
-    if (!Pool::instance().run(tasks, threads, task, context)) task(context, 0, tasks);
+bool worth_slices(int threads, double cost) { return cost >= threads * kWorthSlices; }
+
+void run_parallel(index_t tasks, int threads, bool sliced, Task task, void* context) {
+    if (!Pool::instance().run(tasks, threads, sliced, task, context)) task(context, 0, tasks);
 }
 
 }  // namespace detail

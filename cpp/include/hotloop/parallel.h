@@ -14,9 +14,14 @@ void set_num_threads(int n);  // n >= 1
 
 namespace detail {
 using Task = void (*)(void* context, index_t begin, index_t end);
-void run_parallel(index_t tasks, int threads, Task task, void* context);
+void run_parallel(index_t tasks, int threads, bool sliced, Task task, void* context);
+bool worth_slices(int threads, double cost);
 int threads_for(index_t tasks, double cost);
 }  // namespace detail
+
+// How often a thread calls the body. In slices, threads even out what one is slower than another;
+// a body that prepares something for its whole stretch first is better called once.
+enum class Stretches { sliced, whole };
 
 // Calls body(begin, end) so that [0, tasks) is covered once, on as many threads as the work is
 // worth; `cost` is the whole work in floating-point operations (8 a byte moved is a fair rate). The
@@ -24,7 +29,7 @@ int threads_for(index_t tasks, double cost);
 // reduction is split into blocks fixed by its shape, one task a block, summed in order afterwards.
 // A caller that finds the pool busy runs on its own thread alone.
 template <class Body>
-void parallel_for(index_t tasks, double cost, Body&& body) {
+void parallel_for(index_t tasks, double cost, Body&& body, Stretches how = Stretches::sliced) {
     const int threads = detail::threads_for(tasks, cost);
     if (threads <= 1) {
         if (tasks > 0) body(index_t{0}, tasks);
@@ -32,7 +37,7 @@ void parallel_for(index_t tasks, double cost, Body&& body) {
     }
     using Plain = std::remove_reference_t<Body>;
     detail::run_parallel(
-        tasks, threads,
+        tasks, threads, how == Stretches::sliced && detail::worth_slices(threads, cost),
         [](void* context, index_t begin, index_t end) {
             (*static_cast<Plain*>(context))(begin, end);
         },
