@@ -1,7 +1,7 @@
 #include "arrays.h"
 #include "bind.h"
 #include "hotloop/ops/affine.h"
-#include "hotloop/ops/conv2d.h"
+#include "hotloop/ops/conv_pool.h"
 #include "hotloop/ops/pointwise.h"
 
 namespace hotloop::bind {
@@ -32,14 +32,25 @@ Activation activation_of(Binary kind) {
     }
 }
 
+template <class Args>
+Args& own_backward(Args& args) {
+    return args;
+}
+template <class T>
+Conv2dBackwardArgs<T>& own_backward(ConvPoolBackwardArgs<T>& args) {
+    return args.conv;
+}
+
 // While a plan records, a backward that overwrites the dx of the call of kind Args just before it
 // becomes a part of that call, which applies it before it stores dx.
 template <class Args, class T>
 bool fold_into(Activation kind, const T* dy, const T* y) {
     auto* const call = Plan::recording()->last<Args>();
-    if (!call || call->args.dx != dy || call->args.gate) return false;
-    call->args.gate_kind = kind;
-    call->args.gate = y;
+    if (!call) return false;
+    auto& backward = own_backward(call->args);
+    if (backward.dx != dy || backward.gate) return false;
+    backward.gate_kind = kind;
+    backward.gate = y;
     return true;
 }
 
@@ -48,7 +59,8 @@ bool fold(Binary kind, const T* dy, const T* y, const T* dx) {
     const Activation activation = activation_of(kind);
     if (!Plan::recording() || dx != dy || activation == Activation::none) return false;
     return fold_into<AffineBackwardArgs<T>>(activation, dy, y) ||
-           fold_into<Conv2dBackwardArgs<T>>(activation, dy, y);
+           fold_into<Conv2dBackwardArgs<T>>(activation, dy, y) ||
+           fold_into<ConvPoolBackwardArgs<T>>(activation, dy, y);
 }
 
 struct Names {

@@ -1,7 +1,7 @@
 #include "arrays.h"
 #include "bind.h"
 #include "geometry.h"
-#include "hotloop/ops/conv2d.h"
+#include "hotloop/ops/conv_pool.h"
 
 namespace hotloop::bind {
 namespace {
@@ -42,6 +42,17 @@ py::object conv2d_(py::handle x,
     return y.result();
 }
 
+// While a plan records, a backward of what the call before it sent back through a pool takes that
+// call in.
+template <class T>
+bool fold_pool(const Conv2dBackwardArgs<T>& conv) {
+    Plan* const plan = Plan::recording();
+    const auto* const pool = plan ? plan->last<MaxPoolBackwardArgs<T>>() : nullptr;
+    if (!pool || pool->args.dx != conv.dy) return false;
+    plan->replace_last<ConvPoolBackwardArgs<T>>({pool->args, conv}, &conv_pool_backward<T>);
+    return true;
+}
+
 py::tuple conv2d_backward_(py::handle dy,
                            py::handle x,
                            py::handle w,
@@ -71,9 +82,15 @@ py::tuple conv2d_backward_(py::handle dy,
     Output db;
     if (need_db) db = Output(in, "db", given[2], Shape{s.O}, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<Conv2dBackwardArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), dx.data<T>(),
-                                       dw.data<T>(), db.data<T>(), s},
-                                      &conv2d_backward<T>, 2 * s.flops());
+        const Conv2dBackwardArgs<T> args{in.data<T>(0),
+                                         in.data<T>(1),
+                                         in.data<T>(2),
+                                         dx.data<T>(),
+                                         dw.data<T>(),
+                                         db.data<T>(),
+                                         s};
+        if (!fold_pool<T>(args))
+            submit<Conv2dBackwardArgs<T>>(args, &conv2d_backward<T>, 2 * s.flops());
     });
     return py::make_tuple(dx.result(), dw.result(), db.result());
 }

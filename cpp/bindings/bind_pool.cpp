@@ -3,6 +3,7 @@
 #include "bind.h"
 #include "changed.h"
 #include "geometry.h"
+#include "hotloop/ops/conv_pool.h"
 #include "hotloop/ops/pool2d.h"
 
 namespace hotloop::bind {
@@ -50,6 +51,16 @@ py::dtype dtype_of_places(PlaceKind kind) {
     return py::dtype::of<std::int64_t>();
 }
 
+// While a plan records, the pool of what the call before it convolved becomes a part of that call.
+template <class T>
+bool fold_into_conv(const MaxPoolArgs<T>& pool) {
+    Plan* const plan = Plan::recording();
+    const auto* const conv = plan ? plan->last<Conv2dArgs<T>>() : nullptr;
+    if (!conv || conv->args.y != pool.x) return false;
+    plan->replace_last<ConvPoolArgs<T>>({conv->args, pool}, &conv_pool<T>);
+    return true;
+}
+
 py::tuple max_pool(const char* op,
                    const Inputs& in,
                    const Pool& pool,
@@ -64,9 +75,9 @@ py::tuple max_pool(const char* op,
                 py::reinterpret_borrow<py::array>(place_out)))
         fail(op, place_name, " overlaps y in memory (both ", pool.output(), ")");
     dispatch(in.dtype(), [&]<class T>() {
-        submit<MaxPoolArgs<T>>({in.data<T>(0), y.data<T>(), place.data<void>(), kind, pool.in.N,
-                                pool.in.C, pool.channels_last, pool.win},
-                               &max_pool2d<T>, pool.cost());
+        const MaxPoolArgs<T> args{in.data<T>(0), y.data<T>(), place.data<void>(), kind,
+                                  pool.in.N,     pool.in.C,   pool.channels_last, pool.win};
+        if (!fold_into_conv(args)) submit<MaxPoolArgs<T>>(args, &max_pool2d<T>, pool.cost());
     });
     return py::make_tuple(y.result(), place.result());
 }

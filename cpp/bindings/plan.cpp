@@ -39,6 +39,12 @@ void Plan::rebind(const py::array& old, const py::array& now) {
     for (const std::unique_ptr<Step>& step : steps_) step->rebind(old.data(), now.data());
 }
 
+bool Plan::forget(const py::array& array) {
+    bool any = false;
+    for (const std::unique_ptr<Step>& step : steps_) any = step->forget(array.data()) || any;
+    return any;
+}
+
 void bind_plan(py::module_& m) {
     py::class_<Recording>(m, "_Recording")
         .def("__enter__", &Recording::enter)
@@ -52,6 +58,7 @@ void bind_plan(py::module_& m) {
                  plan.run();
              })
         .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))
+        .def("forget", &Plan::forget, py::arg("array"))
         .def("__len__", &Plan::size);
 }
 

@@ -21,6 +21,8 @@ struct Step {
     virtual void run() const = 0;
     // Reads `now` wherever the call reads `old`.
     virtual void rebind(const void* old, const void* now) = 0;
+    // Nothing reads `array` but this call itself, which may leave it unwritten.
+    virtual bool forget(const void* array) = 0;
 };
 
 // Args lists the pointers that it reads: `template <class F> void inputs(F f) { f(x); f(w); }`.
@@ -32,6 +34,12 @@ struct Call final : Step {
         args.inputs([=](auto*& p) {
             if (p == old) p = static_cast<std::remove_reference_t<decltype(p)>>(now);
         });
+    }
+    bool forget(const void* array) override {
+        if constexpr (requires { args.forget(array); })
+            return args.forget(array);
+        else
+            return false;
     }
     Args args;
     void (*op)(const Args&);
@@ -51,7 +59,15 @@ class Plan {
         return steps_.empty() ? nullptr : dynamic_cast<Call<Args>*>(steps_.back().get());
     }
 
+    // Puts a call in the place of the last one, which it does the work of too.
+    template <class Args>
+    void replace_last(const Args& args, void (*op)(const Args&)) {
+        steps_.back() = std::make_unique<Call<Args>>(args, op);
+    }
+
     void run() const;
+    // Lets calls that can leave `array` unwritten: nothing else reads it. False when none can.
+    bool forget(const py::array& array);
     void rebind(const py::array& old, const py::array& now);
     std::size_t size() const { return steps_.size(); }
 

@@ -47,6 +47,23 @@ void copy_framed(const Frame& f, const T* image, index_t first, index_t last, T*
     }
 }
 
+// The image in its frame, taken out; pixels that the frame does not reach become zero.
+template <class T>
+void copy_unframed(const Frame& f, const T* framed, T* image) {
+    const index_t row = f.width * f.C;
+    const index_t from = std::min(f.left, f.width);
+    const index_t cols = std::clamp<index_t>(f.width - from, 0, f.W);
+    for (index_t h = 0; h < f.H; ++h, image += f.W * f.C) {
+        const index_t source = h + f.top;
+        const index_t reached = source < f.height ? cols : 0;
+        if (reached > 0)
+            std::memcpy(image, framed + source * row + from * f.C,
+                        static_cast<std::size_t>(reached * f.C) * sizeof(T));
+        std::memset(image + reached * f.C, 0,
+                    static_cast<std::size_t>((f.W - reached) * f.C) * sizeof(T));
+    }
+}
+
 // `images` framed images starting at image `first`: copied into scratch, or where they are.
 template <class T>
 const T* framed(const Frame& f, const T* x, index_t first, index_t images) {

@@ -57,8 +57,23 @@ std::vector<index_t>& table(int which) {
 }  // namespace
 
 template <class T>
-void conv_forward(
-    const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
+const T* OutputGradient<T>::images(const ConvShape& s, index_t first, index_t images) const {
+    const index_t image = s.win.OH * s.win.OW * s.O;
+    if (!pool) return dy + first * image;
+    T* const made = scratch<T>(Scratch::stage, images * image);
+    max_pool2d_backward_images(*pool, first, images, made);
+    return made;
+}
+
+template <class T>
+void conv_forward(const ConvShape& s,
+                  const T* x,
+                  const T* w,
+                  const T* b,
+                  T* y,
+                  Activation activation,
+                  const MaxPoolArgs<T>* pool,
+                  bool keep) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -90,12 +105,17 @@ void conv_forward(
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
     const bool rows_kernel = by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
-    parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
+    // A pool needs whole images.
+    const bool pooled = pool && pieces.stretches == 1;
+    const auto convolve = [&](index_t begin, index_t end) {
         for (index_t task = begin; task < end; ++task) {
             const index_t first = pieces.begin(task / pieces.stretches);
             const index_t images = pieces.begin(task / pieces.stretches + 1) - first;
             const index_t row0 = task % pieces.stretches * pieces.rows_each;
             const index_t row1 = std::min(row0 + pieces.rows_each, v.OH);
+            T* const out = pooled && !keep
+                               ? scratch<T>(Scratch::stage, pieces.most() * out_pixels * s.O)
+                               : y + (first * out_pixels + row0 * v.OW) * s.O;
             GemmArgs<T> a;
             if (pieces.stretches == 1 || frame.plain()) {
                 a.a = framed(frame, x, first, images) + row0 * v.stride_h * frame.row();
@@ -120,7 +140,7 @@ void conv_forward(
                 r.tap_row = v.dilation_h * frame.row();
                 r.pixel = s.C;
                 r.w_row = kernel.tile_cols;
-                r.y = y + (first * out_pixels + row0 * v.OW) * s.O;
+                r.y = out;
                 r.y_pixel = s.O;
                 r.n = static_cast<int>(og);
                 r.activation = activation;
@@ -129,6 +149,7 @@ void conv_forward(
                     r.bias = b ? b + g * og : nullptr;
                     kernels<T>().conv_rows->forward(r);
                 }
+                if (pooled) max_pool2d_images(*pool, out, first, images);
                 continue;
             }
             a.a_row_offset = pixels.data();
@@ -138,7 +159,7 @@ void conv_forward(
             a.b_row_stride = kernel.tile_cols;
             a.b_padded = true;
             a.b_panel_stride = panel;
-            a.c = y + (first * out_pixels + row0 * v.OW) * s.O;
+            a.c = out;
             a.c_row_stride = s.O;
             a.activation = activation;
             const index_t rows = (pieces.stretches == 1 ? images * v.OH : row1 - row0) * v.OW;
@@ -147,13 +168,20 @@ void conv_forward(
                 a.bias = b ? b + g * og : nullptr;
                 kernel.gemm(a, 0, rows, 0, og);
             }
+            if (pooled) max_pool2d_images(*pool, out, first, images);
         }
-    });
+    };
+    parallel_for(pieces.tasks(), s.flops(), convolve);
+    if (pool && !pooled) max_pool2d(*pool);
 }
 
 template <class T>
-void conv_input_gradient(
-    const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
+void conv_input_gradient(const ConvShape& s,
+                         const OutputGradient<T>& dy,
+                         const T* w,
+                         T* dx,
+                         const T* gate,
+                         Activation gate_kind) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -263,7 +291,7 @@ void conv_input_gradient(
             const index_t part1 = std::min(end - piece * pieces.stretches, pieces.stretches);
             const index_t first = pieces.begin(piece);
             const index_t images = pieces.begin(piece + 1) - first;
-            const T* from = framed(frame, dy, first, images);
+            const T* from = framed(frame, dy.images(s, first, images), 0, images);
             if (rows_kernel) {
                 // Several images are never cut into parts, so rows of one image suffice.
                 run_rows(work[0], from, first, images, v.H * part0 / pieces.stretches,
@@ -280,8 +308,16 @@ void conv_input_gradient(
     });
 }
 
+// Blocks of images sum apart, by shape alone, and are added in order at the end.
+index_t weight_gradient_blocks(const ConvShape& s, index_t element_bytes) {
+    const index_t afford =
+        std::max<index_t>(1, kPartialBytes / std::max<index_t>(1, s.w_size() * element_bytes));
+    return std::min({s.N, afford, index_t{8}});
+}
+
 template <class T>
-void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T* db) {
+void conv_weight_gradient(
+    const ConvShape& s, const OutputGradient<T>& dy, const T* x, T* dw, T* db) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -296,10 +332,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
     }
     const index_t bytes = (frame.image() + out_pixels * s.O) * static_cast<index_t>(sizeof(T));
     const index_t fit = std::clamp<index_t>(kPieceBytes / std::max<index_t>(1, bytes), 1, s.N);
-    // Blocks of images sum apart, by shape alone, and are added in order at the end.
-    const index_t afford = std::max<index_t>(
-        1, kPartialBytes / std::max<index_t>(1, size * static_cast<index_t>(sizeof(T))));
-    const index_t blocks = std::min({s.N, afford, index_t{8}});
+    const index_t blocks = weight_gradient_blocks(s, sizeof(T));
 
     std::vector<index_t>& rows = table(0);
     for (index_t kh = 0; kh < v.KH; ++kh)
@@ -312,7 +345,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
             segments.push_back(i * frame.image() + oh * v.stride_h * frame.row());
 
     // The sums for the bias read dy while it is in the cache for those of the weights.
-    if (db && blocks == 1) sum_rows(dy, s.N * out_pixels, s.O, db);
+    if (db && blocks == 1) sum_rows(dy.dy, s.N * out_pixels, s.O, db);
     T* const partial = blocks > 1 ? scratch<T>(Scratch::partial, blocks * (size + s.O)) : dw;
     T* const partial_bias = db && blocks > 1 ? partial + blocks * size : nullptr;
     const index_t depth = s.taps() * cg;
@@ -335,12 +368,12 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
             for (index_t first = s.N * block / blocks; first < last; first += fit) {
                 const index_t images = std::min(fit, last - first);
                 const T* from = framed(frame, x, first, images);
+                const T* const gradient = dy.images(s, first, images);
                 a.segments = images * v.OH;
                 if (partial_bias) {
                     T* const sum = partial_bias + block * s.O;
                     T* const part = scratch<T>(Scratch::bias, s.O);
-                    kernels<T>().reduce->sum_rows(dy + first * out_pixels * s.O,
-                                                  images * out_pixels, s.O, s.O,
+                    kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O,
                                                   a.accumulate ? part : sum);
                     if (a.accumulate)
                         for (index_t o = 0; o < s.O; ++o) sum[o] += part[o];
@@ -363,7 +396,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
                     r.accumulate = a.accumulate;
                     for (index_t g = 0; g < s.groups; ++g) {
                         r.x = from + g * cg;
-                        r.dy = dy + first * out_pixels * s.O + g * og;
+                        r.dy = gradient + g * og;
                         r.dw = partial + block * size + g * og;
                         kernels<T>().conv_rows->weights(r);
                     }
@@ -372,7 +405,7 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
                 }
                 for (index_t g = 0; g < s.groups; ++g) {
                     a.a = from + g * cg;
-                    a.b = dy + first * out_pixels * s.O + g * og;
+                    a.b = gradient + g * og;
                     a.c = partial + block * size + g * og;
                     kernel.gemm(a, m0, m1, 0, og);
                 }
@@ -391,10 +424,13 @@ void conv_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw, T*
 }
 
 #define HOTLOOP_INSTANTIATE(T)                                                                     \
-    template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation); \
-    template void conv_input_gradient<T>(const ConvShape&, const T*, const T*, T*, const T*,       \
-                                         Activation);                                              \
-    template void conv_weight_gradient<T>(const ConvShape&, const T*, const T*, T*, T*);
+    template struct OutputGradient<T>;                                                             \
+    template void conv_forward<T>(const ConvShape&, const T*, const T*, const T*, T*, Activation,  \
+                                  const MaxPoolArgs<T>*, bool);                                    \
+    template void conv_input_gradient<T>(const ConvShape&, const OutputGradient<T>&, const T*, T*, \
+                                         const T*, Activation);                                    \
+    template void conv_weight_gradient<T>(const ConvShape&, const OutputGradient<T>&, const T*,    \
+                                          T*, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)
 

@@ -10,12 +10,6 @@
 namespace hotloop {
 namespace {
 
-Binary backward_of(Activation kind) {
-    return kind == Activation::relu      ? Binary::relu_backward
-           : kind == Activation::sigmoid ? Binary::sigmoid_backward
-                                         : Binary::tanh_backward;
-}
-
 // The path works on x (N, C, H, W), w (O, C / groups * KH * KW) and y (N * OH * OW, O): whatever is
 // laid out otherwise is turned at its edge.
 template <class T>

@@ -13,6 +13,10 @@ namespace {
 // Channels of one backward task, so that a single image too feeds several threads.
 constexpr index_t kChannels = 64;
 
+index_t bytes_of(PlaceKind kind) {
+    return kind == PlaceKind::cell8 ? 1 : kind == PlaceKind::cell32 ? 4 : 8;
+}
+
 // One channel is the same bytes in both layouts, and the planes have more to vectorise.
 bool by_planes(bool channels_last, index_t C) { return !channels_last || C == 1; }
 
@@ -84,6 +88,29 @@ void max_pool2d_backward(const MaxPoolBackwardArgs<T>& s) {
         over_channels(s.N, s.C, cost, [&](index_t n, index_t c0, index_t c1) {
             kernels<T>().pool->max_backward(p, n, c0, c1);
         });
+}
+
+template <class T>
+void max_pool2d_images(const MaxPoolArgs<T>& s, const T* x, index_t first, index_t images) {
+    const index_t skipped = first * s.win.OH * s.win.OW * s.C;
+    auto p = forward_args(x, s.y + skipped, s.win, s.C, false);
+    p.place = static_cast<char*>(s.place) + skipped * bytes_of(s.kind);
+    p.kind = s.kind;
+    kernels<T>().pool->max(p, 0, images * s.win.OH);
+}
+
+template <class T>
+void max_pool2d_backward_images(const MaxPoolBackwardArgs<T>& s,
+                                index_t first,
+                                index_t images,
+                                T* dx) {
+    const index_t skipped = first * s.win.OH * s.win.OW * s.C;
+    auto p = backward_args(s.dy + skipped, dx, s.win, s.C, false);
+    p.place = static_cast<const char*>(s.place) + skipped * bytes_of(s.kind);
+    p.kind = s.kind;
+    p.gate = s.gate ? s.gate + skipped : nullptr;
+    p.gate_kind = s.gate_kind;
+    for (index_t i = 0; i < images; ++i) kernels<T>().pool->max_backward(p, i, 0, s.C);
 }
 
 template <class T>
@@ -184,13 +211,16 @@ void global_avg_pool2d_backward(const GlobalPoolArgs<T>& s) {
     });
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                           \
-    template void max_pool2d<T>(const MaxPoolArgs<T>&);                  \
-    template void max_pool2d_backward<T>(const MaxPoolBackwardArgs<T>&); \
-    template void max_pool2d_scatter<T>(const MaxPoolScatterArgs<T>&);   \
-    template void avg_pool2d<T>(const AvgPoolArgs<T>&);                  \
-    template void avg_pool2d_backward<T>(const AvgPoolArgs<T>&);         \
-    template void global_avg_pool2d<T>(const GlobalPoolArgs<T>&);        \
+#define HOTLOOP_INSTANTIATE(T)                                                                   \
+    template void max_pool2d_images<T>(const MaxPoolArgs<T>&, const T*, index_t, index_t);       \
+    template void max_pool2d_backward_images<T>(const MaxPoolBackwardArgs<T>&, index_t, index_t, \
+                                                T*);                                             \
+    template void max_pool2d<T>(const MaxPoolArgs<T>&);                                          \
+    template void max_pool2d_backward<T>(const MaxPoolBackwardArgs<T>&);                         \
+    template void max_pool2d_scatter<T>(const MaxPoolScatterArgs<T>&);                           \
+    template void avg_pool2d<T>(const AvgPoolArgs<T>&);                                          \
+    template void avg_pool2d_backward<T>(const AvgPoolArgs<T>&);                                 \
+    template void global_avg_pool2d<T>(const GlobalPoolArgs<T>&);                                \
     template void global_avg_pool2d_backward<T>(const GlobalPoolArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)

@@ -113,12 +113,12 @@ class Diagnosis:
         if "nan" in config.told:
             return
         where = "in the loss itself: every output is finite"
-        values = step.passed.values
+        seen = step.passed.seen
         if not np.isfinite(step.bound).all():
             where = "in the inputs: x holds NaN or infinity"
         else:
             for node in self.model.graph().nodes:
-                if not np.isfinite(values[node.output]).all():
+                if not np.isfinite(seen(node.output)).all():
                     where = f"in the output of layer {node.layer.name!r}"
                     break
         warn(
@@ -160,7 +160,7 @@ class Diagnosis:
             activation = getattr(getattr(layer, "activation", None), "name", None)
             if activation != "relu":
                 continue
-            y = step.passed.values[node.output]
+            y = step.passed.seen(node.output)
             # The axis of units is the last, or the second of images with channels first.
             axis = 1 if getattr(layer, "data_format", None) == "channels_first" else y.ndim - 1
             alive = np.asarray((y > 0).any(axis=tuple(i for i in range(y.ndim) if i != axis)))

@@ -77,6 +77,7 @@ class Step:
 
     def finish(self, *programs: Program) -> None:
         """Close the programs."""
+        self.passed.finish()
         self.plans = [plan for program in programs for plan in program.finish().plans]
 
     @property
@@ -132,7 +133,7 @@ class ForwardStep(Step):
 
     def __init__(self, executor: Executor, n: int, training: bool) -> None:
         super().__init__(executor, n, training)
-        self.run = self.forward_program.finish().run
+        self.run = self.passed.finish().run
         self.backward_program: Program | None = None
         self.dy: Array | None = None
         self.plans = self.forward_program.plans

@@ -153,6 +153,8 @@ class Pass:
         if isinstance(logits, bool):
             logits = frozenset({graph.nodes[-1].output}) if logits else frozenset()
         self.values: dict[int, Array] = dict(inputs)
+        self._program = program
+        self._pooled: dict[int, int] = {}
         self._calls: list[Cache | PythonCall] = []
         n = next(iter(inputs.values())).shape[0]
         dtype = next(iter(inputs.values())).dtype
@@ -179,6 +181,27 @@ class Pass:
     def output(self) -> Array:
         """Buffer of the only output."""
         return self.values[self.graph.outputs[0]]
+
+    def finish(self) -> Program:
+        """Close the forward's program, and free it from writing what nothing reads.
+
+        A convolution whose output only a max-pool reads hands it over a few images at a time. Its
+        own backward does not need it either: the pool's applies the derivative of the activation.
+        """
+        program = self._program.finish()
+        for node in self.graph.nodes:
+            readers = [other for other in self.graph.nodes if node.output in other.inputs]
+            if len(readers) != 1 or node.output in self.graph.outputs:
+                continue
+            if getattr(readers[0].layer, "folds_activation", False) and any(
+                plan.forget(self.values[node.output]) for plan in program.plans
+            ):
+                self._pooled[node.output] = readers[0].output
+        return program
+
+    def seen(self, value: int) -> Array:
+        """Return a value to look at: of one that is not written, the maxima of its windows."""
+        return self.values[self._pooled.get(value, value)]
 
     def binds(self, value: int) -> bool:
         """Whether only core calls read input `value`, as the array that it is."""

@@ -125,7 +125,7 @@ class SeveralForward(SeveralStep):
 
     def __init__(self, executor: Executor, n: int, training: bool) -> None:
         super().__init__(executor, n, training)
-        self.run = self.program.finish().run
+        self.run = self.passed.finish().run
         self._backward: Program | None = None
         self._dys: dict[int, Array] = {}
 
@@ -194,7 +194,7 @@ class SeveralLossStep(SeveralStep):
         self._backward = Program()
         if needed:
             self._record_backward(executor)
-        self._forward = self.program.finish().run
+        self._forward = self.passed.finish().run
         self._backward.finish()
 
     def _record_backward(self, executor: Executor) -> None:

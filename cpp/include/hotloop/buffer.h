@@ -16,6 +16,7 @@ enum class Scratch {
     partial,      // partial sums of a reduction
     bias,         // the sums of one piece for a bias
     patches,      // im2col
+    stage,        // what a convolution and a pool hand each other, a few images at a time
     images,       // an input in the other layout
     images_out,   // an output in the other layout
     weights,      // kernels in the other layout

@@ -1,6 +1,8 @@
 // The elementwise functions; each kind is a row of the kernel table.
 #pragma once
 
+#include "hotloop/common.h"
+
 namespace hotloop {
 
 // y = f(x), with alpha for leaky_relu and elu.
@@ -29,5 +31,12 @@ enum class Binary : int {
     scaled_sigmoid_difference,  // alpha (sigmoid(a) - b): gradient of the binary cross entropy
     count
 };
+
+// The backward of an activation that an epilogue can apply: relu, sigmoid or tanh.
+inline Binary backward_of(Activation kind) {
+    return kind == Activation::relu      ? Binary::relu_backward
+           : kind == Activation::sigmoid ? Binary::sigmoid_backward
+                                         : Binary::tanh_backward;
+}
 
 }  // namespace hotloop

@@ -99,6 +99,15 @@ template <class T>
 void max_pool2d_backward(const MaxPoolBackwardArgs<T>& args);
 template <class T>
 void max_pool2d_scatter(const MaxPoolScatterArgs<T>& args);
+// Images [first, first + images) alone, on the calling thread, channels last: x and dx point at the
+// first of them.
+template <class T>
+void max_pool2d_images(const MaxPoolArgs<T>& args, const T* x, index_t first, index_t images);
+template <class T>
+void max_pool2d_backward_images(const MaxPoolBackwardArgs<T>& args,
+                                index_t first,
+                                index_t images,
+                                T* dx);
 template <class T>
 void avg_pool2d(const AvgPoolArgs<T>& args);
 template <class T>

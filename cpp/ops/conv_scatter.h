@@ -1,0 +1,19 @@
+// The input gradient of a convolution with few input channels, channels last.
+#pragma once
+
+#include "conv_implicit.h"
+
+namespace hotloop {
+
+// Whether it is the faster way, by shape alone.
+template <class T>
+bool scatters(const ConvShape& s);
+template <class T>
+void conv_scatter_gradient(const ConvShape& s,
+                           const OutputGradient<T>& dy,
+                           const T* w,
+                           T* dx,
+                           const T* gate,
+                           Activation gate_kind);
+
+}  // namespace hotloop
