@@ -76,9 +76,11 @@ def check_call(
         restore()
         return np.asarray(layer.forward(told, cache, training))
 
+    pristine = [part.copy() for part in inputs]
     y = forward(_Watched(layer)).astype(np.float64)
     whole = ArrayCheck(layer.name, y.shape)
-    if not np.array_equal(y, forward(_Watched(layer)), equal_nan=True):
+    _changed(whole, pristine, inputs, "forward")
+    if whole.ok and not np.array_equal(y, forward(_Watched(layer)), equal_nan=True):
         whole.fail(
             "forward answers the same input in two ways: it draws from a generator of its own"
         )
@@ -87,7 +89,7 @@ def check_call(
     dy = rng.standard_normal(y.shape)
     names = _input_names(layer.name, len(inputs))
     found = _backward(layer, forward, inputs, dy, whole)
-    if found is None:
+    if found is None or any("forward writes" in words for words in whole.faults):
         return [whole]
     cache, parts = found
 
@@ -157,9 +159,7 @@ def _backward(
         (weight.name, weight.value, weight.value.copy()) for weight in layer.ordered_weights()
     ]
     forward(cache)
-    _changed(whole, before, inputs, "forward")
-    kept = dy.copy()
-    told = dy.copy()
+    kept, told = dy.copy(), dy.copy()
     try:
         answer = layer.backward(told, cache)
     except Exception as error:

@@ -184,19 +184,21 @@ def _nearer(
     -------
     numeric : float
         `analytic`, if there is a kink: it agrees with what is found nearer, or cannot be judged, where the slopes
-        of both sides differ at the place itself. Else as before.
+        of both sides differ at the place itself. Else what was found, nearer where that differs.
     kink : bool
         Whether there is one.
     """
-    here = f()
-    apart = False
+    here, found, apart = f(), numeric, False
     for share in _SMALLER:
         h = settings.h * share
         noise = _ROUNDING * size_of_f / h
         allowed = settings.tolerance * scale + noise
         above, below = _moved(f, x, place, h), _moved(f, x, place, -h)
-        if abs((above - below) / (2 * h) - analytic) <= allowed:
+        slope = (above - below) / (2 * h)
+        if abs(slope - analytic) <= allowed:
             return analytic, True
+        if abs(slope - found) > 2 * allowed:
+            found = slope
         # Of a smooth function this is h times the second derivative, next to nothing.
         apart = abs((above - here) - (here - below)) / h > 20 * allowed
-    return (analytic, True) if apart else (numeric, False)
+    return (analytic, True) if apart else (found, False)
