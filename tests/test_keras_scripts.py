@@ -72,6 +72,8 @@ def test_hotloop_is_named_in_import_lines_alone(name: str) -> None:
         ("mnist_rmsprop", 407_050, 0.75),
         ("mnist_functional", 45_360, 0.7),
         ("residual", 11_274, 0.25),
+        ("subclassed", 67_786, 0.8),
+        ("models_as_layers", 51_477, 0.55),
     ],
 )
 @pytest.mark.usefixtures("small_mnist")
@@ -124,6 +126,28 @@ def test_layer_of_ones_own(run: Callable[[str], dict[str, Any]]) -> None:
     assert names["model"].count_params() == 784 * 64 + 64 + 2 * 128 * 64 + 64 * 64 + 64 + 650
     assert names["results"]["sparse_categorical_accuracy"] > 0.8
     assert names["Antirectifier"]().get_config()["initializer"]["class"] == "HeNormal"
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_classes_with_a_call(run: Callable[[str], dict[str, Any]]) -> None:
+    names = run("subclassed")
+    # As Keras counts them: blocks stand for their layers.
+    assert names["block_params"] == [0, 50_240, 8_448, 8_448, 650]
+    assert isinstance(names["model"].blocks[0], names["ResidualBlock"])
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_models_as_layers(run: Callable[[str], dict[str, Any]]) -> None:
+    names = run("models_as_layers")
+    assert [layer.name for layer in names["autoencoder"].layers] == [
+        "original",
+        "encoder",
+        "decoder",
+    ]
+    assert names["hidden"].shape == (360, 64)
+    assert names["unmoved"]
+    assert names["trained"] == 4
+    assert names["same"]
 
 
 # The whole of MNIST, with the figures of the same scripts in Keras: medians of three seeds, which may

@@ -244,7 +244,8 @@ class Model(TracedEnds):
         dtype = config["dtype"]
         values: list[Symbol] = []
         for place, shape in config["inputs"]:
-            values.append(Symbol(tuple(shape), layers[place], (), dtype))
+            layers[place].first_output = Symbol(tuple(shape), layers[place], (), dtype)
+            values.append(layers[place].first_output)
             if type(layers[place]) is InputLayer:
                 layers[place].ensure_built(tuple(shape), dtype)
         inputs = list(values)

@@ -258,4 +258,5 @@ def Input(
     given = (None, *(layer.given_input_shape or ()))
     # Nothing to build, and the dtype stays open until a layer asks for one.
     layer.input_shape = layer.output_shape = given
-    return Symbol(given, layer, (), layer.given_dtype)
+    layer.first_output = symbol = Symbol(given, layer, (), layer.given_dtype)
+    return symbol
