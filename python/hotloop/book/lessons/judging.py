@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _core
+from hotloop.book.lessons.folding import fold
 from hotloop.book.lessons.model import MyModel, class_ids
 from hotloop.parameters import aligned_zeros
 
@@ -112,36 +113,10 @@ class Judge:
         return model, plan, weights, biases, scores
 
 
-def fold(model: MyModel) -> list[tuple[Array, Array | None, Array]]:
-    """Return ``(W, factor, b)`` of each layer, of which ``x (W factor) + b`` is inference mode.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hotloop.book.lessons import MyModel
-    >>> model = MyModel(2, [3], 2)
-    >>> [factor for _, factor, _ in fold(model)]
-    [None, None]
-    """
-    folded: list[tuple[Array, Array | None, Array]] = []
-    kept = 1.0 - model.dropout_ratio if model.use_dropout else 1.0
-    for i in range(1, model.hidden_layer_num + 2):
-        w, b = model.params[f"W{i}"], model.params[f"b{i}"]
-        factor = None
-        if model.use_batchnorm and i <= model.hidden_layer_num:
-            norm = model.layers[f"BatchNorm{i}"]
-            factor = norm.gamma / np.sqrt(norm.running_var + norm.eps)
-            b = (b - norm.running_mean) * factor + norm.beta
-        if kept != 1.0 and i > 1:
-            factor = np.full(b.shape, kept) if factor is None else factor * kept
-        folded.append((w, factor, b))
-    return folded
-
-
 def _lead(scores: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:
     """Return by how much the label's score exceeds the best other one, and the largest score."""
     # A class is a row here: NumPy takes the maximum over few long rows ten times as fast.
-    classes, places = np.ascontiguousarray(scores.T), np.arange(len(labels))
+    classes, places = scores.T.copy(), np.arange(len(labels))
     scale = np.maximum(classes.max(0), -classes.min(0))
     own = classes[labels, places]
     classes[labels, places] = -np.inf

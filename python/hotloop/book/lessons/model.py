@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _core
+from hotloop.book.lessons.folding import fold
 from hotloop.book.lessons.layers import (
     BatchNormalization,
     Dropout,
@@ -101,6 +102,7 @@ class MyModel:
         if self.activation not in _ACTIVATIONS:
             msg = f"MyModel: activation must be 'relu' or 'sigmoid', got {activation!r}"
             raise ValueError(msg)
+        self._fused: Any = self.activation
         self.input_size, self.output_size = input_size, output_size
         self.hidden_size_list = list(hidden_size_list)
         self.hidden_layer_num = len(self.hidden_size_list)
@@ -141,6 +143,7 @@ class MyModel:
                 shapes[f"gamma{i}"] = shapes[f"beta{i}"] = (size,)
         self._shapes = shapes
         self.flat = aligned_zeros(sum(int(np.prod(shape)) for shape in shapes.values()), np.float64)
+        self._zeros = np.zeros(self.weight_count if self.decay_lambda else 0)
         views = self.views(self.flat)
         order = [name for i in range(1, len(sizes)) for name in (f"W{i}", f"b{i}")]
         self.params = {
@@ -180,7 +183,7 @@ class MyModel:
         if not self.decay_lambda:
             return 0.0
         weights = self.flat[: self.weight_count]
-        squares = _core.mean_squared_error(weights, np.zeros_like(weights)) * weights.size
+        squares = _core.mean_squared_error(weights, self._zeros) * weights.size
         return 0.5 * self.decay_lambda * squares
 
     def loss(self, x: ArrayLike, t: ArrayLike, is_train: bool = False) -> float:
@@ -190,8 +193,14 @@ class MyModel:
     def accuracy(self, x: ArrayLike, t: ArrayLike) -> float:
         """Return the share of rows whose largest score is that of their label."""
         x, labels = np.asarray(x), class_ids(t)
-        parts = [slice(i, i + _CHUNK) for i in range(0, len(x), _CHUNK)]
-        hits = sum(int((self.predict(x[s]).argmax(1) == labels[s]).sum()) for s in parts)
+        layers = [(w if factor is None else w * factor, b) for w, factor, b in fold(self)]
+        hits = 0
+        for start in range(0, len(x), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            y: Any = np.ascontiguousarray(x[part], np.float64)
+            for i, (w, b) in enumerate(layers, 1):
+                y = _core.affine(y, w, b, None if i == len(layers) else self._fused)
+            hits += int(np.count_nonzero(y.argmax(1) == labels[part]))
         return hits / len(x)
 
     def gradient(self, x: ArrayLike, t: ArrayLike) -> dict[str, Array]:
