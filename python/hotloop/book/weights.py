@@ -1,0 +1,226 @@
+"""The book's weight files, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hotloop.book._arrays import Array
+from hotloop.layers import Flatten
+
+__all__ = ["load_params"]
+
+_NDARRAY = "an array, not made yet"
+
+
+def _reconstruct(kind: object, shape: object, code: object) -> Array:
+    """Make the empty array that the pickle then fills; only what NumPy itself writes is taken."""
+    if kind is not _NDARRAY or shape != (0,) or code not in (b"b", "b"):
+        msg = "not an array as NumPy pickles it"
+        raise pickle.UnpicklingError(msg)
+    return np.empty(0, np.int8)
+
+
+def _dtype(name: object, *rest: object) -> np.dtype[Any]:
+    """Make the type of an array of numbers."""
+    dtype = np.dtype(name) if isinstance(name, str) else None
+    if dtype is None or dtype.kind not in "biufc" or len(rest) > 2:
+        msg = f"arrays of {name!r} are not numbers"
+        raise pickle.UnpicklingError(msg)
+    return dtype
+
+
+def _scalar(dtype: object, data: object = None) -> Any:
+    """Make a NumPy scalar from its bytes."""
+    if not isinstance(dtype, np.dtype) or not isinstance(data, bytes):
+        msg = "not a scalar as NumPy pickles it"
+        raise pickle.UnpicklingError(msg)
+    return np.frombuffer(data, dtype, 1)[0]
+
+
+def _frombuffer(data: object, dtype: object, shape: Any, order: Any) -> Array:
+    """Make an array from the bytes of protocol 5."""
+    if not isinstance(dtype, np.dtype) or not isinstance(data, bytes | bytearray):
+        msg = "not an array as NumPy pickles it"
+        raise pickle.UnpicklingError(msg)
+    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
+
+
+def _encode(text: object, encoding: object = "latin1") -> bytes:
+    """Turn text back into the bytes that protocol 2 has written as text."""
+    if not isinstance(text, str) or encoding != "latin1":
+        msg = "not bytes as Python pickles them"
+        raise pickle.UnpicklingError(msg)
+    return text.encode("latin1")
+
+
+_CALLS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("multiarray", "_reconstruct"): _reconstruct,
+    ("multiarray", "scalar"): _scalar,
+    ("numeric", "_frombuffer"): _frombuffer,
+    ("numpy", "dtype"): _dtype,
+    ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): dict,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows arrays of numbers and plain containers, by stand-ins of our own, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for a name that arrays are pickled with."""
+        if (module, name) == ("numpy", "ndarray"):
+            return _NDARRAY
+        # NumPy 1 wrote numpy.core, NumPy 2 writes numpy._core.
+        inner = module.replace("numpy._core.", "numpy.core.").removeprefix("numpy.core.")
+        call = _CALLS.get((inner, name))
+        if call is None or (inner in ("multiarray", "numeric") and inner == module):
+            msg = f"it asks for {module}.{name}; weight files hold arrays and plain containers only"
+            raise pickle.UnpicklingError(msg)
+        # A new one for each file: a pickle may set attributes of what it is given.
+        return functools.partial(call)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse references to what is outside of the file."""
+        msg = f"it refers to something outside of it: {pid!r}"
+        raise pickle.UnpicklingError(msg)
+
+
+def _check(value: object, path: Path) -> None:
+    """Go through what was read: numbers, text, arrays of numbers, and containers of these."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _check(key, path)
+            _check(each, path)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            _check(each, path)
+    elif isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biufc":
+            msg = f"{path} is not a weight file: an array of {value.dtype} is not of numbers"
+            raise ValueError(msg)
+    elif not isinstance(
+        value, bool | int | float | complex | str | bytes | np.number | np.bool_ | None
+    ):
+        msg = f"{path} is not a weight file: it holds {type(value).__name__}"
+        raise ValueError(msg)
+
+
+def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, Any]:
+    """Read a weight file of the book: ``sample_weight.pkl``, ``params.pkl``, ``deep_convnet_params.pkl``.
+
+    The files are pickles, but nothing in them is run: arrays of numbers and plain containers are made by
+    stand-ins, and every other name that a pickle asks for is refused.
+
+    Parameters
+    ----------
+    path : path
+        The file: a pickled dict of arrays.
+    model : object, optional
+        What the arrays ``W1, b1, W2, b2 ...`` are written into. Either a network as the book writes them, whose dict
+        ``params`` has the same keys and shapes (its arrays keep their place, so that its layers see the new
+        numbers); or a built `hotloop.Model`, whose layers with weights take them in order. Filters are turned
+        from (O, C, KH, KW) to (KH, KW, C, O), and the rows of the layer behind a `Flatten` of channels-last
+        images from the order (C, H, W) to (H, W, C).
+
+    Returns
+    -------
+    dict
+        The arrays, as they are in the file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is not a pickled dict of arrays and plain containers, or does not fit the model.
+
+    Notes
+    -----
+    Source: "Restricting Globals", Python's documentation of pickle; the files are those of "Deep Learning from
+    Scratch".
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> weights = hl.book.load_params("ch03/sample_weight.pkl")  # doctest: +SKIP
+    >>> sorted(weights)  # doctest: +SKIP
+    ['W1', 'W2', 'W3', 'b1', 'b2', 'b3']
+    """
+    path = Path(path)
+    data = path.read_bytes()
+    try:
+        found: Any = _Unpickler(io.BytesIO(data)).load()
+    except Exception as error:
+        # A damaged pickle raises nearly anything.
+        msg = f"{path} is not a weight file: {error}"
+        raise ValueError(msg) from None
+    if not isinstance(found, dict):
+        msg = f"{path} is not a weight file: it holds {type(found).__name__}, not a dict"
+        raise ValueError(msg)
+    _check(found, path)
+    if model is not None:
+        if isinstance(getattr(model, "params", None), dict) and not hasattr(model, "set_weights"):
+            _into_network(found, model.params, path)
+        else:
+            model.set_weights(_for_model(found, model, path))
+    return found
+
+
+def _fit(path: Path, key: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Refuse an array of another shape than the model's."""
+    if given != wanted:
+        msg = f"load_params: {key} in {path} has shape {given}, but the model takes {wanted}"
+        raise ValueError(msg)
+
+
+def _into_network(found: dict[str, Any], params: dict[str, Array], path: Path) -> None:
+    """Write into the arrays of a network of the book, all or none."""
+    if set(found) != set(params):
+        msg = f"load_params: {path} holds {sorted(found)}, but the network {sorted(params)}"
+        raise ValueError(msg)
+    for key, value in found.items():
+        _fit(path, key, np.shape(value), params[key].shape)
+    for key, value in found.items():
+        params[key][...] = value
+
+
+def _for_model(found: dict[str, Any], model: Any, path: Path) -> list[Array]:
+    """Turn the arrays into what `set_weights` of a hotloop model takes."""
+    weights: list[Array] = []
+    flattened: Any = None
+    layout = ""
+    number = 0
+    for layer in model.layers:
+        layout = getattr(layer, "data_format", None) or layout
+        if isinstance(layer, Flatten) and len(layer.input_shape or ()) == 4:
+            flattened = layer.input_shape if layout == "channels_last" else None
+        shapes = [array.shape for array in layer.get_weights()]
+        if not shapes:
+            continue
+        number += 1
+        for letter, shape in zip("Wb", shapes, strict=False):
+            key = f"{letter}{number}"
+            if key not in found or len(shapes) != 2:
+                msg = f"load_params: {path} holds {sorted(found)}, which has no place for {layer.name}"
+                raise ValueError(msg)
+            value = np.asarray(found[key])
+            if value.ndim == 4:
+                value = value.transpose(2, 3, 1, 0)
+            elif value.ndim == 2 and flattened is not None and value.shape == shape:
+                _, h, w, c = flattened
+                value = value.reshape(c, h, w, -1).transpose(1, 2, 0, 3).reshape(shape)
+                flattened = None
+            _fit(path, key, value.shape, shape)
+            weights.append(value)
+    if 2 * number != len(found):
+        msg = f"load_params: {path} holds {sorted(found)}, but the model has {number} layers with weights"
+        raise ValueError(msg)
+    return weights

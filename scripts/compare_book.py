@@ -1,0 +1,269 @@
+"""Run the scripts of "Deep Learning from Scratch" on the book's modules and on ours, and compare.
+
+``python scripts/compare_book.py BOOK_DIR [SCRIPT ...]``, where BOOK_DIR is a clone of
+oreilly-japan/deep-learning-from-scratch whose ``dataset`` folder holds MNIST. Each script runs twice
+from the same numpy seed: as plain Python runs it, and under ``hotloop.book``. Then every number that it
+printed, and every loss, accuracy, weight and history that it left behind, is compared. Scripts that the
+book's modules take more than some minutes for are shortened, on both sides alike; the table says which.
+Nothing is written into BOOK_DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import pickle
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# With seed 1 a unit of ch07/gradient_check.py lies within h of its kink, and both sides print 1e-4.
+SEEDS = {"ch07/gradient_check.py": 3}
+TOLERANCE = 1e-8
+SCRIPTS = [
+    "ch03/mnist_show.py",
+    "ch03/neuralnet_mnist.py",
+    "ch03/neuralnet_mnist_batch.py",
+    "ch03/relu.py",
+    "ch03/sig_step_compare.py",
+    "ch03/sigmoid.py",
+    "ch03/step_function.py",
+    "ch04/gradient_1d.py",
+    "ch04/gradient_2d.py",
+    "ch04/gradient_method.py",
+    "ch04/gradient_simplenet.py",
+    "ch04/train_neuralnet.py",
+    "ch05/buy_apple.py",
+    "ch05/buy_apple_orange.py",
+    "ch05/gradient_check.py",
+    "ch05/train_neuralnet.py",
+    "ch06/batch_norm_gradient_check.py",
+    "ch06/batch_norm_test.py",
+    "ch06/hyperparameter_optimization.py",
+    "ch06/optimizer_compare_mnist.py",
+    "ch06/optimizer_compare_naive.py",
+    "ch06/overfit_dropout.py",
+    "ch06/overfit_weight_decay.py",
+    "ch06/weight_init_activation_histogram.py",
+    "ch06/weight_init_compare.py",
+    "ch07/apply_filter.py",
+    "ch07/gradient_check.py",
+    "ch07/train_convnet.py",
+    "ch07/visualize_filter.py",
+    "ch08/half_float_network.py",
+    "ch08/misclassified_mnist.py",
+    "ch08/train_deepnet.py",
+]
+# What is cut short, on both sides: (text of the script, text in its place). In full, the book's modules
+# take an hour for the first and several for the second.
+_FIRST = "x_train, t_train = x_train[: STEPS * 100], t_train[: STEPS * 100]"
+_LOAD = ("load_mnist(flatten=False)", f"load_mnist(flatten=False); {_FIRST}")
+SHORTER = {
+    "ch07/train_convnet.py": [("max_epochs = 20", "max_epochs = 1"), _LOAD],
+    "ch08/train_deepnet.py": [("epochs=20", "epochs=1"), _LOAD],
+}
+# What a gradient check prints is rounding error of a difference: small, not equal.
+CHECKS = {"ch05/gradient_check.py", "ch06/batch_norm_gradient_check.py", "ch07/gradient_check.py"}
+NUMERICAL = ("grad_num", "val", "diff", "printed")
+# These read float32 weights, and have no more digits than that.
+SINGLE = {"ch03/neuralnet_mnist.py", "ch03/neuralnet_mnist_batch.py"}
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\bnan\b|\binf\b")
+
+# Runs SCRIPT from a seed and leaves the numbers among its globals in OUT.
+DRIVER = """
+import os, runpy, sys
+sys.path.pop(0)
+side, script, out, seed = sys.argv[1:5]
+import numpy as np
+np.random.seed(int(seed))
+if side == "book":
+    folder = os.path.dirname(script)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.argv = [script]
+    found = runpy.run_path(script, run_name="__main__")
+else:
+    from hotloop.book.runner import run
+    found = run(script)
+kept = {}
+def keep(name, value, depth=0):
+    if depth > 4 or name.startswith("_"):
+        return
+    if isinstance(value, (float, np.floating)):
+        kept[name] = np.asarray(value, dtype=float)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size < 10**6:
+        kept[name] = value
+    elif isinstance(value, (list, tuple)):
+        if value and all(isinstance(each, (float, np.floating)) for each in value):
+            kept[name] = np.asarray(value, dtype=float)
+        else:
+            for i, each in enumerate(value):
+                keep(f"{name}[{i}]", each, depth + 1)
+    elif isinstance(value, dict):
+        for i, each in enumerate(value.values()):
+            keep(f"{name}[{i}]", each, depth + 1)
+    elif not isinstance(value, type):
+        for key in ("params", "train_loss_list", "train_acc_list", "test_acc_list"):
+            keep(f"{name}.{key}", getattr(value, key, None), depth + 1)
+for name, value in list(found.items()):
+    keep(name, value)
+np.savez(out, **kept)
+"""
+
+
+@dataclass
+class Run:
+    """What one run of a script left behind."""
+
+    cpu: float
+    wall: float
+    printed: str
+    kept: dict[str, NDArray[Any]]
+
+
+def prepare(book: Path, folder: Path, script: str, steps: int) -> str:
+    """Copy the book to `folder`, shorten `script` there, and say what was cut."""
+    shutil.copytree(book, folder, ignore=shutil.ignore_patterns(".git*", "notebooks", "*.gz"))
+    changes = SHORTER.get(script, [])
+    path = folder / script
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes:
+        if old not in text:
+            msg = f"{script} has no {old!r}: is BOOK_DIR another edition?"
+            raise ValueError(msg)
+        text = text.replace(old, new.replace("STEPS", str(steps)))
+    path.write_text(text, encoding="utf-8")
+    return f"{steps} steps" if changes else ""
+
+
+def measure(side: str, book: Path, script: str, steps: int, threads: int) -> Run:
+    """Run `script` once in a copy of the book, on the modules of `side`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "book"
+        prepare(book, folder, script, steps)
+        driver, out = Path(scratch) / "driver.py", Path(scratch) / "out.npz"
+        driver.write_text(DRIVER, encoding="utf-8")
+        count = str(threads)
+        environ = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": count}
+        environ.update(HOTLOOP_NUM_THREADS=count, PYTHONDONTWRITEBYTECODE="1")
+        environ.pop("DISPLAY", None)
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        command = [
+            sys.executable,
+            str(driver),
+            side,
+            str(folder / script),
+            str(out),
+            str(SEEDS.get(script, 1)),
+        ]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+        if done.returncode:
+            msg = f"{script} failed with the modules of {side}:\n{done.stderr}"
+            raise RuntimeError(msg)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        with np.load(out) as kept:
+            return Run(cpu, wall, done.stdout, dict(kept))
+
+
+def difference(script: str, book: Run, ours: Run) -> float:
+    """Return the largest relative difference of two runs; raises when they differ in kind."""
+    printed = [
+        # Lines of the runner itself; what the book's loader says on its first run.
+        [line for line in run.printed.splitlines() if not line.startswith("hotloop.book:")]
+        for run in (book, ours)
+    ]
+    if [NUMBER.sub("#", line) for line in printed[0]] != [
+        NUMBER.sub("#", line) for line in printed[1]
+    ]:
+        msg = f"{script} prints other words:\n{printed[0][:5]}\n{printed[1][:5]}"
+        raise ValueError(msg)
+    if set(book.kept) != set(ours.kept):
+        msg = f"{script} leaves other names: {sorted(set(book.kept) ^ set(ours.kept))}"
+        raise ValueError(msg)
+    pairs = [(np.asarray(book.kept[key]), np.asarray(ours.kept[key]), key) for key in book.kept]
+    numbers = [[float(n) for line in lines for n in NUMBER.findall(line)] for lines in printed]
+    pairs.append((np.array(numbers[0]), np.array(numbers[1]), "printed"))
+    worst = 0.0
+    for a, b, key in pairs:
+        if a.shape != b.shape:
+            msg = f"{script}: {key} has shape {a.shape} with the book's modules and {b.shape} with ours"
+            raise ValueError(msg)
+        both = np.isfinite(a) & np.isfinite(b)
+        if not np.array_equal(a[~both], b[~both], equal_nan=True):
+            return math.inf
+        if not both.any():
+            continue
+        if script in CHECKS and key.startswith(NUMERICAL):
+            if key == "printed" and max(np.abs(a).max(), np.abs(b).max()) > 1e-5:
+                return math.inf
+            continue
+        # An array is compared in its own norm: single weights near 0 have no digits to lose. Losses and
+        # accuracies, and all that is printed, are compared one by one.
+        single = a.ndim < 2 and key.endswith(("list", "]", "printed", "acc", "loss"))
+        scale = np.abs(a[both]) if single else np.abs(a[both]).max()
+        gap = np.abs(a[both] - b[both])
+        worst = max(worst, float(np.max(gap / np.where(scale > 0, scale, 1))))
+    return worst
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run, compare, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("book", type=Path, metavar="BOOK_DIR")
+    parser.add_argument("scripts", nargs="*", default=list(SCRIPTS), metavar="SCRIPT")
+    parser.add_argument("--steps", type=int, default=200, help="steps of the shortened trainings")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--cache", type=Path, help="folder that keeps the runs of the book's modules"
+    )
+    options = parser.parse_intermixed_args()
+    unlike = 0
+    say("| script | book, s CPU | hotloop, s CPU | ratio | wall | largest difference |")
+    say("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for script in options.scripts:
+        book = cached(options, script)
+        ours = measure("hotloop", options.book, script, options.steps, options.threads)
+        worst = difference(script, book, ours)
+        unlike += not worst <= (1e-6 if script in SINGLE else TOLERANCE)
+        cut = f" ({options.steps} steps)" if script in SHORTER else ""
+        say(
+            f"| {script}{cut} | {book.cpu:.2f} | {ours.cpu:.2f} | {book.cpu / ours.cpu:.1f} "
+            f"| {book.wall / ours.wall:.1f} | {worst:.1e} |",
+        )
+    say(f"{len(options.scripts) - unlike} of {len(options.scripts)} scripts agree to {TOLERANCE}")
+    return int(unlike > 0)
+
+
+def cached(options: argparse.Namespace, script: str) -> Run:
+    """Run `script` on the book's modules, or read what an earlier run left in the cache."""
+    name = f"{script.replace('/', '-')}-{options.steps}-{options.threads}.pkl"
+    path = options.cache / name if options.cache else None
+    if path is not None and path.exists():
+        return Run(*pickle.loads(path.read_bytes()))
+    run = measure("book", options.book, script, options.steps, options.threads)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps((run.cpu, run.wall, run.printed, run.kept)))
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
