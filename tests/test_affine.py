@@ -20,6 +20,7 @@ ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
 # Every tile edge: one row or column, just under and over a tile, several tiles, long sums.
 SIZES = (
     (1, 1, 1),
+    (30, 40, 5000),
     (2, 3, 5),
     (13, 33, 7),
     (15, 16, 17),
@@ -29,6 +30,7 @@ SIZES = (
     (3, 5, 9000),
     (200, 130, 64),
     (64, 1024, 128),
+    (256, 300, 70),
 )
 
 
@@ -55,7 +57,7 @@ def test_matmul_equals_numpy_in_every_transposition(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize(("n", "o", "i"), SIZES[:7])
+@pytest.mark.parametrize(("n", "o", "i"), SIZES[:8])
 def test_affine_equals_reference(
     n: int, o: int, i: int, activation: str | None, dtype: str
 ) -> None:
