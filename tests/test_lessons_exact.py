@@ -227,6 +227,18 @@ def test_judge_with_one_row_in_doubt() -> None:
     assert Judge(x, [0, 1, 0]).accuracy(model) == 2 / 3
 
 
+@pytest.mark.parametrize("scale", [1e30, 1e60, np.nan])
+def test_judge_of_a_model_beyond_float32(scale: float) -> None:
+    np.random.seed(0)  # noqa: NPY002
+    x, ids = problem(600)
+    model = MyModel(x.shape[1], [6], 10)
+    model.params["W1"][...] *= scale
+    expected = model.accuracy(x, ids)
+    assert Judge(x, ids).accuracy(model) == expected
+    if scale == 1e30:
+        assert expected == float((model.predict(x).argmax(1) == ids).mean())
+
+
 def test_judge_of_rows_without_ink_and_of_none() -> None:
     model = MyModel(4, [3], 2)
     assert Judge(np.zeros((5, 4)), np.zeros(5, int)).accuracy(model) in (0.0, 1.0)

@@ -54,6 +54,12 @@ that it is given, their ``Sigmoid.backward`` reads an attribute that does not ex
 and sigmoid overflow, and their numerical gradient answers 0 for integers.
 """
 
+from hotloop.book.lessons.affine import (
+    _change_one_hot_label,
+    affine_layer_backward,
+    affine_layer_forward,
+    update_params,
+)
 from hotloop.book.lessons.descents import (
     differential,
     differential_1d,
@@ -65,9 +71,6 @@ from hotloop.book.lessons.descents import (
 )
 from hotloop.book.lessons.exact import RECIPES, Recipe
 from hotloop.book.lessons.functions import (
-    _change_one_hot_label,
-    affine_layer_backward,
-    affine_layer_forward,
     cross_entropy_error,
     cross_entropy_error_for_batch,
     cross_entropy_error_for_bin,
@@ -80,7 +83,6 @@ from hotloop.book.lessons.functions import (
     softmax_loss,
     softmax_of_batch,
     sum_squares_error,
-    update_params,
 )
 from hotloop.book.lessons.gates import GATES, INPUTS, LogicGateNet, XORNet
 from hotloop.book.lessons.images import conv_op, filtered_image, flatten_for_mnist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def flatten_for_mnist(x: ArrayLike) -> Array:
     array([[1., 2., 3., 4.]])
     """
     x = np.asarray(x)
-    rows = x.reshape(len(x), -1) if len(x) else x.reshape(0, x[:1].size)
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
     return _core.gather_rows(rows, None, np.empty(rows.shape, np.float64))
 
 

@@ -83,16 +83,18 @@ class Judge:
                 np.multiply(w32, factor.astype(np.float32), out=w32)
             b32[...] = b
         plan.run()
-        lead, scale = _lead(scores, self.labels)
-        doubt = np.abs(lead) <= _DOUBT * scale
-        hits = int(np.count_nonzero(lead[~doubt] > 0))
-        (unsure,) = np.nonzero(doubt)
-        if len(unsure):
+        with np.errstate(invalid="ignore", over="ignore"):
+            lead, scale = _lead(scores, self.labels)
+            # Not "at most": a NaN is in doubt too. The closest row is always looked at.
+            doubt = ~(np.abs(lead) > _DOUBT * scale)
+            doubt[np.argmin(np.abs(lead) / scale)] = True
+            (unsure,) = np.nonzero(doubt)
             exact = model.predict(self.x[self.rows[unsure]])
             error = np.abs(_lead(exact, self.labels[unsure])[0] - lead[unsure]).max()
-            if 10 * error > _DOUBT * scale.min():
-                return model.accuracy(self.x[self.rows], self.labels)
-            hits += int((exact.argmax(1) == self.labels[unsure]).sum())
+        if not 10 * error <= _DOUBT * scale.min():
+            return model.accuracy(self.x[self.rows], self.labels)
+        hits = int(np.count_nonzero(lead[~doubt] > 0))
+        hits += int(np.count_nonzero(exact.argmax(1) == self.labels[unsure]))
         return hits / len(self.x)
 
     def _record(self, model: MyModel) -> tuple[MyModel, Any, list[Array], list[Array], Array]:
