@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from hotloop import _core, activations
+from hotloop._arguments import number, whole
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 
@@ -74,7 +76,7 @@ class _Named(Activation):
 class ReLU(Activation):
     """``y = max(x, 0)``, or with a slope, a ceiling and a threshold.
 
-    ``y = max_value`` where x >= max_value, ``x`` where x >= threshold, else
+    ``y = max_value`` where x >= max_value, ``x`` where x > threshold, else
     ``negative_slope * (x - threshold)``.
 
     Parameters
@@ -114,9 +116,7 @@ class ReLU(Activation):
             ("negative_slope", negative_slope),
             ("threshold", threshold),
         ):
-            if not value >= 0.0:
-                msg = f"ReLU: {name} must not be negative, got {value}"
-                raise ValueError(msg)
+            number("ReLU", name, value, "not be negative", lambda v: v >= 0.0)
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)
 
@@ -137,9 +137,9 @@ class ReLU(Activation):
         if self.recordable:
             cache.y = _core.leaky_relu(x, self.negative_slope)
             return cache.y  # type: ignore[no-any-return]
-        below = x < self.threshold
-        y = np.where(below, self.negative_slope * (x - self.threshold), x)
-        cache.slope = np.where(below, x.dtype.type(self.negative_slope), x.dtype.type(1))
+        below, slope = x <= self.threshold, x.dtype.type(self.negative_slope)
+        y = np.where(below, slope * (x - self.threshold) if slope else slope, x)
+        cache.slope = np.where(below, slope, x.dtype.type(1))
         if self.max_value is not None:
             # A NaN is neither below nor above, and goes through.
             above = x >= self.max_value
@@ -194,10 +194,13 @@ class _Sloped(Layer):
 
     def __init__(self, slope: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0.0 <= slope < float("inf"):
-            msg = f"{type(self).__name__}: the slope must not be negative, got {slope}"
-            raise ValueError(msg)
-        self._slope = float(slope)
+        self._slope = number(
+            type(self).__name__,
+            "the slope",
+            slope,
+            "not be negative",
+            lambda s: 0.0 <= s < math.inf,
+        )
 
 
 class LeakyReLU(_Sloped):
@@ -306,7 +309,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = int(axis)
+        self.axis = whole("Softmax", "axis", axis)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Apply the softmax."""

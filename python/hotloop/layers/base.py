@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import config, initializers, regularizers
+from hotloop import _arguments, config, initializers, regularizers
 from hotloop.layers.cache import Array, Cache, Views
 from hotloop.parameters import Weight, loaded_value
 from hotloop.registry import snake_case
 from hotloop.symbol import Unit, connect, symbols_in
+from hotloop.targets import real_array
 from hotloop.tracing import call_on_symbols, fixed, own_call, parts_of
 
 Shape = tuple[int | None, ...]
@@ -104,7 +105,11 @@ class Layer(Unit):
         self.model_name: str | None = None
         self.trainable = bool(trainable)
         self.given_dtype = None if dtype is None else check_dtype(dtype)
-        self.given_input_shape = None if input_shape is None else tuple(input_shape)
+        self.given_input_shape = (
+            None
+            if input_shape is None
+            else _arguments.shape(type(self).__name__, "input_shape", input_shape)
+        )
         self.built = False
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
@@ -190,10 +195,11 @@ class Layer(Unit):
         ValueError
             When the name is taken or holds a slash.
         """
-        if name in self._weights or "/" in name:
-            msg = f"layer {self.name!r}: weight name {name!r} is taken or holds a '/'"
+        if not isinstance(name, str) or name in self._weights or "/" in name:
+            msg = f"layer {self.name!r}: weight name {name!r} is no text, is taken or holds a '/'"
             raise ValueError(msg)
-        shape = tuple(int(n) for n in shape)
+        sizes = _arguments.shape(f"layer {self.name!r}", f"shape of {name!r}", shape, least=0)
+        shape = tuple(n or 0 for n in sizes)
         value = loaded_value(f"{self.name}/{name}", shape, self.dtype)
         if value is None:
             drawn = initializers.get(initializer)(shape, self.dtype)
@@ -345,6 +351,9 @@ class Layer(Unit):
         functional model. `training` is then what the layer is told in every run of that model;
         None leaves it to the run.
         """
+        if training is not None and not isinstance(training, bool | int | np.bool_):
+            msg = f"layer {self.name!r}: training must be True, False or None, got {training!r}"
+            raise TypeError(msg)
         symbols = symbols_in(x)
         if self.is_composite:
             return self._call(x, symbols, training)
@@ -353,8 +362,12 @@ class Layer(Unit):
                 msg = f"{type(self).__name__} {self.name!r} takes one input, got {len(symbols)}"
                 raise ValueError(msg)
             return connect(self, symbols, self.takes_several, fixed(training))
+        if self.takes_several and not isinstance(x, list | tuple):
+            msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {x!r}"
+            raise ValueError(msg)
+        who = f"{type(self).__name__} {self.name!r}"
         parts = [
-            np.ascontiguousarray(np.asarray(part), dtype=self.dtype)
+            np.ascontiguousarray(real_array(who, "input", part), dtype=self.dtype)
             for part in (x if self.takes_several else [x])
         ]
         shapes = [(None, *part.shape[1:]) for part in parts]

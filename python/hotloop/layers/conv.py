@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, activations, initializers, regularizers
+from hotloop._arguments import whole
 from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape, require_known
 from hotloop.layers.cache import Array, Cache
@@ -90,13 +91,12 @@ class Conv2D(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(filters, bool) or int(filters) != filters or filters < 1:
-            msg = f"Conv2D: filters must be a positive integer, got {filters!r}"
+        self.filters = whole("Conv2D", "filters", filters, least=1)
+        rule = f"be a positive divisor of filters {filters}"
+        self.groups = whole("Conv2D", "groups", groups, least=1, rule=rule)
+        if self.filters % self.groups:
+            msg = f"Conv2D: groups must {rule}, got {groups!r}"
             raise ValueError(msg)
-        if isinstance(groups, bool) or int(groups) != groups or groups < 1 or filters % groups:
-            msg = f"Conv2D: groups must be a positive divisor of filters {filters}, got {groups!r}"
-            raise ValueError(msg)
-        self.filters, self.groups = int(filters), int(groups)
         self.kernel_size = pair("Conv2D: kernel_size", kernel_size)
         self.strides = pair("Conv2D: strides", strides)
         self.dilation_rate = pair("Conv2D: dilation_rate", dilation_rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core, activations, initializers, regularizers
+from hotloop._arguments import whole
 from hotloop.layers.base import Layer, Shape, require_known
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
@@ -54,10 +55,7 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(units, bool) or int(units) != units or units < 1:
-            msg = f"Dense: units must be a positive integer, got {units!r}"
-            raise ValueError(msg)
-        self.units = int(units)
+        self.units = whole("Dense", "units", units, least=1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, random
+from hotloop._arguments import number, whole
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import is_loading
@@ -51,12 +52,11 @@ class Dropout(Layer):
         # Keras's noise_shape shares a mask between elements; None, which shares none, is taken.
         noise_shape = kwargs.pop("noise_shape", None)
         super().__init__(**kwargs)
-        if not 0.0 <= float(rate) <= 1.0 or noise_shape is not None:
-            rule = "rate must lie in [0, 1]" if noise_shape is None else "noise_shape must be None"
-            msg = f"Dropout: {rule}, got {rate if noise_shape is None else noise_shape!r}"
+        if noise_shape is not None:
+            msg = f"Dropout: noise_shape must be None, got {noise_shape!r}"
             raise ValueError(msg)
-        self.rate = float(rate)
-        self.seed = None if seed is None else int(seed)
+        self.rate = number("Dropout", "rate", rate, "lie in [0, 1]", lambda r: 0.0 <= r <= 1.0)
+        self.seed = None if seed is None else whole("Dropout", "seed", seed)
         self._key = np.zeros(1, np.int64)
         # Counted by a core op, which adds to floats alone: each count has a bit pattern of its
         # own, and that is the offset which the generator reads.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop._arguments import whole
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 
@@ -170,7 +171,7 @@ class Concatenate(_Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = int(axis)
+        self.axis = whole("Concatenate", "axis", axis)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Sizes along the axis add up."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, initializers, regularizers
+from hotloop._arguments import number, whole
 from hotloop.layers.base import Layer, Shape, require_known
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
@@ -36,10 +37,9 @@ class _Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.epsilon = float(epsilon)
-        if self.epsilon < 0:
-            msg = f"{type(self).__name__}: epsilon must not be negative, got {epsilon}"
-            raise ValueError(msg)
+        self.epsilon = number(
+            type(self).__name__, "epsilon", epsilon, "not be negative", lambda e: e >= 0.0
+        )
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
@@ -158,11 +158,10 @@ class BatchNormalization(_Normalization):
         if len(axes) != 1:
             msg = f"BatchNormalization: axis must be one axis, got {axis!r}"
             raise ValueError(msg)
-        self.axis = int(axes[0])
-        self.momentum = float(momentum)
-        if not 0.0 <= self.momentum <= 1.0:
-            msg = f"BatchNormalization: momentum must lie in [0, 1], got {momentum}"
-            raise ValueError(msg)
+        self.axis = whole("BatchNormalization", "axis", axes[0])
+        self.momentum = number(
+            "BatchNormalization", "momentum", momentum, "lie in [0, 1]", lambda m: 0.0 <= m <= 1.0
+        )
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
@@ -314,7 +313,9 @@ class LayerNormalization(_Normalization):
             gamma_regularizer,
             **kwargs,
         )
-        self.axis = [int(a) for a in axis] if isinstance(axis, Sequence) else int(axis)
+        several = axis if isinstance(axis, list | tuple) else [axis]
+        read = [whole("LayerNormalization", "axis", a) for a in several]
+        self.axis = read if isinstance(axis, list | tuple) else read[0]
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""

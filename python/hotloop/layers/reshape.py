@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop._arguments import number, shape
+from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
@@ -87,6 +89,8 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if data_format is not None:
+            check_data_format("Flatten", data_format)
         self.data_format = data_format
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -136,7 +140,11 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(int(n) for n in target_shape)
+        sizes = shape("Reshape", "target_shape", target_shape, least=-1)
+        if None in sizes or sizes.count(-1) > 1:
+            msg = f"Reshape: target_shape must name every size, one may be -1, got {target_shape!r}"
+            raise ValueError(msg)
+        self.target_shape = tuple(n or 0 for n in sizes)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(N, ...) -> (N, *target_shape)."""
@@ -191,7 +199,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = number("Rescaling", "scale", scale)
+        self.offset = number("Rescaling", "offset", offset)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Scale and shift."""

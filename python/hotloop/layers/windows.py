@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from hotloop.layers.base import Layer, Shape, require_rank
@@ -13,11 +14,16 @@ Pads = tuple[Pair, Pair]
 
 def pair(what: str, value: Any, least: int = 1) -> Pair:
     """Return ``(value, value)`` for an int, else the two ints; a ValueError names `what`."""
-    items = (value, value) if isinstance(value, int) else tuple(value)
-    if len(items) != 2 or not all(isinstance(n, int) and n >= least for n in items):
+    items = tuple(value) if isinstance(value, Iterable) else (value, value)
+    if len(items) != 2 or not all(_whole(n) and n >= least for n in items):
         msg = f"{what} must be an int or two ints, each at least {least}, got {value!r}"
         raise ValueError(msg)
-    return items[0], items[1]
+    return int(items[0]), int(items[1])
+
+
+def _whole(value: Any) -> bool:
+    """Tell whether it is an integer of Python or NumPy, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_padding(what: str, padding: Any) -> str | Pads:
@@ -27,11 +33,11 @@ def check_padding(what: str, padding: Any) -> str | Pads:
             msg = f"{what} must be 'valid', 'same' or integers, got {padding!r}"
             raise ValueError(msg)
         return padding.lower()
-    if isinstance(padding, int):
+    if _whole(padding):
         padding = (padding, padding)
     if isinstance(padding, Sequence) and len(padding) == 2:
         (top, bottom), (left, right) = (
-            (p, p) if isinstance(p, int) else pair(what, p, least=0) for p in padding
+            (int(p), int(p)) if _whole(p) else pair(what, p, least=0) for p in padding
         )
         if min(top, bottom, left, right) >= 0:
             return (top, bottom), (left, right)

@@ -1,0 +1,79 @@
+"""Reading arguments: numbers, whole numbers and shapes, with errors that name whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def _fail(owner: str, name: str, rule: str, value: Any) -> ValueError:
+    return ValueError(f"{owner}: {name} must {rule}, got {value!r}")
+
+
+def number(
+    owner: str,
+    name: str,
+    value: Any,
+    rule: str = "be a number",
+    holds: Callable[[float], bool] | None = None,
+) -> float:
+    """Read a real number that keeps a rule.
+
+    Raises
+    ------
+    ValueError
+        ``owner: name must <rule>, got <value>``, also for what is no number.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    # A bool is a number to Python; as an argument it is a slip.
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise _fail(owner, name, rule, value)
+    read = float(value)
+    if holds is not None and not holds(read):
+        raise _fail(owner, name, rule, value)
+    return read
+
+
+def whole(owner: str, name: str, value: Any, least: int | None = None, rule: str = "") -> int:
+    """Read a whole number, of an integer or of a float without a fraction.
+
+    Raises
+    ------
+    ValueError
+        ``owner: name must <rule>, got <value>``; the rule is made of `least` unless it is given.
+    """
+    if not rule:
+        kinds = {
+            None: "be an integer",
+            0: "be an integer, not negative",
+            1: "be a positive integer",
+        }
+        rule = kinds.get(least, f"be an integer of at least {least}")
+    read = number(owner, name, value, rule)
+    if read != read // 1 or (least is not None and read < least):
+        raise _fail(owner, name, rule, value)
+    return int(value)
+
+
+def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | None, ...]:
+    """Read the sizes of axes; None stands for one that is open.
+
+    Raises
+    ------
+    ValueError
+        ``owner: name must be sizes of axes, ...``.
+    """
+    rule = f"be a tuple of sizes, each an integer of at least {least} or None"
+    sizes = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str | bytes):
+        raise _fail(owner, name, rule, value)
+    for size in sizes:
+        if size is not None and (
+            not isinstance(size, Integral) or isinstance(size, bool) or size < least
+        ):
+            raise _fail(owner, name, rule, value)
+    return tuple(None if size is None else int(size) for size in sizes)
