@@ -61,6 +61,8 @@ class Lesson:
         ``"mnist"``, ``"digits"`` or a folder of four IDX files; None takes MNIST where there is a copy.
     seed : int
         For what draws from hotloop's generator.
+    weights : Path, optional
+        A file of weights.
     """
 
     def __init__(
@@ -71,7 +73,9 @@ class Lesson:
         quick: bool = False,
         wanted: str | None = None,
         seed: int = 0,
+        weights: Path | None = None,
     ) -> None:
+        self.weights = weights
         self.name, self.out, self.quick, self.wanted, self.seed = name, out, quick, wanted, seed
         self.full = not quick
         self.rows: list[Row] = []
@@ -81,17 +85,17 @@ class Lesson:
         if quick:
             print("A short run: figures of the full run are shown, not compared.")
 
-    def data(self) -> Data:
-        """Return MNIST; where there is none, say so and return the digits inside the package."""
+    def data(self, *, few: bool = True) -> Data:
+        """Return MNIST, or where there is none the digits inside the package; `few` in a short run."""
         data = self._load()
         if data.name != "mnist":
             self.full = False
             print(f"On {data.name}: figures of MNIST are shown, not compared.")
-        if self.quick:
-            few = slice(QUICK_TRAIN), slice(QUICK_TEST)
+        if self.quick and few:
+            train, test = slice(QUICK_TRAIN), slice(QUICK_TEST)
             data = data._replace(
-                x=data.x[few[0]], y=data.y[few[0]], x_test=data.x_test[few[1]], y_test=data.y_test[few[1]]
-            )  # fmt: skip
+                x=data.x[train], y=data.y[train], x_test=data.x_test[test], y_test=data.y_test[test]
+            )
         print(f"{data.name}: {len(data.x):,} images to train, {len(data.x_test):,} to test")
         return data
 
@@ -225,6 +229,7 @@ def perform(
     *,
     data: bool = False,
     quick: bool = False,
+    weights: bool = False,
 ) -> Lesson:
     """Run `main` with the options in `argv`, and sum up."""
     name, text = Path(main.__code__.co_filename).stem, str(main.__globals__["__doc__"])
@@ -246,6 +251,8 @@ def perform(
             metavar="mnist|digits|DIR",
             help="images (default: MNIST, else the digits inside the package)",
         )
+    if weights:
+        parser.add_argument("--weights", type=Path, metavar="FILE", help="the book's weights")
     args = parser.parse_args(argv)
     lesson = Lesson(
         name,
@@ -253,6 +260,7 @@ def perform(
         quick=getattr(args, "quick", False),
         wanted=getattr(args, "data", None),
         seed=args.seed,
+        weights=getattr(args, "weights", None),
     )
     main(lesson)
     compared = [row.ok for row in lesson.rows if row.ok is not None]
@@ -263,10 +271,10 @@ def perform(
     return lesson
 
 
-def run(main: Callable[[Lesson], None], *, data: bool = False, quick: bool = False) -> None:
+def run(main: Callable[[Lesson], None], **options: bool) -> None:
     """Run an example as a program; its exit code is 1 when a figure differs."""
     try:
-        lesson = perform(main, sys.argv[1:], data=data, quick=quick)
+        lesson = perform(main, sys.argv[1:], **options)
     except (OSError, ValueError) as error:
         sys.exit(f"{Path(main.__code__.co_filename).stem}: {error}")
     sys.exit(int(any(row.ok is False for row in lesson.rows)))

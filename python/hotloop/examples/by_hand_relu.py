@@ -11,6 +11,7 @@ from hotloop.examples.by_hand import draw_curves, train
 
 def main(lesson: Lesson) -> None:
     """Train 50,000 steps and draw the curves of loss and accuracy."""
+    # 50,000 steps of 100 images are 83 passes over MNIST.
     curves = train(lesson.data(), "relu", 1200 if lesson.quick else 50_400, lesson.seed)
     lesson.at_least("test accuracy", curves["test"][-1], 0.97, slack=0.005)
     lesson.holds(

@@ -26,13 +26,14 @@ def main(lesson: Lesson) -> None:
                 hl.Input((x.shape[1],)),
                 torch_linear(50, x.shape[1], "sigmoid"),
                 torch_linear(100, 50, "sigmoid"),
-                torch_linear(10, 100, None),
+                torch_linear(10, 100, None),  # the layer that was forgotten
                 hl.layers.Activation("log_softmax"),
             ]
         )
         model.compile(
             hl.optimizers.Adam(0.001), hl.losses.NLL(), metrics=["sparse_categorical_accuracy"]
         )
+        # The same number of images in both; batches of 64 take a 64th of the steps.
         start = time.perf_counter()
         model.fit(
             x,

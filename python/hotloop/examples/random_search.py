@@ -22,6 +22,8 @@ def main(lesson: Lesson) -> None:
         data.rows()[0][:500], data.y[:500], test_size=0.2, random_state=lesson.seed
     )
 
+    count, epochs = (12, 30) if lesson.quick else (100, 50)
+
     def attempt(rate: float, decay: float) -> list[float]:
         hl.set_seed(lesson.seed)
         how: Any = {
@@ -33,11 +35,12 @@ def main(lesson: Lesson) -> None:
         model.compile(
             hl.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        seen = model.fit(x, y, batch_size=100, epochs=50, validation_data=(val_x, val_y), verbose=0)
+        seen = model.fit(
+            x, y, batch_size=100, epochs=epochs, validation_data=(val_x, val_y), verbose=0
+        )
         curve: list[float] = seen.history["val_accuracy"]
         return curve
 
-    count = 25 if lesson.quick else 100
     rates, decays = 10 ** rng.uniform(-6, -2, count), 10 ** rng.uniform(-8, -4, count)
     with failing_on_purpose():  # most rates are too small to learn anything
         tries = [(attempt(*pair), *pair) for pair in zip(rates, decays, strict=True)]
@@ -53,7 +56,7 @@ def main(lesson: Lesson) -> None:
 
     def draw(axes: Any) -> None:
         for curve, rate, _ in tries[:5]:
-            axes[0].plot(range(1, 51), curve, label=f"{rate:.1e}")
+            axes[0].plot(range(1, epochs + 1), curve, label=f"{rate:.1e}")
         axes[0].set(xlabel="epoch", ylabel="validation accuracy", title="the best five")
         axes[0].legend(title="rate", fontsize=8, loc="lower right")
         axes[0].grid(visible=True)

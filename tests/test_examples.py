@@ -1,0 +1,226 @@
+"""Every example runs, its figures hold, its picture is there, and each row of the lessons has one.
+
+Those that train run short, on the digits inside the package; with MNIST at hand the slow tests run them in full.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop as hl
+from hotloop import examples
+from hotloop.examples._lesson import Lesson, perform
+
+FOLDER = Path(examples.__file__).parent
+NAMES = [name for chapter in examples.CHAPTERS.values() for name in chapter]
+README = Path(__file__).parent.parent / "README.md"
+WITHOUT_PICTURE = {
+    "losses", "three_layers", "graph", "affine", "conv_sizes", "loops", "numerical_mnist",
+    "keras_binary", "sample_weight", "pytorch_lesson", "pytorch_repaired",
+}  # fmt: skip
+# In a short run; all others have one of their own name.
+PICTURES = {"histograms": ["tanh"], "misclassified": ["confusion", "misclassified"]}
+
+# What the lessons are about, and the example that shows it.
+ROWS = {
+    # Functions.
+    "sigmoid of -1, 1, 2, also by logaddexp; no warning at 1000": "functions",
+    "softmax of three scores and of large integers; ReLU, step": "functions",
+    "half the summed squares, cross entropy with 1e-7": "losses",
+    "one-hot; one row and a batch; ids; summed; half the binary cross entropy": "losses",
+    "three layers with given weights": "three_layers",
+    "pictures of step, ReLU, sigmoid, identity": "functions",
+    "nodes x = a + b, y = b + c, f = x y": "graph",
+    "affine of one sample; affine backward after seed 111": "affine",
+    "output sizes of convolutions": "conv_sizes",
+    "Sobel pair over 440 x 440": "sobel",
+    "filters on RGB, the lesson's way and the true one": "rgb_filters",
+    "naive loops and a broadcast maximum, with times": "loops",
+    # Descent.
+    "numerical gradient of x0^2 + x1^2; three rates, with paths": "descent",
+    "given derivative: moves of f3 and f2": "descent_moves",
+    "x^2 at five rates": "descent_rates",
+    "AND, OR, NAND, XOR with one unit; XOR of three units": "gates",
+    "XOR in two layers": "xor",
+    "MNIST by numerical gradient, beside backpropagation": "numerical_mnist",
+    # Networks on MNIST.
+    "Keras 784-50-10": "keras_mlp",
+    "Keras 784-512-10, one-hot": "keras_onehot",
+    "the same with binary cross entropy": "keras_binary",
+    "Keras functional 784-50-100-10": "keras_functional",
+    "the book's sample_weight.pkl": "sample_weight",
+    "by hand, sigmoid": "by_hand",
+    "by hand, 50 ReLU units": "by_hand_relu",
+    "three exact models": "three_models",
+    "backpropagation, 1000 steps": "backpropagation",
+    "PyTorch as the lesson wrote it": "pytorch_lesson",
+    "the same repaired": "pytorch_repaired",
+    "SimpleConvNet": "simple_convnet",
+    "DeepConvNet": "deep_convnet",
+    # Learning made visible.
+    "histograms of the activations": "histograms",
+    "five optimizers on MNIST": "optimizers",
+    "five optimizers on x^2 / 20 + y^2": "optimizer_paths",
+    "initialisers compared": "initializers",
+    "batch norm on and off": "batch_norm",
+    "300 images against weight decay": "weight_decay",
+    "300 images against dropout": "dropout",
+    "random search with validation": "random_search",
+    "filters before and after": "filters",
+    "misclassified digits": "misclassified",
+    "train and test curves": "by_hand",
+}
+
+
+def options_of(name: str) -> dict[str, bool]:
+    """Return what the example's last line passes to `run`."""
+    last = (FOLDER / f"{name}.py").read_text(encoding="utf-8").rstrip().splitlines()[-1]
+    return dict.fromkeys(re.findall(r"(\w+)=True", last), True)
+
+
+def perform_named(name: str, *argv: str) -> Lesson:
+    """Run an example in this process."""
+    module = importlib.import_module(f"hotloop.examples.{name}")
+    return perform(module.main, argv, **options_of(name))
+
+
+def failed(lesson: Lesson) -> list[Any]:
+    return [row for row in lesson.rows if row.ok is False]
+
+
+# Networks on few images may well have dead units; that is no fault of the example.
+@pytest.mark.filterwarnings("ignore::hotloop.config.DiagnosisWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_example_holds_and_draws(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    options = options_of(name)
+    argv = ["--out", str(tmp_path)]
+    argv += ["--quick"] if options.get("quick") else []
+    argv += ["--data", "digits"] if options.get("data") else []
+    lesson = perform_named(name, *argv)
+    assert not failed(lesson)
+    assert lesson.rows or name == "three_models"  # which needs images of 28 x 28
+    out = capsys.readouterr().out
+    for row in lesson.rows:
+        assert row.label in out
+    if options.get("quick"):
+        assert "A short run" in out
+    if name != "three_models":
+        wanted = [] if name in WITHOUT_PICTURE else PICTURES.get(name, [name])
+        assert sorted(path.stem for path in lesson.pictures) == wanted
+    for path in lesson.pictures:
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_is_short_and_says_what_it_is(name: str) -> None:
+    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 80
+    idea = examples.idea(name)
+    assert idea.endswith(".")
+    assert len(idea) < 110
+    assert text.count("#") >= 1  # comments that teach
+
+
+def test_index_lists_all_examples() -> None:
+    files = {path.stem for path in FOLDER.glob("[a-z]*.py")}
+    assert set(NAMES) == files
+    assert len(NAMES) == len(set(NAMES))
+
+
+def test_every_row_has_an_example_and_every_example_a_row() -> None:
+    assert set(ROWS.values()) == set(NAMES)
+
+
+def test_readme_lists_all_examples() -> None:
+    text = README.read_text(encoding="utf-8")
+    for name in NAMES:
+        assert f"| `{name}` | {examples.idea(name)} |" in text
+
+
+def test_listing_and_help_of_the_programs(tmp_path: Path) -> None:
+    def run(*argv: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", *argv],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        return done.stdout
+
+    listing = run("hotloop.examples")
+    for name in NAMES:
+        assert f"  {name} " in listing
+        assert examples.idea(name) in listing
+    told = run("hotloop.examples.dropout", "--help")
+    for part in ("units that are left out by lot", "--out", "--quick", "--data", "--seed"):
+        assert part in told
+    assert "5 of 5 figures hold" in run("hotloop.examples.graph")
+    assert not list(tmp_path.iterdir())
+
+
+def test_figure_that_differs_is_told_and_is_the_exit_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lesson = Lesson("x", tmp_path)
+    lesson.expect("a half", 0.25, 0.5, decimals=2)
+    lesson.expect("another shape", [0.5], 0.5)
+    lesson.expect("shown only", 1, 2, compare=False)
+    lesson.at_least("too few", 0.9, 0.95, slack=0.01)
+    lesson.at_most("enough", 0.9, 0.9)
+    assert [row.ok for row in lesson.rows] == [False, False, None, False, True]
+    assert "0.50                  0.25  DIFFERS" in capsys.readouterr().out
+
+
+def test_short_runs_are_not_compared(tmp_path: Path) -> None:
+    lesson = Lesson("x", tmp_path, quick=True)
+    lesson.at_least("far off", 0.1, 0.95)
+    assert lesson.rows[0].ok is None
+
+
+def test_without_mnist_the_digits_are_used_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere() -> Any:
+        msg = "mnist: no copy at hand and none could be downloaded"
+        raise hl.datasets.DatasetNotFoundError(msg)
+
+    monkeypatch.setattr(hl.datasets.mnist, "load_data", nowhere)
+    data = Lesson("x", tmp_path).data()
+    assert (data.name, data.top, data.x.shape) == ("digits", 16, (1437, 8, 8))
+    assert float(np.max(data.rows()[0])) == 1.0
+    out = capsys.readouterr().out
+    assert "No MNIST here" in out
+    assert "On digits: figures of MNIST are shown, not compared." in out
+    with pytest.raises(hl.datasets.DatasetNotFoundError):
+        Lesson("x", tmp_path, wanted="mnist").data()
+
+
+def test_without_matplotlib_one_line_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    lesson = perform_named("functions", "--out", str(tmp_path / "none"))
+    assert not failed(lesson)
+    assert not (tmp_path / "none").exists()
+    out = capsys.readouterr().out
+    assert "no functions.png: pictures need matplotlib (pip install 'hotloop[plot]')" in out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mnist_data")
+@pytest.mark.parametrize("name", [name for name in NAMES if options_of(name).get("data")])
+def test_example_reaches_the_full_figures(name: str, tmp_path: Path) -> None:
+    lesson = perform_named(name, "--out", str(tmp_path))
+    assert not failed(lesson)
