@@ -7,6 +7,7 @@
 // Every tile adds in the same order: kernel rows, channels, kernel columns.
 #include "hotloop/conv_rows_args.h"
 
+#include "conv_pairs.h"
 #include "ending.h"
 #include "kernels.h"
 
@@ -78,6 +79,11 @@ RowTile<T> pick(index_t pixels, index_t kw) {
 
 template <class T>
 void conv_rows(const ConvRowsArgs<T>& a) {
+    if constexpr (sizeof(T) == sizeof(float))
+        if (in_pairs(a.channels, a.pixel, a.OW, a.n) && !a.gate) {
+            conv_pairs(a);
+            return;
+        }
     const index_t tiles = (a.OW + kPixels - 1) / kPixels;
     const index_t low = a.OW / tiles;
     const index_t taller = a.OW % tiles;
@@ -165,6 +171,11 @@ void weights(const ConvRowsWeightsArgs<T>& a) {
 
 template <class T>
 void conv_rows_weights(const ConvRowsWeightsArgs<T>& a) {
+    if constexpr (sizeof(T) == sizeof(float))
+        if (in_pairs(a.channels, a.pixel, a.OW, a.n)) {
+            conv_pairs_weights(a);
+            return;
+        }
     constexpr bool kMany = HOTLOOP_VECTOR_BYTES == 64;
     if (a.KW == 3)
         weights<T, 3, kMany ? 8 : 3>(a);
