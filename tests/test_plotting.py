@@ -221,6 +221,17 @@ def test_images_divides_a_single_axes() -> None:
     assert sum(a.overlaps(b) for a in boxes for b in boxes) == 6  # each with itself alone
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 4)])
+def test_titles_of_images_stay_apart(shape: tuple[int, int]) -> None:
+    panels = axes(*shape)
+    x, y = digits(8)
+    plotting.images(x, y, y[::-1], columns=4, ax=panels)
+    drawn = panels.child_axes if shape == (1, 1) else panels.ravel()
+    drawn[0].figure.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in drawn]
+    assert sum(a.overlaps(b) for a in boxes for b in boxes) == 8  # each with itself alone
+
+
 def test_images_fills_its_rows(pyplot: Any) -> None:
     drawn = plotting.images(np.zeros((40, 8, 8)))
     rows = {round(ax.get_position().y0, 3) for ax in drawn}

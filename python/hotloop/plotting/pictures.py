@@ -84,8 +84,8 @@ def images(
         limits = _limits(pictures)
     columns = columns or columns_for(len(pictures), pictures.shape[1] / pictures.shape[2])
     widest = max((len(title) for title, _ in titles), default=0)
-    panel = min(WIDTH / columns, 2.4)
-    fontsize = min(10.0, max(6.0, panel * _POINTS / (0.62 * max(widest, 1))))
+    panel = min(_inches(ax, columns), 2.4)
+    fontsize = min(10.0, max(5.0, panel * _POINTS / (0.62 * max(widest, 1))))
     head = 1.6 * fontsize / _POINTS if widest else 0.04
 
     def figsize(rows: int, columns: int) -> tuple[float, float]:
@@ -130,6 +130,16 @@ def as_pictures(images: ArrayLike, shape: Sequence[int] | None, data_format: str
         msg = f"plotting.images: {len(array)} images are too many for one picture, take some: images[:25]"
         raise ValueError(msg)
     return array
+
+
+def _inches(ax: Any, columns: int) -> float:
+    """Return the width of a panel: of a page divided, of one of the given axes, or of the one given, divided."""
+    if ax is None:
+        return WIDTH / columns
+    if isinstance(ax, Sequence | np.ndarray):
+        several = np.ravel(np.asarray(ax, dtype=object))
+        return _inches(several[0], 1) if several.size else WIDTH
+    return float(ax.get_window_extent().width) / float(ax.figure.dpi) / columns
 
 
 def columns_for(count: int, height_to_width: float = 1.0) -> int:
