@@ -95,6 +95,16 @@ def test_a_gradient_that_two_branches_share_is_not_written_over() -> None:
     check_gradients(hl.Model(x, total), RNG.standard_normal((5, 6)))
 
 
+@pytest.mark.parametrize("block", ["last", "first"])
+def test_a_gradient_from_a_pool_that_a_convolution_and_a_shortcut_share(block: str) -> None:
+    x = hl.Input((6, 6, 1), dtype="float64")
+    shortcut = layers.Conv2D(2, 3, activation="tanh")(x)
+    y = layers.Conv2D(2, 3, padding="same")(shortcut)
+    both = [y, shortcut] if block == "last" else [shortcut, y]
+    pooled = layers.MaxPool2D(2)(layers.Add()(both))
+    check_gradients(hl.Model(x, pooled), RNG.standard_normal((3, 6, 6, 1)))
+
+
 def test_gradients_and_shapes_with_several_inputs_and_outputs() -> None:
     model = two_ends()
     x, _ = batch(4)

@@ -44,6 +44,10 @@ class Program:
         with self._open.recording():
             yield
 
+    def split(self) -> None:
+        """End the plan here: no op of the core takes in one from before."""
+        self._close()
+
     def python(self, call: Callable[[], object]) -> None:
         """Append a Python call."""
         self._close()
@@ -237,6 +241,9 @@ class Pass:
                 call.need_dx, call.owns_dy, call.accumulate = need_dx, node.output in owned, again
                 if need_dx:
                     self._fold_activation(node, call)
+                if any(np.may_share_memory(other, dy) for other in grads.values()):
+                    # A convolution that takes in the pool's backward leaves no dy for others.
+                    program.split()
                 with program.recording():
                     dx = node.layer.backward(dy, call)
                     for name, target in call.targets.items():
