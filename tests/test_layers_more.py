@@ -343,7 +343,7 @@ def test_relu_with_a_slope_a_ceiling_and_a_threshold(given: dict[str, float]) ->
         for k, d in (("max_value", np.inf), ("negative_slope", 0.0), ("threshold", 0.0))
     )
     x = np.array([[-2.0, -0.3, 0.2, 0.7, 1.6, 2.9, 3.3, 7.0]])
-    want = np.where(x >= ceiling, ceiling, np.where(x >= start, x, slope * (x - start)))
+    want = np.where(x >= ceiling, ceiling, np.where(x > start, x, slope * (x - start)))
     layer = hl.layers.ReLU(**given)
     model = hl.Sequential([hl.Input((8,)), hl.layers.Dense(8), layer], dtype="float64")
     model.set_weights([np.eye(8), np.zeros(8)])
