@@ -68,7 +68,8 @@ optimizer for two networks mixes them
 ``Pooling`` leaves ``pad`` out of its output size, so that  pads with minus infinity
 most uses raise; it pads with zeros
 ``conv_output_size`` gives a float, also a broken one       rounds down, ValueError below 1
-``numerical_gradient`` of integers is 0                     `utils.numerical_gradient` raises TypeError
+``numerical_gradient`` of integers cuts off x + h and       `utils.numerical_gradient` raises TypeError
+x - h, and gives nonsense
 ``numerical_gradient`` leaves x changed when f raises       x is put back (here too)
 every layer works out dx, also the first                    the first layer's is left out
 ==========================================================  ===================================================

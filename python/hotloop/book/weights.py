@@ -6,9 +6,9 @@ import functools
 import io
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,52 +20,65 @@ __all__ = ["load_params"]
 _NDARRAY = "an array, not made yet"
 
 
-def _reconstruct(kind: object, shape: object, code: object) -> Array:
-    """Make the empty array that the pickle then fills; only what NumPy itself writes is taken."""
-    if kind is not _NDARRAY or shape != (0,) or code not in (b"b", "b"):
-        msg = "not an array as NumPy pickles it"
-        raise pickle.UnpicklingError(msg)
-    return np.empty(0, np.int8)
+def _refuse(what: str) -> NoReturn:
+    """Stop reading."""
+    msg = f"{what}; weight files hold arrays of numbers and plain containers only"
+    raise pickle.UnpicklingError(msg)
 
 
-def _dtype(name: object, *rest: object) -> np.dtype[Any]:
-    """Make the type of an array of numbers."""
-    dtype = np.dtype(name) if isinstance(name, str) else None
-    if dtype is None or dtype.kind not in "biufc" or len(rest) > 2:
-        msg = f"arrays of {name!r} are not numbers"
-        raise pickle.UnpicklingError(msg)
-    return dtype
+class _Type:
+    """Stands for the type of an array; NumPy's own would take any state that a pickle gives it."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, name: object, *_: object) -> None:
+        self.dtype = np.dtype(name) if isinstance(name, str) else np.dtype(object)
+        if self.dtype.kind not in "biufc":
+            _refuse(f"it holds an array of {name!r}")
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the byte order, all that the type of a number has besides its name."""
+        self.dtype = self.dtype.newbyteorder(state[1])
 
 
-def _scalar(dtype: object, data: object = None) -> Any:
+class _Array:
+    """Stands for an array until its numbers come."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, *_: object) -> None:
+        self.made: Array | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take shape, type, order and bytes."""
+        _, shape, kind, fortran, data = state
+        self.made = _frombuffer(data, kind, shape, "F" if fortran else "C")
+
+
+def _frombuffer(data: object, kind: object, shape: Any, order: Any) -> Array:
+    """Make an array from its bytes."""
+    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
+        _refuse("it holds an array that NumPy has not written")
+    return np.frombuffer(data, kind.dtype).reshape(shape, order=order).copy(order="K")
+
+
+def _scalar(kind: object, data: object = None) -> Any:
     """Make a NumPy scalar from its bytes."""
-    if not isinstance(dtype, np.dtype) or not isinstance(data, bytes):
-        msg = "not a scalar as NumPy pickles it"
-        raise pickle.UnpicklingError(msg)
-    return np.frombuffer(data, dtype, 1)[0]
-
-
-def _frombuffer(data: object, dtype: object, shape: Any, order: Any) -> Array:
-    """Make an array from the bytes of protocol 5."""
-    if not isinstance(dtype, np.dtype) or not isinstance(data, bytes | bytearray):
-        msg = "not an array as NumPy pickles it"
-        raise pickle.UnpicklingError(msg)
-    return np.frombuffer(data, dtype).reshape(shape, order=order).copy()
+    return _frombuffer(data, kind, (), "C")[()]
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
     """Turn text back into the bytes that protocol 2 has written as text."""
     if not isinstance(text, str) or encoding != "latin1":
-        msg = "not bytes as Python pickles them"
-        raise pickle.UnpicklingError(msg)
+        _refuse(f"it asks for the encoding {encoding!r}")
     return text.encode("latin1")
 
 
 _CALLS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("multiarray", "_reconstruct"): _reconstruct,
+    ("multiarray", "_reconstruct"): _Array,
     ("multiarray", "scalar"): _scalar,
     ("numeric", "_frombuffer"): _frombuffer,
-    ("numpy", "dtype"): _dtype,
+    ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,
     ("collections", "OrderedDict"): dict,
 }
@@ -82,35 +95,28 @@ class _Unpickler(pickle.Unpickler):
         inner = module.replace("numpy._core.", "numpy.core.").removeprefix("numpy.core.")
         call = _CALLS.get((inner, name))
         if call is None or (inner in ("multiarray", "numeric") and inner == module):
-            msg = f"it asks for {module}.{name}; weight files hold arrays and plain containers only"
-            raise pickle.UnpicklingError(msg)
+            _refuse(f"it asks for {module}.{name}")
         # A new one for each file: a pickle may set attributes of what it is given.
         return functools.partial(call)
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuse references to what is outside of the file."""
-        msg = f"it refers to something outside of it: {pid!r}"
-        raise pickle.UnpicklingError(msg)
+        _refuse(f"it refers to something outside of it, {pid!r}")
 
 
-def _check(value: object, path: Path) -> None:
-    """Go through what was read: numbers, text, arrays of numbers, and containers of these."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            _check(key, path)
-            _check(each, path)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for each in value:
-            _check(each, path)
-    elif isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biufc":
-            msg = f"{path} is not a weight file: an array of {value.dtype} is not of numbers"
-            raise ValueError(msg)
-    elif not isinstance(
-        value, bool | int | float | complex | str | bytes | np.number | np.bool_ | None
+def _finished(value: Any) -> Any:
+    """Put arrays in the place of their stand-ins, and refuse what is neither a number, text nor a container."""
+    if isinstance(value, dict):
+        return {_finished(key): _finished(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(_finished(each) for each in value)
+    if isinstance(value, _Array) and value.made is not None:
+        return value.made
+    if value is _NDARRAY or not isinstance(
+        value, bool | int | float | complex | str | bytes | np.generic | np.ndarray | None
     ):
-        msg = f"{path} is not a weight file: it holds {type(value).__name__}"
-        raise ValueError(msg)
+        _refuse(f"it holds {value!r}")
+    return value
 
 
 def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, Any]:
@@ -157,7 +163,7 @@ def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, An
     path = Path(path)
     data = path.read_bytes()
     try:
-        found: Any = _Unpickler(io.BytesIO(data)).load()
+        found: Any = _finished(_Unpickler(io.BytesIO(data)).load())
     except Exception as error:
         # A damaged pickle raises nearly anything.
         msg = f"{path} is not a weight file: {error}"
@@ -165,7 +171,6 @@ def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, An
     if not isinstance(found, dict):
         msg = f"{path} is not a weight file: it holds {type(found).__name__}, not a dict"
         raise ValueError(msg)
-    _check(found, path)
     if model is not None:
         if isinstance(getattr(model, "params", None), dict) and not hasattr(model, "set_weights"):
             _into_network(found, model.params, path)

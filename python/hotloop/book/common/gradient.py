@@ -47,8 +47,9 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array) -> Array:
         Takes `x` itself, changed in one place, and gives a number. It may ignore its argument, as the
         lambdas of the book's networks do: they look at the same array through ``self.params``.
     x : ndarray of floats, any shape
-        Every element is changed in place and put back, also when f raises. In an array of integers the
-        shift is lost, and with it the gradient: zeros, as in the book.
+        Every element is changed in place and put back, also when f raises. In an array of integers
+        ``x + h`` is cut off to x and ``x - h`` to x - 1: the answer is 1 / 2h times too large or worse, as
+        in the book.
 
     Returns
     -------
