@@ -287,6 +287,14 @@ def test_arithmetic_of_symbols() -> None:
         a * np.ones(6)
 
 
+def test_activations_of_symbols() -> None:
+    x = hl.Input((6,))
+    model = hl.Model(x, hl.activations.softmax(hl.activations.relu(layers.Dense(3)(x))))
+    assert [type(layer) for layer in model.layers[2:]] == [layers.Activation] * 2
+    want = hl.activations.softmax(hl.activations.relu(model.layers[1](X)))
+    np.testing.assert_allclose(model.predict(X), want, rtol=1e-5)
+
+
 def test_an_only_array_may_come_in_a_list() -> None:
     model = hl.Sequential([layers.Dense(1, input_shape=(6,))])
     model.compile("sgd", "mse", ["mae"])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hotloop import _core
 from hotloop.registry import lookup
+from hotloop.symbol import Symbol
 
 Array = NDArray[Any]
 
@@ -63,8 +64,12 @@ class ActivationFunction:
         """What the core's fused ops are told: the name, or None."""
         return self.name if self.fused else None
 
-    def __call__(self, x: Any) -> Array:
-        """Return the activation of any array."""
+    def __call__(self, x: Any) -> Any:
+        """Return the activation of any array, or the symbol that an `Activation` layer answers."""
+        if isinstance(x, Symbol):
+            from hotloop.layers.activations import Activation  # noqa: PLC0415 - it needs these
+
+            return Activation(self)(x)
         return _core.identity(x) if self._forward is None else self._forward(x)
 
     def forward(self, x: Array) -> Array:
