@@ -67,7 +67,10 @@ SCRIPTS = [
 ]
 # What is cut short, on both sides: (text of the script, text in its place). In full, the book's modules
 # take an hour for the first and several for the second.
-_FIRST = "x_train, t_train = x_train[: STEPS * 100], t_train[: STEPS * 100]"
+_FIRST = (
+    "x_train, t_train = x_train[: STEPS * 100], t_train[: STEPS * 100]; "
+    "x_test, t_test = x_test[:1000], t_test[:1000]"
+)
 _LOAD = ("load_mnist(flatten=False)", f"load_mnist(flatten=False); {_FIRST}")
 SHORTER = {
     "ch07/train_convnet.py": [("max_epochs = 20", "max_epochs = 1"), _LOAD],
