@@ -33,6 +33,9 @@ def clone_model(model: Model) -> Model:
     """
     from hotloop import models  # noqa: PLC0415 - they import this module
 
+    if not hasattr(model, "all_layers"):
+        msg = f"clone_model: a model is needed, got {model!r}"
+        raise TypeError(msg)
     classes = {registered_name(type(layer)): type(layer) for layer in model.all_layers()}
     made: Model = models.from_description(models.described(model), classes)
     return made
@@ -69,7 +72,14 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """
     from hotloop import models  # noqa: PLC0415 - they import this module
 
-    described = json.loads(json_string)
+    if not isinstance(json_string, str | bytes | bytearray):
+        msg = f"model_from_json: a text is needed, got {type(json_string).__name__}"
+        raise TypeError(msg)
+    try:
+        described = json.loads(json_string)
+    except ValueError as error:
+        msg = f"model_from_json: the text is not JSON: {error}"
+        raise ValueError(msg) from error
     name = described.get("class") if isinstance(described, dict) else None
     if name not in ("Sequential", "Model") or not isinstance(described.get("config"), dict):
         msg = f"model_from_json: the text describes no model, got {json_string[:60]!r}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._arguments import number, whole
 from hotloop.data_loader import DataLoader
 from hotloop.targets import real_array
 
@@ -29,6 +30,9 @@ def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) ->
     ValueError
         When the samples have another shape; the text names `owner`, the first layer.
     """
+    if x is None:
+        msg = f"{name}: x is missing"
+        raise ValueError(msg)
     array = real_array(name, "x", x)
     want = shape[1:]
     if array.ndim == len(want) and want[-1:] == (1,):
@@ -82,9 +86,14 @@ def weight_array(
         if classes.shape != (n,):
             msg = f"{name}: class_weight needs one class for each sample, got y {y.shape}"
             raise ValueError(msg)
+        if not isinstance(class_weight, Mapping):
+            kind = type(class_weight).__name__
+            msg = f"{name}: class_weight must be a dict of class ids and weights, got {kind}"
+            raise TypeError(msg)
         by_class = np.ones(n, dtype)
         for k, value in class_weight.items():
-            by_class[classes == k] = value
+            known = classes == whole(name, "a class of class_weight", k)
+            by_class[known] = number(name, f"the class_weight of {k}", value)
         weights = by_class if weights is None else weights * by_class
     return weights
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._arguments import whole
 from hotloop.callbacks.base import CallbackList, as_list
 from hotloop.callbacks.progress import figures
 from hotloop.compiled import Compiled, Meter, answer, require_samples
@@ -106,6 +107,8 @@ class Evaluating(Compiled):
                 data = self._data("evaluate", x, y, sample_weight)
             require_samples("evaluate", data)
         level = verbosity(verbose, quiet=True)
+        if steps is not None:
+            steps = positive("evaluate", "steps", steps)
         calls = as_list(callbacks, self, {"verbose": level, "steps": steps})
         logs = self._validate(data, size, steps, calls)
         if level:
@@ -149,6 +152,8 @@ class Evaluating(Compiled):
         """
         level = verbosity(verbose)
         size = batch_size_of("predict", BATCH if batch_size is None else batch_size)
+        if steps is not None:
+            steps = positive("predict", "steps", steps)
         calls = as_list(callbacks, self, {"verbose": level, "steps": steps})
         calls.call("on_predict_begin", {})
         if is_batches(x):
@@ -205,10 +210,7 @@ def batch_size_of(name: str, value: Any) -> int:
 
 def positive(name: str, what: str, value: Any) -> int:
     """Return a whole number from 1; a ValueError names `what`."""
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        msg = f"{name}: {what} must be a positive integer, got {value!r}"
-        raise ValueError(msg)
-    return int(value)
+    return whole(name, what, value, least=1)
 
 
 def verbosity(verbose: Any, quiet: bool = False) -> int:

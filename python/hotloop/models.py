@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,9 @@ class Sequential(Model):
         super().__init__(name=name, dtype=dtype)
         self._layers: list[Any] = []
         self._build_shape: Shape | None = None
+        if not isinstance(layers or [], Iterable):
+            msg = f"Sequential: a list of layers is needed, got {layers!r}"
+            raise TypeError(msg)
         for layer in layers or []:
             self.add(layer, rebuild=False)
         self._build_if_known()
@@ -358,6 +361,9 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     FileExistsError
         When `overwrite` is false and the file exists.
     """
+    if not isinstance(model, Model):
+        msg = f"save_model: a model is needed, got {model!r}"
+        raise TypeError(msg)
     model.save(filepath, overwrite)
 
 

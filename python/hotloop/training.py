@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hotloop import config
+from hotloop._arguments import number, whole
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.compiled import Meter, require_samples
@@ -97,6 +98,8 @@ class Trainable(Evaluating):
         with self._fit_lock:
             self._compiled("fit")
             size = batch_size_of("fit", 32 if batch_size is None else batch_size)
+            epochs = whole("fit", "epochs", epochs, least=0)
+            initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
             steps = None
             if steps_per_epoch is not None:
                 steps = positive("fit", "steps_per_epoch", steps_per_epoch)
@@ -240,9 +243,7 @@ class Trainable(Evaluating):
 
 
 def _split(data: Any, share: float) -> tuple[ArrayData, ArrayData]:
-    if not 0.0 < share < 1.0:
-        msg = f"fit: validation_split must lie in [0, 1), got {share}"
-        raise ValueError(msg)
+    share = number("fit", "validation_split", share, "lie in [0, 1)", lambda s: 0.0 < s < 1.0)
     cut = int(len(data) * (1.0 - share))
     if cut == 0 or cut == len(data):
         msg = f"fit: validation_split {share} of {len(data)} samples leaves one part empty"

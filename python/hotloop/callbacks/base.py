@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -191,5 +191,13 @@ def as_list(callbacks: Any, model: Any, params: dict[str, Any], *extra: Callback
     """Return the list that `callbacks`, one or several or a ready list, make up."""
     if isinstance(callbacks, CallbackList):
         return callbacks
-    given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
+    if callbacks is None or isinstance(callbacks, Callback):
+        given = [callbacks] if callbacks else []
+    else:
+        given = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for callback in given:
+        # What was written for Keras has the hooks without the base class.
+        if isinstance(callback, type | str) or not hasattr(callback, "set_model"):
+            msg = f"callbacks: a list of Callback objects is needed, got {callback!r} in it"
+            raise TypeError(msg)
     return CallbackList([*given, *extra], model, params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -465,7 +465,10 @@ def check_dtype(dtype: Any) -> str:
 
 def assign_all(owner: str, live: Sequence[Weight], values: Sequence[Any]) -> None:
     """Copy `values` into `live`; nothing is written when a count or a shape differs."""
-    arrays = [np.asarray(value) for value in values]
+    if not isinstance(values, Iterable):
+        msg = f"set_weights: {owner} takes a list of arrays, got {values!r}"
+        raise TypeError(msg)
+    arrays = [real_array(f"set_weights: {owner}", "each weight", value) for value in values]
     if len(arrays) != len(live):
         msg = f"set_weights: {owner} has {len(live)} weights, got {len(arrays)}"
         raise ValueError(msg)

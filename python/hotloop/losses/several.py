@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hotloop._arguments import number
 from hotloop.losses.base import Loss
 
 
@@ -52,7 +53,7 @@ class PerOutput(Loss):
         self.losses: list[Loss | None] = [
             None if loss is None else package.get(loss) for loss in losses
         ]
-        self.weights = [float(weight) for weight in weights]
+        self.weights = [number("compile", "each of loss_weights", weight) for weight in weights]
         self.metric_outputs = [int(i) for i in metric_outputs]
 
     def takes_targets_as_they_are(self) -> bool:
