@@ -60,8 +60,10 @@ def measure(rounds: int = 7, images: int = IMAGES) -> dict[str, float]:
             model.train_on_batch(xb, yb)
 
     def fit(**given: Any) -> Callable[[], None]:
-        arguments = {"batch_size": BATCH, "verbose": 0, **given}
-        return lambda: model.fit(x, y, **arguments) and None
+        def run() -> None:
+            model.fit(x, y, batch_size=BATCH, verbose=0, **given)
+
+        return run
 
     hooks = hl.callbacks.LambdaCallback
     ways: dict[str, Callable[[], None]] = {
