@@ -6,6 +6,7 @@ contender whose answer differs is never timed: its cell says WRONG and the run f
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from hotloop._bench.steps import NumpyStep
 from hotloop._bench.workloads import Workload, from_channels_first, to_channels_first
 from peers.base import CHECK_STEPS, Array, Job, OpJob, TrainingJob, UnsupportedError
 from peers.client import Client, Contender, WorkerError
-from rows import Cell, Row, record, summary
+from rows import Cell, Row, is_own, record, summary
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -209,7 +210,7 @@ class Bench:
         # Half of what a row may take goes to turns; the rest has gone or goes to preparation.
         seconds = max(0.0, 0.5 * (end - time.monotonic()) / rows_left)
         turns = {
-            str(key): partial(client.ask, "time", cell.variant)
+            str(key): partial(self._turn, client, cell, row)
             for key, (client, cell) in ready.items()
         }
         try:
@@ -221,6 +222,19 @@ class Bench:
         for key, (_client, cell) in ready.items():
             record(cell, samples[str(key)])
         return row
+
+    @staticmethod
+    def _turn(client: Client, cell: Cell, row: Row, seconds: float) -> list[float]:
+        """Time one turn; after its own, hotloop measures the roof too.
+
+        A core's clock changes within seconds with what its neighbours do: a share of a peak that
+        was measured at another time may be over one.
+        """
+        times: list[float] = client.ask("time", cell.variant, seconds)
+        if is_own(cell) and (row.flops or row.moved):
+            least = client.ask("roof", row.flops, row.moved, row.dtype)
+            cell.shares.append(least / statistics.median(times))
+        return times
 
     @staticmethod
     def _build(client: Client, prepared: Prepared) -> list[Cell]:

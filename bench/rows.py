@@ -21,6 +21,7 @@ class Cell:
     best: float | None = None
     runs: int = 0
     error: str | None = None
+    shares: list[float] = field(default_factory=list)  # of the roof measured after each turn
 
     @property
     def name(self) -> str:
@@ -73,6 +74,8 @@ class Row:
         """Share of the roof that a hotloop cell reaches, 1 being all of it."""
         if cell.median is None:
             return None
+        if cell.shares:
+            return statistics.median(cell.shares)
         threads = roof.threads if cell is self.own else 1
         floor = roof.seconds(self.flops, self.moved, self.dtype, threads)
         return floor / cell.median if floor else None

@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from peers.base import Peer, Task, UnsupportedError
 
 WARM_UP = 0.2  # of a turn: pools wake up, caches fill
+PROBE = 0.002  # seconds of multiply-adds after a turn
+PROBE_BYTES = 64 * 2**20  # of a triad after a turn
 
 
 def main(library: str) -> None:
@@ -74,6 +76,14 @@ class Worker:
     def time(self, variant: str, seconds: float) -> list[float]:
         """Time single runs for ``seconds``, at least two, after an unrecorded warm-up."""
         return time_runs(self._tasks[variant].run, seconds)
+
+    def roof(self, flops: float, moved: float, dtype: str) -> float:
+        """Give the least seconds for so much arithmetic or traffic, as of now."""
+        core = importlib.import_module("hotloop._core")
+        threads = core.get_num_threads()
+        arithmetic: float = flops / (core.fma_peak(dtype, threads, PROBE) * 1e9)
+        traffic: float = moved / (core.triad(PROBE_BYTES, threads) * 1e9) if moved else 0.0
+        return max(arithmetic, traffic)
 
     def peak_memory(self) -> int:
         """Largest resident set of this process so far, in bytes."""
