@@ -37,6 +37,13 @@ __all__ += functions.__all__
 _WIDE_BYTES = 3 << 18
 
 
+def _row(value: Any, features: int, dtype: Any) -> Array:
+    """Return one number for each feature; a single one may stand for all."""
+    if isinstance(value, np.ndarray) and value.shape == (features,) and value.dtype == dtype:
+        return value
+    return np.array(np.broadcast_to(value, (features,)), dtype)
+
+
 class Relu:
     """Cut off below zero, ``y = x where x > 0, else 0``; backward writes into its argument.
 
@@ -405,13 +412,14 @@ class BatchNormalization:
         if self.running_mean is None:
             self.running_mean = np.zeros(features)
             self.running_var = np.zeros(features)
-        # One value may stand for all features, in gamma, beta and the statistics.
-        gamma, beta, mean, var = (
-            np.array(np.broadcast_to(value, (features,)), dtype)
-            for value in (self.gamma, self.beta, self.running_mean, self.running_var)
+        gamma, beta = _row(self.gamma, features, dtype), _row(self.beta, features, dtype)
+        mean, var = (
+            _row(self.running_mean, features, dtype),
+            _row(self.running_var, features, dtype),
         )
         rows = rows.astype(dtype, copy=False)
         if train_flg:
+            mean, var = mean.copy(), var.copy()  # those given are not ours to change
             out, self._mean, self._inv_std = _core.batch_norm(
                 rows, gamma, beta, mean, var, True, self.momentum, self._EPS
             )
@@ -424,7 +432,7 @@ class BatchNormalization:
     def backward(self, dout: Array) -> Array:
         """Take the shape that went in and return dx, of the same shape."""
         rows = plain(dout).reshape(dout.shape[0], -1)
-        gamma = np.broadcast_to(self.gamma, rows.shape[1:])
+        gamma = _row(self.gamma, rows.shape[1], self._x.dtype)
         dx, self.dgamma, self.dbeta = _core.batch_norm_backward(
             rows, self._x, gamma, self._mean, self._inv_std
         )

@@ -26,13 +26,12 @@ _LATE = 1e9
 
 def _in_core(param: Any, grad: Any, *slots: Any) -> bool:
     """Say whether a compiled update takes these: floating arrays of one shape, of which it may write the first."""
-    return (
-        compiled(param, grad, *slots)
-        and param.flags.writeable
-        and all(each.shape == param.shape for each in (grad, *slots))
-        and all(each.dtype == param.dtype for each in slots)
-        and not np.may_share_memory(param, grad)
-    )
+    if not compiled(param, grad, *slots) or param.shape != grad.shape or not param.flags.writeable:
+        return False
+    for slot in slots:
+        if slot.shape != param.shape or slot.dtype != param.dtype:
+            return False
+    return not np.may_share_memory(param, grad)
 
 
 def _zeros(params: Values) -> dict[str, Any]:
