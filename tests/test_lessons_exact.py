@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 from typing import Any
 
 import numpy as np
@@ -237,6 +239,38 @@ def test_judge_of_a_model_beyond_float32(scale: float) -> None:
     assert Judge(x, ids).accuracy(model) == expected
     if scale == 1e30:
         assert expected == float((model.predict(x).argmax(1) == ids).mean())
+
+
+def test_accuracy_again_and_again_sees_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lessons.judging.Judges, "smallest", 100)
+    x, ids = problem(600)
+    np.random.seed(0)  # noqa: NPY002
+    model = MyModel(x.shape[1], [6], 10)
+    for change in range(8):
+        for rows in (x, x.astype(np.float32)):
+            for _ in range(3):
+                found = model.accuracy(rows, ids)
+                assert found == float((model.predict(rows).argmax(1) == ids).mean())
+        if change % 2:
+            ids[:] = np.roll(ids, 7)
+        else:
+            x[:] = np.roll(x, 1 + change, axis=0)
+        model.params["W1"] *= 1.1
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_go_their_own_way(copied: Any) -> None:
+    x, ids = problem()
+    np.random.seed(0)  # noqa: NPY002
+    model = MyModel(x.shape[1], [6], 10, decay_lambda=0.1, use_batchnorm=True)
+    model.gradient(x, ids)
+    np.random.seed(9)  # noqa: NPY002
+    other = copied(model)
+    assert np.random.rand() == np.random.RandomState(9).rand()  # noqa: NPY002 - nothing was drawn
+    assert other.loss(x, ids) == model.loss(x, ids)
+    before = model.loss(x, ids)
+    lessons.SGD(learning_rate=0.1).update(other.params, other.gradient(x, ids))
+    assert model.loss(x, ids) == before != other.loss(x, ids)
 
 
 def test_judge_of_rows_without_ink_and_of_none() -> None:

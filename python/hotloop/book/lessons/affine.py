@@ -138,3 +138,9 @@ def _change_one_hot_label(X: ArrayLike, num_category: int = 10) -> Array:
            [1., 0., 0.]])
     """
     return _core.one_hot(np.asarray(X).reshape(-1), num_category, "float64")
+
+
+def class_ids(t: ArrayLike) -> NDArray[np.int64]:
+    """Return labels as class ids (N,), from one-hot rows or ids."""
+    t = np.asarray(t)
+    return (t.argmax(1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(-1)).astype(np.int64)

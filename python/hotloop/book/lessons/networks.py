@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _core
+from hotloop.book.lessons.affine import class_ids
 from hotloop.book.lessons.descents import differential_2d
 from hotloop.book.lessons.functions import cross_entropy_error_for_bin, softmax_of_batch
-from hotloop.book.lessons.model import class_ids
 from hotloop.parameters import aligned_zeros
 
 Array = NDArray[Any]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _core
+from hotloop.book.lessons.affine import class_ids
 from hotloop.book.lessons.judging import Judge
-from hotloop.book.lessons.model import MyModel, class_ids
+from hotloop.book.lessons.model import MyModel
 from hotloop.book.lessons.optimizers import SGD, Adam
 from hotloop.parameters import aligned_zeros
 
