@@ -98,6 +98,9 @@ def test_two_nameless_models_in_a_row() -> None:
     model = hl.Sequential([hl.Input((6,)), *parts])
     assert [part.name for part in model.layers] == ["sequential", "sequential_1"]
     assert model.count_params() == 7 * 4 + 5 * 2
+    # They have the shape that they were first called on.
+    assert [part.output_shape for part in parts] == [(None, 4), (None, 2)]
+    assert parts[1].predict(np.ones((5, 4)), verbose=0).shape == (5, 2)
     named = hl.Sequential([layers.Dense(1)], name="sequential_1")
     with pytest.raises(ValueError, match="'sequential_1' is there already"):
         model.add(named)

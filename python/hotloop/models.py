@@ -236,6 +236,8 @@ class Sequential(Model):
             msg = f"model {self.name!r}: it is called on one input, got {len(symbols)}"
             raise ValueError(msg)
         value: Any = symbols[0]
+        if self._known_shape() is None:
+            self._build_shape = value.shape
         for layer in self.layers:
             value = layer(value, training=training)
         return value
