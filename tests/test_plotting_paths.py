@@ -119,3 +119,13 @@ def test_descent_path_that_leaves_the_numbers_ends_there() -> None:
 def test_descent_path_refuses(path: Any, options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         plotting.descent_path(lambda x: x**2, path, ax=axes(), **options)
+
+
+def test_a_legend_fits_into_a_narrow_panel() -> None:
+    names = ["from -2.2", "from -0.5", "from 1.5", "from 1.2"]
+    ax = axes(1, 3)[0]
+    plotting.descent_path(lambda x: x**2, {name: [3.0, 1.0] for name in names}, ax=ax)
+    ax.figure.canvas.draw()
+    legend, panel = ax.get_legend().get_window_extent(), ax.get_window_extent()
+    assert legend.width < panel.width
+    assert legend.y0 > ax.transData.transform((3.0, 9.0))[1]  # above the start

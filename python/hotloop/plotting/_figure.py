@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,24 +57,57 @@ def one_axes(ax: Axes | None, width: float, height: float) -> Axes:
     return new_axes(1, 1, width, height, 1)[0] if ax is None else ax
 
 
-def legend_above(ax: Axes, columns: int = 4) -> None:
-    """Make room above what is drawn, and put the legend there: it hides nothing."""
-    count = len(ax.get_legend_handles_labels()[1])
-    rows = -(-count // columns)
+@dataclass(frozen=True)
+class Legend:
+    """A legend that stands above what is drawn, and hides nothing.
+
+    Attributes
+    ----------
+    columns : int
+        Entries side by side.
+    share : float
+        The room that it takes, as a share of the height of what is drawn below it.
+    fontsize : float
+        Of its text.
+    """
+
+    columns: int
+    share: float
+    fontsize: float
+
+    def draw(self, ax: Axes, place: Any = "upper center") -> None:
+        """Draw it at the top."""
+        ax.legend(
+            loc=place,
+            ncol=self.columns,
+            fontsize=self.fontsize,
+            frameon=True,
+            framealpha=0.9,
+            columnspacing=1.2,
+        )
+
+
+def legend_for(ax: Axes, labels: Sequence[str]) -> Legend:
+    """Return a legend of these labels that fits the width of `ax`."""
+    box = ax.get_window_extent()
+    points = 72 / ax.figure.dpi
+    width, height = max(box.width * points, 60.0), max(box.height * points, 60.0)
+    # A letter is some 0.6 of the font's size, and the sample of the line beside it 3.5 letters.
+    fontsize = 9.0 if width > 220 else 8.0
+    entry = fontsize * (0.6 * max(map(len, labels), default=0) + 4.0)
+    columns = max(1, min(len(labels), int(width / entry)))
+    rows = -(-len(labels) // columns)
+    columns = -(-len(labels) // rows) if rows else 1
+    needed = min(fontsize * (1.5 * rows + 1.4), 0.6 * height)
+    return Legend(columns, needed / (height - needed), fontsize)
+
+
+def legend_above(ax: Axes) -> None:
+    """Make room above what is drawn, and put the legend there."""
+    legend = legend_for(ax, ax.get_legend_handles_labels()[1])
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high + (high - low) * legend_share(rows))
-    ax.legend(
-        loc="upper center",
-        ncol=min(columns, count),
-        fontsize=9 if columns > 3 else 8,
-        framealpha=0.9,
-        columnspacing=1.2,
-    )
-
-
-def legend_share(rows: int) -> float:
-    """Return the room for a legend of so many rows, as a share of the height below it."""
-    return 0.05 + 0.09 * rows
+    ax.set_ylim(low, high + (high - low) * legend.share)
+    legend.draw(ax)
 
 
 def grid(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hotloop.plotting._figure import COLOURS, MARKERS, legend_share, one_axes
+from hotloop.plotting._figure import COLOURS, MARKERS, legend_for, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,10 +165,14 @@ def decision_boundary(
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1.0)
     low, high = low - margin, high + margin
-    columns = 5
-    rows = -(-len(np.unique(truth)) // columns) if truth is not None else 0
+    ax = one_axes(ax, 6.0, 4.8)
+    shown = [] if truth is None else np.unique(truth).tolist()
+    expected = (
+        [str(name) for name in labels] if labels is not None else [f"class {k}" for k in shown]
+    )
+    legend = legend_for(ax, expected)
     # The legend lies above the samples and hides none.
-    high[1] += (high[1] - low[1]) * legend_share(rows)
+    high[1] += (high[1] - low[1]) * legend.share
     sides = [np.linspace(a, b, resolution) for a, b in zip(low, high, strict=True)]
     plane = np.stack(np.meshgrid(*sides), axis=-1)
     answers = _answers(model, plane.reshape(-1, 2))
@@ -177,7 +181,6 @@ def decision_boundary(
     if labels is not None and len(labels) < len(classes):
         msg = f"plotting.decision_boundary: {len(classes)} classes but {len(labels)} labels"
         raise ValueError(msg)
-    ax = one_axes(ax, 6.0, 4.8)
     _regions(ax, sides, codes, len(classes))
     for i, value in enumerate(classes):
         name = f"class {value}" if labels is None else str(labels[i])
@@ -192,7 +195,7 @@ def decision_boundary(
             )
     ax.set_xlabel("feature 1")
     ax.set_ylabel("feature 2")
-    ax.legend(loc="upper center", ncol=min(columns, len(classes)), fontsize=9, framealpha=0.9)
+    legend_for(ax, [str(text) for text in ax.get_legend_handles_labels()[1]]).draw(ax)
     return ax
 
 

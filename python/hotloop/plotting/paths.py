@@ -14,7 +14,7 @@ from hotloop.plotting._figure import (
     LINES,
     MARKERS,
     legend_above,
-    legend_share,
+    legend_for,
     one_axes,
     tidy,
     values_of,
@@ -184,20 +184,19 @@ def descent_path(
         raise ValueError(msg)
     flat = sizes == {1}
     box = _bounds(list(ways.values()), bounds)
-    legend = len(ways) > 1 or "" not in ways
-    if legend and not flat and bounds is None:
-        low, high = box[1]
-        box[1] = (low, high + (high - low) * legend_share(-(-len(ways) // 4)))
     ax = one_axes(ax, 6.0, 4.0 if flat else 4.6)
+    legend = legend_for(ax, list(ways)) if len(ways) > 1 or "" not in ways else None
     if flat:
         _curve(ax, f, ways, box[0], 4 * resolution)
-    else:
-        _contours(ax, f, ways, box, resolution, levels)
-    if legend and flat:
-        legend_above(ax)
-    elif legend:
-        place: Any = "best" if bounds is not None else "upper center"
-        ax.legend(loc=place, ncol=min(4, len(ways)), fontsize=9, framealpha=0.9)
+        if legend is not None:
+            legend_above(ax)
+        return ax
+    if legend is not None and bounds is None:
+        low, high = box[1]
+        box[1] = (low, high + (high - low) * legend.share)
+    _contours(ax, f, ways, box, resolution, levels)
+    if legend is not None:
+        legend.draw(ax, "best" if bounds is not None else "upper center")
     return ax
 
 

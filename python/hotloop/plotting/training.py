@@ -133,4 +133,4 @@ def _panel(ax: Axes, name: str, runs: dict[str, tuple[Curves, list[int]]]) -> No
     else:
         if any(len(curves.get(f"val_{name}", ())) for curves, _ in runs.values()):
             ax.plot([], [], color="0.3", linestyle=LINES[1], label="validation")
-        legend_above(ax, 3)
+        legend_above(ax)
