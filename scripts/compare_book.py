@@ -76,6 +76,25 @@ SHORTER = {
     "ch07/train_convnet.py": [("max_epochs = 20", "max_epochs = 1"), _LOAD],
     "ch08/train_deepnet.py": [("epochs=20", "epochs=1"), _LOAD],
 }
+# With --quick, so that no script takes the book's modules more than some twenty seconds.
+_TEST = "; x_test, t_test = x_test[:500], t_test[:500]"
+_NORMALIZED = ("load_mnist(normalize=True)", f"load_mnist(normalize=True){_TEST}")
+_IMAGES = ("load_mnist(flatten=False)", f"load_mnist(flatten=False){_TEST}")
+QUICK = {
+    "ch04/train_neuralnet.py": [("iters_num = 10000", "iters_num = 1300")],
+    "ch05/train_neuralnet.py": [("iters_num = 10000", "iters_num = 1300")],
+    "ch06/batch_norm_gradient_check.py": [("[100, 100]", "[20, 20]")],
+    "ch06/batch_norm_test.py": [("max_epochs = 20", "max_epochs = 6")],
+    "ch06/hyperparameter_optimization.py": [
+        ("optimization_trial = 100", "optimization_trial = 10")
+    ],
+    "ch06/optimizer_compare_mnist.py": [("max_iterations = 2000", "max_iterations = 600")],
+    "ch06/overfit_dropout.py": [("epochs=301", "epochs=61"), _NORMALIZED],
+    "ch06/overfit_weight_decay.py": [("max_epochs = 201", "max_epochs = 61"), _NORMALIZED],
+    "ch06/weight_init_compare.py": [("max_iterations = 2000", "max_iterations = 600")],
+    "ch08/half_float_network.py": [_IMAGES],
+    "ch08/misclassified_mnist.py": [_IMAGES],
+}
 # What a gradient check prints is rounding error of a difference: small, not equal.
 CHECKS = {"ch05/gradient_check.py", "ch06/batch_norm_gradient_check.py", "ch07/gradient_check.py"}
 NUMERICAL = ("grad_num", "val", "diff", "printed")
@@ -135,10 +154,15 @@ class Run:
     kept: dict[str, NDArray[Any]]
 
 
-def prepare(book: Path, folder: Path, script: str, steps: int) -> str:
-    """Copy the book to `folder`, shorten `script` there, and say what was cut."""
+def cuts(script: str, quick: bool) -> list[tuple[str, str]]:
+    """Return what is changed in `script`."""
+    return SHORTER.get(script, QUICK.get(script, []) if quick else [])
+
+
+def prepare(book: Path, folder: Path, script: str, steps: int, quick: bool) -> None:
+    """Copy the book to `folder`, and shorten `script` there."""
     shutil.copytree(book, folder, ignore=shutil.ignore_patterns(".git*", "notebooks", "*.gz"))
-    changes = SHORTER.get(script, [])
+    changes = cuts(script, quick)
     path = folder / script
     text = path.read_text(encoding="utf-8")
     for old, new in changes:
@@ -147,14 +171,15 @@ def prepare(book: Path, folder: Path, script: str, steps: int) -> str:
             raise ValueError(msg)
         text = text.replace(old, new.replace("STEPS", str(steps)))
     path.write_text(text, encoding="utf-8")
-    return f"{steps} steps" if changes else ""
 
 
-def measure(side: str, book: Path, script: str, steps: int, threads: int) -> Run:
+def measure(
+    side: str, book: Path, script: str, steps: int, threads: int, quick: bool = False
+) -> Run:
     """Run `script` once in a copy of the book, on the modules of `side`."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "book"
-        prepare(book, folder, script, steps)
+        prepare(book, folder, script, steps, quick)
         driver, out = Path(scratch) / "driver.py", Path(scratch) / "out.npz"
         driver.write_text(DRIVER, encoding="utf-8")
         count = str(threads)
@@ -234,6 +259,7 @@ def main() -> int:
     parser.add_argument("scripts", nargs="*", default=list(SCRIPTS), metavar="SCRIPT")
     parser.add_argument("--steps", type=int, default=200, help="steps of the shortened trainings")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="shorten every long script")
     parser.add_argument(
         "--cache", type=Path, help="folder that keeps the runs of the book's modules"
     )
@@ -243,10 +269,11 @@ def main() -> int:
     say("| --- | ---: | ---: | ---: | ---: | ---: |")
     for script in options.scripts:
         book = cached(options, script)
-        ours = measure("hotloop", options.book, script, options.steps, options.threads)
+        ours = run_side("hotloop", options, script)
         worst = difference(script, book, ours)
         unlike += not worst <= (1e-6 if script in SINGLE else TOLERANCE)
         cut = f" ({options.steps} steps)" if script in SHORTER else ""
+        cut = cut or (" (shortened)" if cuts(script, options.quick) else "")
         say(
             f"| {script}{cut} | {book.cpu:.2f} | {ours.cpu:.2f} | {book.cpu / ours.cpu:.1f} "
             f"| {book.wall / ours.wall:.1f} | {worst:.1e} |",
@@ -255,13 +282,19 @@ def main() -> int:
     return int(unlike > 0)
 
 
+def run_side(side: str, options: argparse.Namespace, script: str) -> Run:
+    """Run `script` once as the command line says."""
+    return measure(side, options.book, script, options.steps, options.threads, options.quick)
+
+
 def cached(options: argparse.Namespace, script: str) -> Run:
     """Run `script` on the book's modules, or read what an earlier run left in the cache."""
-    name = f"{script.replace('/', '-')}-{options.steps}-{options.threads}.pkl"
+    quick = "-quick" if cuts(script, options.quick) and script not in SHORTER else ""
+    name = f"{script.replace('/', '-')}-{options.steps}-{options.threads}{quick}.pkl"
     path = options.cache / name if options.cache else None
     if path is not None and path.exists():
         return Run(*pickle.loads(path.read_bytes()))
-    run = measure("book", options.book, script, options.steps, options.threads)
+    run = run_side("book", options, script)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps((run.cpu, run.wall, run.printed, run.kept)))

@@ -31,6 +31,11 @@ Whole trainings from the same numpy seed give the numbers of the book's own modu
 the same draws in the same order, the same equations. float32 stays float32, where the book's convolutions give
 float64. ``scripts/compare_book.py`` in hotloop's repository runs the chapters on both and compares.
 
+What `Convolution` returns, forward and backward, is worked out at the first look, or never: `Relu` and `Pooling`
+compute it together with their own, and the gradient by the images is wanted by no script. It has the methods,
+operators and indices of an array, and NumPy's functions take it; ``isinstance(y, np.ndarray)`` alone is False.
+Arrays given to ``forward`` must stay as they are until the ``backward`` that follows has returned.
+
 **Faults of the book's code.** All are reproduced here, since they make its figures; the rest of hotloop does
 otherwise.
 
@@ -71,7 +76,6 @@ most uses raise; it pads with zeros
 ``numerical_gradient`` of integers cuts off x + h and       `utils.numerical_gradient` raises TypeError
 x - h, and gives nonsense
 ``numerical_gradient`` leaves x changed when f raises       x is put back (here too)
-every layer works out dx, also the first                    the first layer's is left out
 ==========================================================  ===================================================
 
 `lessons` holds names that lessons written after the book use.
