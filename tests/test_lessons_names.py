@@ -221,11 +221,13 @@ def test_images_become_rows() -> None:
     assert lessons.flatten_for_mnist(np.zeros((0, 28, 28))).shape == (0, 784)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("repaired", [False, True])
-def test_the_pytorch_lessons_step_is_adam_on_its_loss(repaired: bool) -> None:
+def test_the_pytorch_lessons_step_is_adam_on_its_loss(repaired: bool, dtype: str) -> None:
     """One step by hand: gradient by differences, Adam's first move is the rate times its sign."""
     kind = lessons.RepairedNet if repaired else lessons.ProbabilityNet
-    net = kind(seed=4)
+    net = kind(seed=4, dtype=dtype)
+    assert net.flat.dtype == dtype
     x = np.random.default_rng(0).normal(size=(2, 784)).astype(np.float32)
     t = np.array([3, 7])
     before = {key: value.astype(np.float64) for key, value in net.params.items()}

@@ -161,7 +161,7 @@ def test_pytorch_as_the_lesson_wrote_it(data: Any) -> None:
 def test_pytorch_repaired(data: Any, batch_size: int) -> None:
     ends = []
     for seed in SEEDS:
-        net = lessons.RepairedNet(seed)
+        net = lessons.RepairedNet(seed, "float32")
         reports = list(net.fit(*normalised(data), epochs=10, batch_size=batch_size))
         ends.append(reports[-1].accuracy)
     print(f"repaired, batch {batch_size}: {ends}")  # noqa: T201

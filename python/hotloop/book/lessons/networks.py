@@ -242,12 +242,16 @@ class ProbabilityNet(_Stack):
     of which ten stand for digits. A sigmoid ends at 1, so the largest probability there is
     ``e / (e + 99)``, .0267: the loss cannot fall below -.0267. And the loss takes probabilities
     where it should have their logarithms, whose gradient is small where the net is wrong. It
-    learns all the same. float32, W and b uniform within ``1 / sqrt(inputs)``.
+    learns all the same. W and b are uniform within ``1 / sqrt(inputs)``.
 
     Parameters
     ----------
     seed : int
         Of numpy.random.
+    dtype : str
+        ``"float64"``, or ``"float32"`` as PyTorch has it. The gradients grow so small that in
+        float32 their squares, which Adam keeps, are subnormal: after an epoch a step then takes
+        longer than in float64.
 
     Attributes
     ----------
@@ -266,9 +270,9 @@ class ProbabilityNet(_Stack):
     sizes: tuple[int, ...] = (784, 50, 100)
     repaired = False
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, dtype: str = "float64") -> None:
         hidden = ("sigmoid", "sigmoid")
-        super().__init__(self.sizes, (*hidden, None) if self.repaired else hidden, "float32")
+        super().__init__(self.sizes, (*hidden, None) if self.repaired else hidden, dtype)
         np.random.seed(seed)  # noqa: NPY002 - as all lessons here
         for i, inputs in enumerate(self.sizes[:-1], 1):
             bound = 1.0 / np.sqrt(inputs)
