@@ -13,6 +13,13 @@ def _fail(owner: str, name: str, rule: str, value: Any) -> ValueError:
     return ValueError(f"{owner}: {name} must {rule}, got {value!r}")
 
 
+def _real(value: Any) -> float | None:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    # A bool is a number to Python; as an argument it is a slip.
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+
+
 def number(
     owner: str,
     name: str,
@@ -25,14 +32,11 @@ def number(
     Raises
     ------
     ValueError
-        ``owner: name must <rule>, got <value>``, also for what is no number.
+        ``owner: name must <rule>, got <value>``; for what is no number, it must be one.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    # A bool is a number to Python; as an argument it is a slip.
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise _fail(owner, name, rule, value)
-    read = float(value)
+    read = _real(value)
+    if read is None:
+        raise _fail(owner, name, "be a number", value)
     if holds is not None and not holds(read):
         raise _fail(owner, name, rule, value)
     return read
@@ -53,8 +57,8 @@ def whole(owner: str, name: str, value: Any, least: int | None = None, rule: str
             1: "be a positive integer",
         }
         rule = kinds.get(least, f"be an integer of at least {least}")
-    read = number(owner, name, value, rule)
-    if read != read // 1 or (least is not None and read < least):
+    read = _real(value)
+    if read is None or read != read // 1 or (least is not None and read < least):
         raise _fail(owner, name, rule, value)
     return int(value)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core, registry
+from hotloop._arguments import number
 from hotloop.registry import deserialize, lookup
 
 Array = NDArray[Any]
@@ -142,10 +143,8 @@ class L2(L1L2):
 
 def check_factor(owner: str, name: str, value: float) -> float:
     """Return `value` as a float; a ValueError when it is negative or not finite."""
-    if not 0.0 <= value < float("inf"):
-        msg = f"{owner}: {name} must be a finite number, not negative, got {value}"
-        raise ValueError(msg)
-    return float(value)
+    rule = "be a finite number, not negative"
+    return number(owner, name, value, rule, lambda v: 0.0 <= v < float("inf"))
 
 
 CLASSES: dict[str, type[Regularizer]] = {cls.__name__: cls for cls in (L1, L2, L1L2)}

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hotloop._arguments import number
 from hotloop.losses.base import Array, Loss, over_samples
 from hotloop.targets import class_targets
 
@@ -79,10 +80,7 @@ class BinaryCrossentropy(Loss):
 
 def check_smoothing(name: str, value: float) -> float:
     """Return the label smoothing; a ValueError outside [0, 1]."""
-    if not 0.0 <= value <= 1.0:
-        msg = f"{name}: label_smoothing must lie in [0, 1], got {value}"
-        raise ValueError(msg)
-    return float(value)
+    return number(name, "label_smoothing", value, "lie in [0, 1]", lambda s: 0.0 <= s <= 1.0)
 
 
 class CategoricalLoss(Loss):

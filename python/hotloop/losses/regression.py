@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._arguments import number
 from hotloop.losses.base import Array, Loss, over_samples
 
 
@@ -83,7 +84,7 @@ class Huber(Loss):
         reduction: str = "sum_over_batch_size",
     ) -> None:
         super().__init__(name, reduction)
-        self.delta = float(delta)
+        self.delta = number("Huber", "delta", delta, "be positive", lambda d: d > 0.0)
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the means of the pieces, and the clipped difference / size."""

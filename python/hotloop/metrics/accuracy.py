@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._arguments import number, whole
 from hotloop.metrics.base import Array, Metric
 from hotloop.targets import class_targets, matching_targets
 
@@ -51,7 +52,7 @@ class BinaryAccuracy(Metric):
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
-        self.threshold = float(threshold)
+        self.threshold = number(self.name, "threshold", threshold)
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return the share of right elements of each sample."""
@@ -132,10 +133,7 @@ class TopKCategoricalAccuracy(Metric):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        if int(k) != k or k < 1:
-            msg = f"{self.name}: k must be a positive integer, got {k!r}"
-            raise ValueError(msg)
-        self.k = int(k)
+        self.k = whole(self.name, "k", k, least=1)
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return 1 for samples whose class is among the largest; class ids are taken too."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._arguments import number, whole
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
-from hotloop.targets import class_targets, matching_targets
+from hotloop.targets import as_ids, class_targets, matching_targets, real_array
 
 _EPSILON = 1e-7  # Keras's
 
@@ -29,10 +30,15 @@ class _Thresholded(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, dtype)
-        given = [] if thresholds is None else np.atleast_1d(np.asarray(thresholds, float)).tolist()
-        if any(not 0.0 <= value <= 1.0 for value in given):
-            msg = f"{self.name}: thresholds must lie in [0, 1], got {thresholds}"
-            raise ValueError(msg)
+        several = list(thresholds) if isinstance(thresholds, list | tuple) else [thresholds]
+        given = [
+            number(self.name, "thresholds", value, "lie in [0, 1]", lambda v: 0.0 <= v <= 1.0)
+            for value in ([] if thresholds is None else several)
+        ]
+        if top_k is not None:
+            whole(self.name, "top_k", top_k, least=1)
+        if class_id is not None:
+            whole(self.name, "class_id", class_id, least=0)
         self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
         default = -np.inf if top_k is not None else 0.5
         self._limits = np.array(given or [default])
@@ -178,7 +184,7 @@ class F1Score(Metric):
             msg = f"{self.name}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
             raise ValueError(msg)
         self.average = average
-        self.threshold = None if threshold is None else float(threshold)
+        self.threshold = None if threshold is None else number(self.name, "threshold", threshold)
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -270,12 +276,17 @@ def confusion_matrix(
             width = max(width, array.shape[1])
             found.append(array.argmax(axis=1))
         else:
-            found.append(array.reshape(-1).astype(np.int64))
+            found.append(
+                as_ids("confusion_matrix", real_array("confusion_matrix", "classes", array))
+            )
+            found[-1] = found[-1].reshape(-1)
     truth, answers = found
     if len(truth) != len(answers):
         msg = f"confusion_matrix: y_true has {len(truth)} samples but y_pred has {len(answers)}"
         raise ValueError(msg)
     both = np.concatenate(found)
+    if num_classes is not None:
+        num_classes = whole("confusion_matrix", "num_classes", num_classes, least=1)
     k = num_classes or max(width, int(both.max()) + 1 if both.size else 0)
     if both.size and (both.min() < 0 or both.max() >= k):
         worst = int(both.min()) if both.min() < 0 else int(both.max())

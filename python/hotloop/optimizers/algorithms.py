@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop import _core
+from hotloop._arguments import number
 from hotloop.optimizers.base import Array, Optimizer, Scalar
 
 
 def _check_rate(owner: str, name: str, value: float) -> float:
-    if not 0.0 <= value < 1.0:
-        msg = f"{owner}: {name} must lie in [0, 1), got {value}"
-        raise ValueError(msg)
-    return float(value)
+    return number(owner, name, value, "lie in [0, 1)", lambda v: 0.0 <= v < 1.0)
+
+
+def _check_epsilon(owner: str, value: float, name: str = "epsilon") -> float:
+    return number(owner, name, value, "not be negative", lambda v: v >= 0.0)
 
 
 class SGD(Optimizer):
@@ -52,10 +54,9 @@ class SGD(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        if not 0.0 <= momentum <= 1.0:
-            msg = f"SGD: momentum must lie in [0, 1], got {momentum}"
-            raise ValueError(msg)
-        self.momentum = float(momentum)
+        self.momentum = number(
+            "SGD", "momentum", momentum, "lie in [0, 1]", lambda m: 0.0 <= m <= 1.0
+        )
         self.nesterov = bool(nesterov)
         if self.momentum:
             self.slots = {"velocity": 0.0}  # type: ignore[misc]
@@ -133,7 +134,7 @@ class Adam(Optimizer):
             self.slots = {**Adam.slots, "v_hat": 0.0}  # type: ignore[misc]
         self.beta_1 = _check_rate(type(self).__name__, "beta_1", beta_1)
         self.beta_2 = _check_rate(type(self).__name__, "beta_2", beta_2)
-        self.epsilon = float(epsilon)
+        self.epsilon = _check_epsilon(type(self).__name__, epsilon)
 
     def apply(
         self, param: Array, grad: Array, slots: dict[str, Array], lr: Scalar, step: Scalar
@@ -251,7 +252,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.rho = _check_rate("RMSprop", "rho", rho)
         self.momentum = _check_rate("RMSprop", "momentum", momentum)
-        self.epsilon, self.centered = float(epsilon), bool(centered)
+        self.epsilon, self.centered = _check_epsilon("RMSprop", epsilon), bool(centered)
         more = {"mean": self.centered, "velocity": self.momentum > 0}
         if any(more.values()):
             self.slots = {  # type: ignore[misc]
@@ -336,8 +337,10 @@ class Adagrad(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.initial_accumulator_value = float(initial_accumulator_value)
-        self.epsilon = float(epsilon)
+        self.initial_accumulator_value = _check_epsilon(
+            "Adagrad", initial_accumulator_value, "initial_accumulator_value"
+        )
+        self.epsilon = _check_epsilon("Adagrad", epsilon)
         self.slots = {"accumulator": self.initial_accumulator_value}  # type: ignore[misc]
 
     def apply(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._arguments import number
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import Clipping
 from hotloop.parameters import ArrayDict, Layout, aligned_zeros
@@ -100,10 +101,10 @@ class Optimizer:
         else:
             self.learning_rate = learning_rate
         self.clipping = Clipping(type(self).__name__, clipnorm, clipvalue, global_clipnorm)
-        self.weight_decay = float(weight_decay or 0.0)
-        if self.weight_decay < 0:
-            msg = f"{type(self).__name__}: weight_decay must not be negative, got {weight_decay}"
-            raise ValueError(msg)
+        given = 0.0 if weight_decay is None or weight_decay is False else weight_decay
+        self.weight_decay = number(
+            type(self).__name__, "weight_decay", given, "not be negative", lambda w: w >= 0.0
+        )
         self._named: dict[str, dict[str, Array]] = {}
         self._flat: FlatSlots | None = None
 
@@ -157,11 +158,9 @@ class Optimizer:
         if self._schedule is not None:
             msg = f"{self.name}: a schedule says the learning rate, so it cannot be set"
             raise TypeError(msg)
-        rate = float(value)
-        if not rate >= 0.0:
-            msg = f"{type(self).__name__}: learning_rate must not be negative, got {value!r}"
-            raise ValueError(msg)
-        self.lr_array[0] = rate
+        self.lr_array[0] = number(
+            type(self).__name__, "learning_rate", value, "not be negative", lambda rate: rate >= 0.0
+        )
 
     def begin_step(self) -> None:
         """Let the live scalars of recorded steps say what the next step needs."""
@@ -195,6 +194,9 @@ class Optimizer:
         >>> params["w"]
         array([0.5, 1.5])
         """
+        if not hasattr(params, "items") or not hasattr(grads, "items"):
+            msg = f"update: dicts of arrays are needed, got {params!r} and {grads!r}"
+            raise TypeError(msg)
         flat = getattr(params, "flat", None)
         flat_grads = getattr(grads, "flat", None)
         step = float(self.iterations + 1)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._arguments import number
+
 Array = NDArray[Any]
 
 
@@ -46,12 +48,10 @@ class Clipping:
         if len(chosen) > 1:
             msg = f"{owner}: at most one of {', '.join(given)} may be set, got {chosen}"
             raise ValueError(msg)
-        for name, value in chosen.items():
-            if not value > 0:
-                msg = f"{owner}: {name} must be positive, got {value}"
-                raise ValueError(msg)
         self.rule: str | None = next(iter(chosen), None)
-        self.limit = float(chosen[self.rule]) if self.rule is not None else 0.0
+        self.limit = 0.0
+        for name, value in chosen.items():
+            self.limit = number(owner, name, value, "be positive", lambda v: v > 0.0)
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""

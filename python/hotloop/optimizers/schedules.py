@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from hotloop._arguments import number
 from hotloop.registry import deserialize as _deserialize
 from hotloop.registry import serialize
 
@@ -19,6 +20,10 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+
+def _not_negative(value: float) -> bool:
+    return value >= 0.0
 
 
 class LearningRateSchedule:
@@ -49,10 +54,11 @@ class _Decay(LearningRateSchedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, name: str | None = None
     ) -> None:
-        if not decay_steps > 0:
-            msg = f"{type(self).__name__}: decay_steps must be positive, got {decay_steps!r}"
-            raise ValueError(msg)
-        self.initial_learning_rate = float(initial_learning_rate)
+        owner = type(self).__name__
+        number(owner, "decay_steps", decay_steps, "be positive", lambda n: n > 0.0)
+        self.initial_learning_rate = number(
+            owner, "initial_learning_rate", initial_learning_rate, "not be negative", _not_negative
+        )
         self.decay_steps = decay_steps
         self.name = name or type(self).__name__
 
@@ -77,7 +83,7 @@ class _Staircase(_Decay):
         name: str | None = None,
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.decay_rate = float(decay_rate)
+        self.decay_rate = number(type(self).__name__, "decay_rate", decay_rate)
         self.staircase = bool(staircase)
 
     def place(self, step: int) -> float:
@@ -194,7 +200,11 @@ class PolynomialDecay(_Decay):
         name: str | None = None,
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.end_learning_rate, self.power = float(end_learning_rate), float(power)
+        owner = "PolynomialDecay"
+        self.end_learning_rate = number(
+            owner, "end_learning_rate", end_learning_rate, "not be negative", _not_negative
+        )
+        self.power = number(owner, "power", power)
         self.cycle = bool(cycle)
 
     def __call__(self, step: int) -> float:
@@ -264,7 +274,7 @@ class CosineDecay(_Decay):
         warmup_steps: int = 0,
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.alpha = float(alpha)
+        self.alpha = number("CosineDecay", "alpha", alpha)
         self.warmup_target = None if warmup_target is None else float(warmup_target)
         self.warmup_steps = warmup_steps
 
@@ -315,14 +325,27 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(
         self, boundaries: Sequence[float], values: Sequence[float], name: str | None = None
     ) -> None:
+        if not isinstance(boundaries, Sequence) or not isinstance(values, Sequence):
+            msg = (
+                "PiecewiseConstantDecay: boundaries and values must be lists, "
+                f"got {boundaries!r} and {values!r}"
+            )
+            raise TypeError(msg)
         if len(boundaries) != len(values) - 1 or not boundaries:
             msg = (
                 "PiecewiseConstantDecay: values must have one item more than boundaries, at least "
                 f"two, got {len(boundaries)} boundaries and {len(values)} values"
             )
             raise ValueError(msg)
+        owner = "PiecewiseConstantDecay"
         self.boundaries = list(boundaries)
-        self.values = [float(value) for value in values]
+        places = [number(owner, "each boundary", b) for b in self.boundaries]
+        if places != sorted(places):
+            msg = f"{owner}: boundaries must ascend, got {self.boundaries}"
+            raise ValueError(msg)
+        self.values = [
+            number(owner, "each value", v, "not be negative", _not_negative) for v in values
+        ]
         self.name = name or type(self).__name__
 
     def __call__(self, step: int) -> float:
