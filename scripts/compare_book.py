@@ -224,7 +224,8 @@ def difference(script: str, book: Run, ours: Run) -> float:
     numbers = [[float(n) for line in lines for n in NUMBER.findall(line)] for lines in printed]
     pairs.append((np.array(numbers[0]), np.array(numbers[1]), "printed"))
     worst = 0.0
-    for a, b, key in pairs:
+    for theirs, own, key in pairs:
+        a, b = theirs, own
         if a.shape != b.shape:
             msg = f"{script}: {key} has shape {a.shape} with the book's modules and {b.shape} with ours"
             raise ValueError(msg)
@@ -234,9 +235,12 @@ def difference(script: str, book: Run, ours: Run) -> float:
         if not both.any():
             continue
         if script in CHECKS and key.startswith(NUMERICAL):
-            if key == "printed" and max(np.abs(a).max(), np.abs(b).max()) > 1e-5:
-                return math.inf
-            continue
+            # ch06/batch_norm_gradient_check.py normalises a batch of one: all is 0, at the kink of ReLU, and
+            # the check fails for beta2, on both sides by the same figure.
+            large = np.maximum(np.abs(a), np.abs(b)) > 1e-5
+            if key != "printed" or not large.any():
+                continue
+            a, b, both = a[large], b[large], both[large]
         # An array is compared in its own norm: single weights near 0 have no digits to lose. Losses and
         # accuracies, and all that is printed, are compared one by one.
         single = a.ndim < 2 and key.endswith(("list", "]", "printed", "acc", "loss"))
