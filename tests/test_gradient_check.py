@@ -299,6 +299,24 @@ def test_a_layer_made_of_layers() -> None:
     assert len(report) == 4
 
 
+class Network(hl.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.answer = L.Dense(4, "relu"), L.Dense(2, "softmax")
+
+    def call(self, x: Any, training: Any = False) -> Any:
+        return self.answer(x + L.Dropout(0.2)(self.hidden(x), training=training))
+
+
+def test_a_model_with_a_call_of_its_own() -> None:
+    model = Network()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    report = gradient_check(model, normal(6, 4), np.arange(6) % 2)
+    assert report.ok, str(report)
+    assert len(report) == 4
+    assert not model.built
+
+
 # --- what is left as it was
 
 
