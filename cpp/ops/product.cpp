@@ -12,11 +12,13 @@ namespace {
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
+// What of A may stay in the second-level cache, and what of B is packed at a time beside it.
 constexpr index_t kBlockBytes = 1024 * 1024;
 constexpr index_t kPackedBytes = 384 * 1024;
 // From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
 constexpr index_t kPackRows = 192;
-constexpr index_t kLongK = 2048;
+// Rows of A longer than this are multiplied in several blocks of k.
+constexpr index_t kLongBytes = 8 * 1024;
 
 // Rows whose distance is near a multiple of a page fall into the same few sets of the first-level
 // cache, fewer than a tile has rows. Such a block of A is copied to rows that are apart; worth it
@@ -29,20 +31,19 @@ bool rows_collide(const GemmArgs<T>& g, index_t n) {
            std::min(bytes, kPage - bytes) < 64;
 }
 
-// Columns of a transposed A are read a row of memory apart, and at a multiple of 1 KB share a few
-// sets of the first-level cache. From this many panels on, a block of a few tiles is copied to
-// where its rows lie together, and stays in that cache for all panels (71 to 85 % of the peak).
+// Columns of a transposed A are read a row of memory apart. From this many panels on, a block of a
+// few tiles is copied to where its rows lie together, and stays in the first-level cache for all
+// panels (71 to 85 % of the peak at rows of 4 KB, 83 to 88 % at 3 KB).
 template <class T>
-bool columns_collide(const GemmArgs<T>& g, index_t n) {
-    return g.a_row_stride == 1 && g.a_step * static_cast<index_t>(sizeof(T)) % 1024 == 0 &&
-           n >= 8 * kernels<T>().gemm->tile_cols;
+bool columns_apart(const GemmArgs<T>& g, index_t n) {
+    return g.a_row_stride == 1 && n >= 8 * kernels<T>().gemm->tile_cols;
 }
 
 // Rows [m0, m1) times the panels of columns [n0, n1), which g describes.
 template <class T>
 void multiply(const GemmArgs<T>& g, index_t k, index_t m0, index_t m1, index_t n0, index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
-    if (!columns_collide(g, n1 - n0)) {
+    if (!columns_apart(g, n1 - n0)) {
         kernel.gemm(g, m0, m1, n0, n1);
         return;
     }
@@ -61,9 +62,11 @@ void multiply(const GemmArgs<T>& g, index_t k, index_t m0, index_t m1, index_t n
     }
 }
 
-// One stretch of columns [n0, n1) and rows [m0, m1), all of p.k. A block of A stays in the
-// second-level cache while all panels of B pass by; panels that are to be packed are packed a few
-// at a time and used at once, while they are in that cache too.
+// One stretch of columns [n0, n1) and rows [m0, m1), all of p.k. Panels that are to be packed are
+// packed a few at a time and used at once, while they are in the second-level cache. Where all rows
+// of A fit in there beside them, each panel passes over all rows; where they do not, each pair of
+// tiles passes over all panels, and A is read once for each group of panels (75 to 84 % of the peak
+// at 1000 rows, where packing again for each block of rows took the difference).
 template <class T>
 void compute(const Product<T>& p,
              const GemmArgs<T>& whole,
@@ -73,33 +76,29 @@ void compute(const Product<T>& p,
              index_t n0,
              index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    if (!packed) {
+        multiply(whole, p.k, m0, m1, n0, n1);
+        return;
+    }
     const index_t cols = kernel.tile_cols;
     const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
-    // Blocks of equal height near kBlockBytes: a last block of a few rows would pack B once more.
-    const index_t fit = std::max<index_t>(2 * kernel.tile_rows, kBlockBytes / row_bytes);
-    const index_t blocks = std::max<index_t>(1, (m1 - m0 + fit / 2) / fit);
-    const index_t rows = ceil_div(m1 - m0, blocks);
-    const index_t together = std::clamp<index_t>(kPackedBytes / (cols * row_bytes), 1, 8);
+    const bool fits = (m1 - m0) * row_bytes <= kBlockBytes * 5 / 4;
+    const index_t rows = fits ? m1 - m0 : 2 * kernel.tile_rows;
+    const index_t room = fits ? kPackedBytes : kBlockBytes;
+    const index_t together = std::clamp<index_t>(room / (cols * row_bytes), 1, 8);
     const bool transposed = p.b_col_stride != 1;
-    for (index_t m = m0; m < m1; m += rows) {
-        const index_t last = std::min(m + rows, m1);
-        GemmArgs<T> g = whole;
-        if (!packed) {
-            multiply(g, p.k, m, last, n0, n1);
-            continue;
-        }
-        T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
-        g.b_padded = true;
-        g.b_row_stride = cols;
-        g.b_panel_stride = cols * p.k;
-        for (index_t n = n0; n < n1; n += together * cols) {
-            const index_t end = std::min(n + together * cols, n1);
-            (transposed ? kernel.pack_transposed : kernel.pack)(
-                p.b + n * (transposed ? p.b_col_stride : 1),
-                transposed ? p.b_col_stride : p.b_row_stride, end - n, p.k, panels);
-            g.b = panels - n * p.k;  // where panel 0 would lie
-            multiply(g, p.k, m, last, n, end);
-        }
+    T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
+    GemmArgs<T> g = whole;
+    g.b_padded = true;
+    g.b_row_stride = cols;
+    g.b_panel_stride = cols * p.k;
+    for (index_t n = n0; n < n1; n += together * cols) {
+        const index_t end = std::min(n + together * cols, n1);
+        (transposed ? kernel.pack_transposed : kernel.pack)(
+            p.b + n * (transposed ? p.b_col_stride : 1),
+            transposed ? p.b_col_stride : p.b_row_stride, end - n, p.k, panels);
+        g.b = panels - n * p.k;  // where panel 0 would lie
+        for (index_t m = m0; m < m1; m += rows) multiply(g, p.k, m, std::min(m + rows, m1), n, end);
     }
 }
 
@@ -109,7 +108,8 @@ template <class T>
 void compute_long(
     Product<T> p, GemmArgs<T> g, bool packed, index_t m0, index_t m1, index_t n0, index_t n1) {
     const index_t k = p.k;
-    const index_t blocks = std::max<index_t>(1, ceil_div(k, kLongK));
+    const index_t blocks =
+        std::max<index_t>(1, ceil_div(k * static_cast<index_t>(sizeof(T)), kLongBytes));
     for (index_t i = 0; i < blocks; ++i) {
         const index_t begin = k * i / blocks;
         const index_t end = k * (i + 1) / blocks;
