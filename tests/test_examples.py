@@ -109,15 +109,14 @@ def test_example_holds_and_draws(
     argv += ["--data", "digits"] if options.get("data") else []
     lesson = perform_named(name, *argv)
     assert not failed(lesson)
-    assert lesson.rows or name == "three_models"  # which needs images of 28 x 28
+    assert lesson.rows
     out = capsys.readouterr().out
     for row in lesson.rows:
         assert row.label in out
     if options.get("quick"):
         assert "A short run" in out
-    if name != "three_models":
-        wanted = [] if name in WITHOUT_PICTURE else PICTURES.get(name, [name])
-        assert sorted(path.stem for path in lesson.pictures) == wanted
+    wanted = [] if name in WITHOUT_PICTURE else PICTURES.get(name, [name])
+    assert sorted(path.stem for path in lesson.pictures) == wanted
     for path in lesson.pictures:
         assert path.read_bytes().startswith(b"\x89PNG")
 

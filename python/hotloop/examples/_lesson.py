@@ -187,7 +187,6 @@ class Lesson:
             "axes.spines.right": False,
             "axes.spines.top": False,
             "grid.color": "0.88",
-            "legend.frameon": False,
         }
         with rc_context(style):
             # A figure of its own, without pyplot: no display is looked for.

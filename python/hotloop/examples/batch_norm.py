@@ -55,7 +55,7 @@ def main(lesson: Lesson) -> None:
         for ax, scale, (on, off) in zip(axes.flat, SCALES, curves, strict=True):
             ax.plot(range(1, epochs + 1), on, label="batch norm")
             ax.plot(range(1, epochs + 1), off, "--", label="without")
-            ax.set(ylim=(0, 1.02))
+            ax.set(ylim=(0, 1.02), xticks=[1, epochs // 2, epochs])
             ax.set_title(f"W scale {scale:.2g}", fontsize=9)
             ax.grid(visible=True)
         axes[0, 0].legend(fontsize=8, loc="upper left")

@@ -47,7 +47,7 @@ def main(lesson: Lesson) -> None:
         data.x[..., None],
         data.y,
         batch_size=100,
-        epochs=1 if lesson.quick else 20,
+        epochs=2 if lesson.quick else 20,
         validation_data=(data.x_test[..., None], data.y_test),
         verbose=2,
     )
