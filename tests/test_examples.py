@@ -6,6 +6,7 @@ Those that train run short, on the digits inside the package; with MNIST at hand
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -215,6 +216,15 @@ def test_without_matplotlib_one_line_names_the_extra(
     assert not (tmp_path / "none").exists()
     out = capsys.readouterr().out
     assert "no functions.png: pictures need matplotlib (pip install 'hotloop[plot]')" in out
+
+
+@pytest.mark.usefixtures("mnist_data")
+def test_sample_weight_of_the_book(tmp_path: Path) -> None:
+    file = Path(os.environ.get("HOTLOOP_BOOK_DIR", "")) / "ch03" / "sample_weight.pkl"
+    if not file.is_file():
+        pytest.skip("set HOTLOOP_BOOK_DIR to a clone of oreilly-japan/deep-learning-from-scratch")
+    lesson = perform_named("sample_weight", "--out", str(tmp_path), "--weights", str(file))
+    assert [row.ok for row in lesson.rows] == [True] * 4
 
 
 @pytest.mark.slow
