@@ -126,12 +126,8 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
             continue;
         }
         if (plan) refuse_in_plan(op, n.name);
-        value =
-            dtype_ == DType::f32
-                ? py::object(
-                      py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(a))
-                : py::object(
-                      py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(a));
+        value = dtype_ == DType::f32 ? py::object(py::array_t<float, kPlain>::ensure(a))
+                                     : py::object(py::array_t<double, kPlain>::ensure(a));
         if (!value) throw py::error_already_set();
     }
 }
@@ -241,7 +237,7 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
         return py::reinterpret_borrow<py::array_t<std::int64_t>>(a);
     }
     if (Plan::recording()) refuse_in_plan(op, name);
-    auto ids = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(a);
+    auto ids = py::array_t<std::int64_t, kPlain>::ensure(a);
     if (!ids) throw py::error_already_set();
     return ids;
 }

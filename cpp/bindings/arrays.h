@@ -28,6 +28,11 @@ enum class DType { f32, f64 };
 // May `out` be exactly one of the inputs?
 enum class Alias { none, elementwise };
 
+// How arrays are converted for kernels. Without the last flag NumPy leaves an array where it lies,
+// between the addresses that its type may have.
+constexpr int kPlain =
+    py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
 Shape shape_of(const py::array& a);
 const char* name_of(DType dtype);
 

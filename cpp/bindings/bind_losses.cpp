@@ -14,7 +14,7 @@ void refuse_recording(const char* op) {
                                  ": returns a Python float, which a plan cannot record");
 }
 
-// f() without the GIL when it is worth that.
+// f() without the GIL when it is worth that: f may not touch a Python object.
 template <class F>
 void run(double cost, F&& f) {
     if (cost >= 1e6) {
@@ -166,8 +166,10 @@ double binary_cross_entropy_(py::handle logits, py::handle targets) {
     mean_check(op, "logits", shape);
     double loss = 0;
     dispatch(in.dtype(), [&]<class T>() {
-        run(loss_cost<T>(shape.size()),
-            [&] { loss = binary_cross_entropy(in.data<T>(0), in.data<T>(1), shape.size()); });
+        // Taken while the GIL is held: reaching for an array counts a reference.
+        const T* const x = in.data<T>(0);
+        const T* const t = in.data<T>(1);
+        run(loss_cost<T>(shape.size()), [&] { loss = binary_cross_entropy(x, t, shape.size()); });
     });
     return loss;
 }
