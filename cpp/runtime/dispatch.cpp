@@ -14,11 +14,17 @@
 #define HOTLOOP_DECLARE_avx512(topic, Table) HOTLOOP_DECLARE(topic, Table, avx512)
 #define HOTLOOP_DECLARE_neon(topic, Table) HOTLOOP_DECLARE(topic, Table, neon)
 
+// HOTLOOP_HAS_*: the sets that CMakeLists.txt compiles.
+#if defined(HOTLOOP_HAS_BASELINE)
 HOTLOOP_DECLARE_SET(baseline)
-#if defined(__x86_64__)
+#endif
+#if defined(HOTLOOP_HAS_AVX2)
 HOTLOOP_DECLARE_SET(avx2)
+#endif
+#if defined(HOTLOOP_HAS_AVX512)
 HOTLOOP_DECLARE_SET(avx512)
-#elif defined(__aarch64__)
+#endif
+#if defined(HOTLOOP_HAS_NEON)
 HOTLOOP_DECLARE_SET(neon)
 #endif
 
@@ -49,15 +55,20 @@ struct Isa {
 
 // Best first. A new instruction set is one row here, one simd/ file and one line of CMake.
 const Isa kIsas[] = {
-#if defined(__x86_64__)
+#if defined(HOTLOOP_HAS_AVX512)
     HOTLOOP_ROW(avx512, &cpu::has_avx512),
+#endif
+#if defined(HOTLOOP_HAS_AVX2)
     HOTLOOP_ROW(avx2, &cpu::has_avx2),
-#elif defined(__aarch64__)
+#endif
+#if defined(HOTLOOP_HAS_NEON)
     HOTLOOP_ROW(
         neon, +[] { return true; }),
 #endif
+#if defined(HOTLOOP_HAS_BASELINE)
     HOTLOOP_ROW(
         baseline, +[] { return true; }),
+#endif
 };
 
 const Isa* chosen = nullptr;
