@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import random
+from hotloop._arguments import whole
 
 Array = NDArray[Any]
 
@@ -68,10 +69,9 @@ class DataLoader:
         if len(set(lengths)) != 1:
             msg = f"DataLoader: arrays must have the same number of rows, got {lengths}"
             raise ValueError(msg)
-        if int(batch_size) != batch_size or batch_size < 1:
-            msg = f"DataLoader: batch_size must be a positive integer, got {batch_size!r}"
-            raise ValueError(msg)
-        self.batch_size = int(batch_size)
+        self.batch_size = whole("DataLoader", "batch_size", batch_size, least=1)
+        if seed is not None:
+            seed = whole("DataLoader", "seed", seed, least=0)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
         self._generator = None if seed is None else np.random.default_rng(seed)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hotloop import random, registry
+from hotloop._arguments import number
 from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
@@ -146,7 +147,10 @@ class RandomUniform(Initializer):
     def __init__(
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
-        self.minval, self.maxval, self.seed = minval, maxval, seed
+        self.minval = number("RandomUniform", "minval", minval)
+        rule = f"be a number of at least minval, {minval}"
+        self.maxval = number("RandomUniform", "maxval", maxval, rule, lambda v: v >= self.minval)
+        self.seed = seed
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return uniform numbers."""
@@ -171,7 +175,10 @@ class RandomNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean, self.stddev, self.seed = mean, stddev, seed
+        owner = type(self).__name__
+        self.mean = number(owner, "mean", mean)
+        self.stddev = number(owner, "stddev", stddev, "not be negative", lambda s: s >= 0.0)
+        self.seed = seed
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return normal numbers."""
@@ -232,9 +239,7 @@ class VarianceScaling(Initializer):
         distribution: str = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        if scale <= 0:
-            msg = f"VarianceScaling: scale must be positive, got {scale}"
-            raise ValueError(msg)
+        number("VarianceScaling", "scale", scale, "be positive", lambda s: s > 0.0)
         if mode not in self._MODES:
             msg = f"VarianceScaling: mode must be one of {self._MODES}, got {mode!r}"
             raise ValueError(msg)
@@ -335,7 +340,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain, self.seed = gain, seed
+        self.gain, self.seed = number("Orthogonal", "gain", gain), seed
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return an orthogonal matrix in `shape`."""

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from hotloop._arguments import number, whole
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 
@@ -35,8 +36,12 @@ class Monitor(Callback):
         if mode not in ("auto", "min", "max"):
             msg = f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {mode!r}"
             raise ValueError(msg)
+        owner = type(self).__name__
+        if not isinstance(monitor, str):
+            msg = f"{owner}: monitor must be the name of a figure, got {monitor!r}"
+            raise TypeError(msg)
         self.monitor, self.mode = monitor, mode
-        self.min_delta = abs(float(min_delta))
+        self.min_delta = abs(number(owner, "min_delta", min_delta))
         rises = mode == "max" or (mode == "auto" and _rises(monitor))
         self._sign = -1.0 if rises else 1.0
         self.best: float | None = None
@@ -113,10 +118,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose = int(patience), verbose
-        self.baseline = baseline
+        owner = "EarlyStopping"
+        self.patience, self.verbose = whole(owner, "patience", patience, least=0), verbose
+        self.baseline = None if baseline is None else number(owner, "baseline", baseline)
         self.restore_best_weights = bool(restore_best_weights)
-        self.start_from_epoch = int(start_from_epoch)
+        self.start_from_epoch = whole(owner, "start_from_epoch", start_from_epoch, least=0)
         self._start()
 
     def _start(self) -> None:
@@ -212,11 +218,11 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0.0 <= factor < 1.0:
-            msg = f"ReduceLROnPlateau: factor must lie in [0, 1), got {factor}"
-            raise ValueError(msg)
-        self.factor, self.patience, self.verbose = float(factor), int(patience), verbose
-        self.cooldown, self.min_lr = int(cooldown), float(min_lr)
+        owner = "ReduceLROnPlateau"
+        self.factor = number(owner, "factor", factor, "lie in [0, 1)", lambda f: 0.0 <= f < 1.0)
+        self.patience, self.verbose = whole(owner, "patience", patience, least=0), verbose
+        self.cooldown = whole(owner, "cooldown", cooldown, least=0)
+        self.min_lr = number(owner, "min_lr", min_lr, "not be negative", lambda r: r >= 0.0)
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from hotloop._arguments import number
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 
@@ -44,7 +45,9 @@ class LearningRateScheduler(Callback):
         """Set the rate."""
         optimizer = self.model.optimizer
         rate = float(optimizer.learning_rate)
-        new = float(self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch))
+        answer = self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch)
+        rule = f"answer a number for epoch {epoch}"
+        new = number("LearningRateScheduler", "schedule", answer, rule)
         optimizer.learning_rate = new
         if self.verbose:
             tell(f"Epoch {epoch + 1}: learning rate {new:g}")
@@ -124,4 +127,10 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
             **kwargs,
         }
+        for name, hook in hooks.items():
+            if not hasattr(Callback, name) or not (hook is None or callable(hook)):
+                msg = (
+                    f"LambdaCallback: {name} must be a hook, and its value a function, got {hook!r}"
+                )
+                raise TypeError(msg)
         vars(self).update({name: value for name, value in hooks.items() if value is not None})

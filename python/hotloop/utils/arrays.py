@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hotloop import random
+from hotloop import _arguments, random
+from hotloop.targets import real_array
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:
@@ -104,10 +105,12 @@ def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> NDArray[Any]:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    if not order > 0:
-        msg = f"normalize: order must be positive, but got {order}"
+    _arguments.number("normalize", "order", order, "be positive", lambda n: n > 0.0)
+    axis = _arguments.whole("normalize", "axis", axis)
+    array = np.atleast_1d(real_array("normalize", "x", x))
+    if not -array.ndim <= axis < array.ndim:
+        msg = f"normalize: axis {axis} is outside of x (x: {array.shape})"
         raise ValueError(msg)
-    array = np.atleast_1d(np.asarray(x))
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
     norm = np.linalg.norm(array, order, axis, keepdims=True)
@@ -178,6 +181,11 @@ def train_test_split(
         train, test = np.arange(n_train), np.arange(n_train, n_train + n_test)
     else:
         # The legacy generator is what scikit-learn makes of a seed.
+        if random_state is not None:
+            rule = "be an integer from 0 to 2**32 - 1"
+            random_state = _arguments.whole(
+                "train_test_split", "random_state", random_state, 0, rule
+            )
         rng = random.generator() if random_state is None else np.random.RandomState(random_state)
         order = rng.permutation(n)
         if stratify is None:
@@ -190,6 +198,8 @@ def train_test_split(
 def _sizes(n: int, train_size: float | None, test_size: float | None) -> tuple[int, int]:
     """Return the numbers of rows to train and to test."""
     for name, size in (("train_size", train_size), ("test_size", test_size)):
+        if size is not None:
+            _arguments.number("train_test_split", name, size)
         whole = isinstance(size, numbers.Integral)
         if size is not None and not (0 < size < (n if whole else 1)):
             wanted = f"a number of rows below {n}" if whole else "a share above 0 and below 1"
