@@ -63,7 +63,7 @@ def test_normalize() -> None:
 
 
 def test_normalize_refuses() -> None:
-    with pytest.raises(ValueError, match=r"^normalize: order must be positive, but got 0"):
+    with pytest.raises(ValueError, match=r"^normalize: order must be positive, got 0"):
         normalize([1.0], order=0)
 
 
