@@ -12,7 +12,14 @@ import numpy as np
 
 import hotloop as hl
 from hotloop.examples._lesson import Lesson, run
-from hotloop.examples.pytorch_lesson import normalised, torch_linear
+from hotloop.examples.pytorch_lesson import normalised
+
+
+def torch_linear(units: int, inputs: int, activation: str | None) -> hl.layers.Dense:
+    """Return an affine layer as PyTorch begins it: weights and biases uniform within 1 / sqrt(inputs)."""
+    limit = float(inputs) ** -0.5
+    start = hl.initializers.RandomUniform(-limit, limit)
+    return hl.layers.Dense(units, activation, kernel_initializer=start, bias_initializer=start)
 
 
 def main(lesson: Lesson) -> None:
