@@ -16,6 +16,10 @@ SIZES = ((2, 3, 5), (1, 1, 1), (13, 33, 7), (15, 16, 17), (29, 65, 31), (100, 50
          (256, 40, 1030), (3, 5, 9000), (200, 130, 64), (64, 1024, 128), (3, 0, 4), (2, 3, 0),
          (300, 700, 120), (20, 20, 70_000), (513, 257, 129))  # fmt: skip
 SIZE = st.integers(0, 40)
+# Rows of a batch, or one sample, by outputs and inputs.
+BATCHED = tuple(
+    (n, o, i) for n in (None, 0, 1, 5, 130) for i, o in ((1, 1), (3, 17), (65, 10), (4, 3))
+)
 X, W = np.ones((2, 3)), np.ones((3, 4))
 
 
@@ -72,7 +76,7 @@ PRODUCTS = [
         "matmul",
         samples=tuple(
             product(m, n, k, ta, tb)
-            for m, n, k in SIZES
+            for m, n, k in (*SIZES, *((n, o, i) for n, o, i in BATCHED if n is not None))
             for ta in (False, True)
             for tb in (False, True)
         ),
@@ -91,7 +95,7 @@ PRODUCTS = [
         "affine",
         samples=tuple(
             affine(n, o, i, activation, bias)
-            for n, o, i in (*SIZES, (None, 3, 4), (None, 17, 65))
+            for n, o, i in (*SIZES, *BATCHED)
             for activation in (ACTIVATIONS if i < 1000 else (None, "relu"))
             for bias in ((True, False) if i < 1000 else (True,))
         ),
@@ -130,7 +134,7 @@ PRODUCTS = [
         "affine_backward",
         samples=tuple(
             affine_back(n, o, i, *needed)
-            for n, o, i in (*SIZES, (None, 3, 4), (None, 17, 65))
+            for n, o, i in (*SIZES, *BATCHED)
             for needed in ((True, True), (False, False), (True, False))
             if needed[1] or i < 1000
         ),

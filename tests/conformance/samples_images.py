@@ -53,6 +53,23 @@ CASES: list[Case] = [
 SMALL = st.integers(1, 3)
 
 
+def mixed_case(seed: int) -> tuple[Case, bool]:
+    """Draw a geometry in which strides, dilation, padding and groups meet; and the layout."""
+    rng = np.random.default_rng(seed)
+    groups, c, o = (int(n) for n in rng.integers(1, 4, size=3))
+    options: dict[str, Any] = {
+        "stride": tuple(int(n) for n in rng.integers(1, 4, size=2)),
+        "dilation": tuple(int(n) for n in rng.integers(1, 3, size=2)),
+        "padding": [0, 1, (2, 1), ((0, 1), (3, 2)), "same", "valid", 5][seed % 7],
+        "groups": groups,
+    }
+    h, w, kh, kw = (int(n) for n in (*rng.integers(5, 12, size=2), *rng.integers(1, 4, size=2)))
+    return (seed % 3, groups * c, h, w, groups * o, (kh, kw), options), seed % 5 < 2
+
+
+MIXED = [mixed_case(seed) for seed in range(40)]
+
+
 def tensors(case: Case, last: bool, seed: int = 0, kind: str = "normal") -> dict[str, Any]:
     """Images, kernels, bias and the gradient of the answer."""
     n, c, h, w, o, (kh, kw), options = case
@@ -112,7 +129,8 @@ def any_case(draw_: st.DrawFn) -> Case:
 
 
 CONV_CASES = [
-    (case, last, algorithm) for case in CASES for last in (False, True) for algorithm in ALGORITHMS
+    *((case, last, how) for case in CASES for last in (False, True) for how in ALGORITHMS),
+    *((case, last, how) for case, last in MIXED for how in ALGORITHMS),
 ]
 DRAWN = (any_case(), st.booleans(), st.sampled_from(ALGORITHMS))
 X, W = np.ones((2, 4, 8, 8)), np.ones((6, 4, 3, 3))
@@ -122,14 +140,11 @@ CONVOLUTIONS = [
         "conv2d",
         samples=(
             *(
-                conv(case, last, algorithm, ACTIVATIONS[i % 4])
-                for i, (case, last, algorithm) in enumerate(CONV_CASES)
+                conv(case, last, algorithm, activation)
+                for case, last, algorithm in CONV_CASES
+                for activation in ACTIVATIONS
             ),
-            *(
-                conv(case, last, algorithm, activation, activation is not None)
-                for case, last, algorithm in CONV_CASES[: 26 * 6]
-                for activation in (None, "relu")
-            ),
+            *(conv(case, last, algorithm, bias=False) for case, last, algorithm in CONV_CASES),
         ),
         draws=st.builds(
             lambda case, last, algorithm, activation, bias, seed: conv(
@@ -208,6 +223,11 @@ CONVOLUTIONS = [
 
 # N, C, H, W; kernel; the rest.
 PATCHES: tuple[tuple[tuple[int, int, int, int], Any, dict[str, Any]], ...] = (
+    *(
+        ((n, c, h, w), kernel, {key: rest[key] for key in ("stride", "padding", "dilation")})
+        for (n, c, h, w, _, kernel, rest), last in MIXED
+        if not last
+    ),
     ((2, 2, 4, 5), (2, 3), {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}),
     ((2, 3, 7, 8), 3, {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}),
     ((0, 2, 5, 5), 3, {}),

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from conformance.cases import SEEDS, Array, F, Gradient, Op, R, Sample, draw
 
 CLASSES = (2, 3, 5, 8, 10, 16, 17, 32, 33, 100, 257)
-BATCHES = (3, 1, 2, 15, 16, 17, 100)
+BATCHES = (3, 1, 2, 5, 15, 16, 17, 33, 100)
 LARGE_BATCHES = ((30_001, 10), (5001, 101))
 
 

@@ -28,6 +28,16 @@ SHAPES: tuple[Shape4, ...] = (
 )  # fmt: skip
 LARGE: tuple[Shape4, ...] = ((5, 67, 40, 42),)
 CASES = [(shape, g) for shape in SHAPES for g in GEOMETRIES] + [(s, GEOMETRIES[5]) for s in LARGE]
+# Options that meet each other by the remainders of a count.
+for seed in range(20):
+    window = tuple(int(n) for n in np.random.default_rng(seed).integers(1, 4, size=2))
+    mixed = {
+        "pool_size": window,
+        "stride": [None, 1, (2, 3)][seed % 3],
+        "padding": [0, 1, ((0, 2), (3, 1)), "same", 6][seed % 5],
+        "ceil_mode": seed % 2 == 1,
+    }
+    CASES.append(((seed % 4, 5, 7, 6), mixed))
 PADDINGS = (0, 1, (1, 2), ((0, 2), (3, 1)), "same", "valid", 7)
 X = np.zeros((2, 3, 6, 8), np.float32)
 

@@ -30,7 +30,7 @@ from helpers import TOLERANCE, numeric_gradient
 
 every = pytest.mark.parametrize("name", TABLE)
 # Up to how many elements a central difference is taken of.
-FEW = 150
+FEW = 200
 # Rounding errors of sums of subnormal numbers, in the smallest one.
 STEPS = 1000
 
