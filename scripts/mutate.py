@@ -76,10 +76,9 @@ MUTATIONS = (
     ),
     Mutation(
         "order of a sum depends on the number of threads",
-        "cpp/ops/losses.cpp",
-        "    const index_t blocks = ceil_div(n, block);\n    if (blocks <= 1) return n > 0",
-        "    block = std::max<index_t>(block, ceil_div(n, index_t{4} * num_threads()));\n"
-        "    const index_t blocks = ceil_div(n, block);\n    if (blocks <= 1) return n > 0",
+        "cpp/ops/reduce.cpp",
+        "std::clamp<index_t>(rows * cols / 16384, 1, 16);",
+        "std::clamp<index_t>(rows * cols / 16384, 1, num_threads());",
     ),
     Mutation(
         "off by one in padding: the odd cell of 'same' at the beginning",

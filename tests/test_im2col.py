@@ -74,17 +74,3 @@ def test_layouts_out_and_threads() -> None:
     back = np.empty_like(x)
     assert F.col2im(cols, x.shape, 3, out=back) is back
     assert_same_bits_on_any_thread_count(lambda: (F.im2col(x, 3), F.col2im(cols, x.shape, 3)))
-
-
-def test_errors_name_op_rule_and_shapes() -> None:
-    x = np.zeros((2, 3, 5, 6))
-    with pytest.raises(ValueError, match=r"im2col: x must be \(N, C, H, W\), got \(5, 6\)"):
-        F.im2col(x[0, 0], 2)
-    with pytest.raises(ValueError, match=r"col2im: cols must be \(40, 12\), got \(40, 11\)"):
-        F.col2im(np.zeros((40, 11)), (2, 3, 5, 6), 2)
-    with pytest.raises(ValueError, match="im2col: stride must be at least 1"):
-        F.im2col(x, 2, stride=0)
-    with pytest.raises(TypeError, match="col2im: input_shape must be a tuple of integers"):
-        F.col2im(np.zeros((40, 12)), 5, 2)
-    with pytest.raises(TypeError, match="im2col: x must be float32 or float64"):
-        F.im2col(x.astype(np.complex64), 2)

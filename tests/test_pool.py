@@ -13,9 +13,7 @@ from helpers import (
     DTYPES,
     Array,
     assert_close,
-    assert_gradient,
     assert_same_bits_on_any_thread_count,
-    variants,
 )
 from hotloop import _core, functional, reference
 
@@ -194,36 +192,6 @@ def test_global_avg_pool2d_equals_reference(
     )
 
 
-@pytest.mark.parametrize("data_format", FORMATS)
-def test_gradients_agree_with_finite_differences(data_format: Any) -> None:
-    x = normal_like(images((2, 3, 5, 6), "float64", data_format))
-    kw: dict[str, Any] = {"stride": 1, "padding": 1, "data_format": data_format}
-    y, argmax = F.max_pool2d(x, 2, **kw)
-    dy = normal_like(y, 2)
-    dx = F.max_pool2d_backward(dy, argmax, x.shape, data_format=data_format)
-    assert_gradient(dx, lambda: float((F.max_pool2d(x, 2, **kw)[0] * dy).sum()), x)
-    dx = F.avg_pool2d_backward(dy, x.shape, 2, **kw)
-    assert_gradient(dx, lambda: float((F.avg_pool2d(x, 2, **kw) * dy).sum()), x)
-    dy = normal_like(F.global_avg_pool2d(x, data_format=data_format), 3)
-    dx = F.global_avg_pool2d_backward(dy, x.shape, data_format=data_format)
-    assert_gradient(
-        dx, lambda: float((F.global_avg_pool2d(x, data_format=data_format) * dy).sum()), x
-    )
-
-
-def test_every_memory_layout_gives_the_same() -> None:
-    x = images((2, 3, 6, 8), "float32", "channels_first")
-    y, argmax = F.max_pool2d(x, 2)
-    dx = F.max_pool2d_backward(y, argmax, x.shape)
-    for name, other in variants(x):
-        again, places = F.max_pool2d(other, 2)
-        np.testing.assert_array_equal(again, y, err_msg=name)
-        np.testing.assert_array_equal(places, argmax, err_msg=name)
-        np.testing.assert_array_equal(F.avg_pool2d(other, 2), F.avg_pool2d(x, 2), err_msg=name)
-    for (name, dy), (_, places) in zip(variants(y), variants(argmax), strict=True):
-        np.testing.assert_array_equal(F.max_pool2d_backward(dy, places, x.shape), dx, err_msg=name)
-
-
 def test_out_is_filled_and_returned() -> None:
     x = images((2, 3, 6, 8), "float32", "channels_first")
     wide = np.zeros((2, 3, 3, 8), np.float32)
@@ -258,58 +226,3 @@ def test_bits_do_not_depend_on_the_number_of_threads(data_format: Any) -> None:
         )
 
     assert_same_bits_on_any_thread_count(both)
-
-
-X = np.zeros((2, 3, 6, 8), np.float32)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "text"),
-    [
-        (
-            lambda: F.max_pool2d(X, 7),
-            ValueError,
-            r"no window fits.*image: \(6, 8\), window: \(7, 7\)",
-        ),
-        (lambda: F.max_pool2d(X, 2, stride=0), ValueError, "stride must be at least 1"),
-        (lambda: F.max_pool2d(X, 0), ValueError, "size must be at least 1"),
-        (lambda: F.max_pool2d(X, 2, padding=-1), ValueError, "padding .* must be at least 0"),
-        (lambda: F.max_pool2d(X, 2, dilation=0), ValueError, "dilation must be at least 1"),
-        (lambda: F.max_pool2d(X, (2, 2, 2)), ValueError, "pool_size must be an integer or a pair"),
-        (lambda: F.max_pool2d(X, 2.0), TypeError, "pool_size must be an integer or a pair"),
-        (lambda: F.max_pool2d(X, 2, padding="full"), ValueError, "'valid' or 'same', got 'full'"),
-        (lambda: F.max_pool2d(X, 2, padding=1.5), TypeError, "padding must be"),
-        (lambda: F.max_pool2d(X, 2, data_format="NCHW"), ValueError, "got 'NCHW'"),
-        (lambda: F.max_pool2d(X[0], 2), ValueError, r"x must be \(N, C, H, W\), got \(3, 6, 8\)"),
-        (lambda: F.max_pool2d(X.astype(np.float16), 2), TypeError, "max_pool2d: x must be float32"),
-        (
-            lambda: F.max_pool2d_backward(X, np.zeros((2, 3, 6, 7), np.int64), X.shape),
-            ValueError,
-            "argmax must have the shape of dy",
-        ),
-        (
-            lambda: F.max_pool2d_backward(X, np.full(X.shape, 48), X.shape),
-            ValueError,
-            r"argmax must lie in -1 .. 47",
-        ),
-        (
-            lambda: F.max_pool2d_backward(X, np.zeros(X.shape, np.int64), (2, 4, 6, 8)),
-            ValueError,
-            "dy has 2 images of 3 channels but input_shape 2 of 4",
-        ),
-        (
-            lambda: F.avg_pool2d_backward(X, (2, 3, 6, 8), 2),
-            ValueError,
-            r"dy must be \(2, 3, 3, 4\), the shape of y, got \(2, 3, 6, 8\)",
-        ),
-        (
-            lambda: F.global_avg_pool2d_backward(np.zeros((2, 4)), (2, 3, 6, 8)),
-            ValueError,
-            r"dy must be \(2, 3\), got \(2, 4\)",
-        ),
-        (lambda: F.avg_pool2d(X, 1, out=X), ValueError, "out overlaps an input"),
-    ],
-)
-def test_errors_name_op_rule_and_shapes(call: Any, error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        call()

@@ -14,7 +14,7 @@ ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
 # M, N, K at every tile edge: one row or column, just under and over a tile, several, long sums.
 SIZES = ((2, 3, 5), (1, 1, 1), (13, 33, 7), (15, 16, 17), (29, 65, 31), (100, 50, 784), (0, 3, 4),
          (256, 40, 1030), (3, 5, 9000), (200, 130, 64), (64, 1024, 128), (3, 0, 4), (2, 3, 0),
-         (300, 700, 120), (20, 20, 70_000), (513, 257, 129))  # fmt: skip
+         (30, 40, 5000), (256, 300, 70), (300, 700, 120), (20, 20, 70_000), (513, 257, 129))  # fmt: skip
 SIZE = st.integers(0, 40)
 # Rows of a batch, or one sample, by outputs and inputs.
 BATCHED = tuple(

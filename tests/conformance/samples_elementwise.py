@@ -238,6 +238,17 @@ def update(name: str) -> Op:
             ),
             (with_(i, frozen), ValueError, f"{slot} is changed in place but is read-only"),
         ]
+    if SLOTS[name]:
+        # The last slot is the one before it.
+        changed = [np.ones(3) for _ in SLOTS[name]]
+        before, last = ("param", *SLOTS[name])[-2:]
+        bad.append(
+            (
+                lambda: f(changed[0], np.ones(3), *changed[1:], changed[-1], lr=1, **extra),
+                ValueError,
+                f"{last} overlaps {before}",
+            )
+        )
     if name == "adam_update":
         bad += [
             (with_(1, ones[1], step=0), ValueError, "step counts from 1, got 0"),
