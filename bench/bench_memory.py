@@ -116,11 +116,12 @@ def peak_of(library: str, dtype: str, steps: int) -> int | None:
 
 def allocations_of(workload: Workload) -> tuple[int, int]:
     """Count array allocations, and their bytes, in steps 2 to 100 of ``train_on_batch``."""
-    step, _ = hotloop_step(workload)
-    step()
+    _, model = hotloop_step(workload)
+    x, labels = workload.make_batch()
+    model.train_on_batch(x, labels)
     with counting() as counter:
         for _ in range(99):
-            step()
+            model.train_on_batch(x, labels)
     return counter.count, counter.bytes
 
 
