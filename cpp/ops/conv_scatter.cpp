@@ -1,9 +1,10 @@
-// With few input channels a product with a column for each of them would leave most of a vector
-// idle. But one row of the kernel reaches KW * C numbers side by side in the image: those are the
-// columns here. Pixel (oh, ow) of dy times the row kh of the kernel is added to the run of the
-// image that starts at row oh * stride + kh * dilation, column ow * stride. Pixels whose runs
-// overlap must not meet in one tile: pixels ceil(KW / stride) apart take turns. It is col2im
-// without columns.
+// The input gradient by rows of the kernel. With few input channels a product with a column for each
+// of them would leave most of a vector idle; and with wide kernels on small planes most windows of
+// the gradient's frame would reach only its border. But one row of the kernel reaches KW * C numbers
+// side by side in the image: those are the columns here. Pixel (oh, ow) of dy times row kh of the
+// kernel is added to the run of the image that starts at row oh * stride + kh * dilation, column
+// ow * stride. Pixels whose runs overlap must not meet in one tile: pixels ceil(KW / stride) apart
+// take turns. It is col2im without columns.
 #include "conv_scatter.h"
 
 #include "conv_frame.h"
@@ -14,10 +15,17 @@
 
 namespace hotloop {
 
+// Vectors that the two ways multiply. This one meets each pixel of dy once, with whole rows of the
+// kernel, and pays some sums' worth for loading and storing the image; the other meets each pixel
+// of x once, with a vector for its channels, which may be more pixels than dy has.
 template <class T>
 bool scatters(const ConvShape& s) {
-    return s.groups == 1 && s.win.dilation_w == 1 && 2 * s.C <= kernels<T>().gemm->vector_size &&
-           s.y_size() > 0;
+    const Window& v = s.win;
+    if (s.groups != 1 || v.dilation_w != 1 || s.y_size() == 0) return false;
+    const index_t width = kernels<T>().gemm->vector_size;
+    const index_t here = v.OH * v.OW * ceil_div(v.KW * s.C, width) * (s.O + 6);
+    const index_t there = v.H * v.W * v.KW * ceil_div(s.C, width) * s.O / (v.stride_h * v.stride_w);
+    return 10 * here < 9 * there;
 }
 
 template <class T>

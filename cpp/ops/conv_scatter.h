@@ -1,4 +1,4 @@
-// The input gradient of a convolution with few input channels, channels last.
+// The input gradient of a convolution by rows of the kernel, channels last.
 #pragma once
 
 #include "conv_implicit.h"
