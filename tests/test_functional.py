@@ -87,3 +87,33 @@ def test_out_is_what_comes_back() -> None:
     out: np.ndarray[Any, Any] = np.empty((2, 3))
     assert F.affine(x, np.eye(3), out=out) is out
     np.testing.assert_array_equal(out, x)
+
+
+MANY_AXES = np.ones((1,) * 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("sgd_update: param", lambda: F.sgd_update(MANY_AXES.copy(), MANY_AXES, lr=0.1)),
+        (
+            "dropout_backward: mask",
+            lambda: F.dropout_backward(np.ones(1), MANY_AXES.astype("u1"), 0.5),
+        ),
+        (
+            "softmax_cross_entropy: labels",
+            lambda: F.softmax_cross_entropy(np.ones((1, 2)), MANY_AXES.astype(int)),
+        ),
+        ("one_hot: labels", lambda: F.one_hot(MANY_AXES.astype(int), 2)),
+        ("relu: x", lambda: F.relu(MANY_AXES)),
+        (
+            "max_pool2d_backward: argmax",
+            lambda: F.max_pool2d_backward(
+                np.ones((1, 1, 1, 1)), MANY_AXES.astype(int), (1, 1, 2, 2)
+            ),
+        ),
+    ],
+)
+def test_arrays_of_too_many_axes_are_named(name: str, call: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} has 9 axes; at most 8"):
+        call()

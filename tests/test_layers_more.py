@@ -11,6 +11,7 @@ import pytest
 import hotloop as hl
 from helpers_models import check_gradients, numerical
 from hotloop import layers, reference
+from hotloop.layers.base import Cache
 
 RNG = np.random.default_rng(8)
 Array = np.ndarray[Any, Any]
@@ -357,3 +358,12 @@ def test_relu_refuses_negative_numbers() -> None:
     for name in ("max_value", "negative_slope", "threshold"):
         with pytest.raises(ValueError, match=f"ReLU: {name} must not be negative, got -1"):
             hl.layers.ReLU(**{name: -1.0})
+
+
+def test_a_layer_that_drops_all_still_passes_the_gradient_of_inference() -> None:
+    layer, dy = layers.Dropout(1.0), np.ones((2, 3), np.float32)
+    layer.ensure_built((None, 3))
+    for training, expected in ((False, dy), (True, 0 * dy)):
+        cache = Cache(layer)
+        layer.forward(dy, cache, training)
+        np.testing.assert_array_equal(layer.backward(dy, cache), expected)

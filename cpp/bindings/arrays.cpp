@@ -67,6 +67,11 @@ Shape shape_of(const py::array& a) {
     return s;
 }
 
+void check_axes(const char* op, const char* name, const py::array& a) {
+    if (a.ndim() > Shape::kMaxRank)
+        fail(op, name, " has ", a.ndim(), " axes; at most ", Shape::kMaxRank, " are supported");
+}
+
 const char* name_of(DType dtype) { return dtype == DType::f32 ? "float32" : "float64"; }
 
 py::dtype numpy_dtype(DType dtype) {
@@ -104,9 +109,7 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
             continue;
         }
         py::array a = as_array(op, n.name, n.value);
-        if (a.ndim() > Shape::kMaxRank)
-            fail(op, n.name, " has ", a.ndim(), " axes; at most ", Shape::kMaxRank,
-                 " are supported");
+        check_axes(op, n.name, a);
         const DType d = dtype_of(op, n.name, a);
         dtype_ = any && (dtype_ == DType::f64 || d == DType::f64) ? DType::f64 : d;
         any = true;
@@ -186,8 +189,8 @@ void Output::make(const Inputs& in,
     if (!a.dtype().equal(dtype))
         throw py::type_error(std::string(op) + ": " + name + " must have dtype " + text(dtype) +
                              ", got " + text(a.dtype()));
-    if (a.ndim() != shape.rank() || shape_of(a) != shape)
-        fail(op, name, " must have shape ", shape, ", got ", shape_of(a));
+    check_axes(op, name, a);
+    if (shape_of(a) != shape) fail(op, name, " must have shape ", shape, ", got ", shape_of(a));
     if (!a.writeable()) fail(op, name, " is read-only (shape ", shape, ")");
     for (const py::object& other : in.originals()) {
         const auto b = py::reinterpret_borrow<py::array>(other);

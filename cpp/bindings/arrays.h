@@ -34,6 +34,8 @@ constexpr int kPlain =
     py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
 Shape shape_of(const py::array& a);
+// Throws, with op and argument in the text, where an array has more axes than a Shape.
+void check_axes(const char* op, const char* name, const py::array& a);
 const char* name_of(DType dtype);
 
 struct Named {

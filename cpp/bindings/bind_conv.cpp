@@ -43,7 +43,8 @@ py::object conv2d_(py::handle x,
 }
 
 // While a plan records, a backward of what the call before it sent back through a pool takes that
-// call in.
+// call in, and the gradient between the two is never written out. Where something else reads it,
+// Pass.backward (program.py) ends the plan between them.
 template <class T>
 bool fold_pool(const Conv2dBackwardArgs<T>& conv) {
     Plan* const plan = Plan::recording();

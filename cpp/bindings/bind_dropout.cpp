@@ -52,6 +52,7 @@ py::array mask_of(const char* op, py::handle mask, const Shape& shape) {
     if (kind != 'u' && kind != 'i' && kind != 'b')
         throw py::type_error(std::string(op) + ": mask must be uint8, got " +
                              py::str(a.dtype()).cast<std::string>());
+    check_axes(op, "mask", a);
     if (shape_of(a) != shape)
         fail(op, "mask must have the shape of dy, ", shape, ", got ", shape_of(a));
     const bool usable = a.itemsize() == 1 && (a.flags() & py::array::c_style);

@@ -245,6 +245,7 @@ py::object one_hot_(py::handle labels, py::handle num_classes, const py::object&
     if (!given) throw py::type_error(std::string(op) + ": labels cannot be read as an array");
     const index_t K = static_cast<index_t>(live_integer(op, "num_classes", num_classes).get());
     if (K < 0) fail(op, "num_classes must not be negative, got ", K);
+    check_axes(op, "labels", given);
     if (given.ndim() > 1)
         fail(op, "labels must be class ids (N,) or one id, got ", shape_of(given));
     const py::object ids = class_ids(op, given);

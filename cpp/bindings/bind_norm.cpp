@@ -38,6 +38,7 @@ class Running {
             const Inputs in(op, {{name, value}});
             given_ = py::reinterpret_borrow<py::array>(in.originals()[0]);
         }
+        check_axes(op, name, given_);
         if (shape_of(given_) != Shape{C})
             fail(op, name, " must be (", C, ",), one number a channel, got ", shape_of(given_));
         const bool usable = given_.dtype().equal(numpy_dtype(dtype)) &&
@@ -101,6 +102,12 @@ py::object batch_norm_(py::handle x,
     if (training) {
         mean = Output(in, "mean", given[1], Shape{s.C}, Alias::none);
         inv_std = Output(in, "inv_std", given[2], Shape{s.C}, Alias::none);
+    }
+    for (const py::object& result : given) {
+        if (result.is_none()) continue;
+        const auto a = py::reinterpret_borrow<py::array>(result);
+        if (overlap(a, mean_array.given()) || overlap(a, var_array.given()))
+            fail(kOp, "out overlaps a running array in memory (x: ", shape, ")");
     }
     const double keep = live_scalar(kOp, "momentum", momentum).get();
     const double epsilon = live_scalar(kOp, "eps", eps).get();

@@ -126,6 +126,7 @@ py::object max_pool2d_backward_(py::handle dy,
     const Images x = images_of(kOp, "input_shape", shape, last);
     const Images y = images_of(kOp, "dy", in.shape(0), last);
     const auto places = integer_array(kOp, "argmax", argmax);
+    check_axes(kOp, "argmax", places);
     if (shape_of(places) != in.shape(0))
         fail(kOp, "argmax must have the shape of dy, ", in.shape(0), ", got ", shape_of(places));
     if (x.N != y.N || x.C != y.C)

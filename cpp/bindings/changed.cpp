@@ -38,6 +38,7 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
             throw py::type_error(std::string(op) + ": " + n.name +
                                  " must be a native float32 or float64 array, got " +
                                  text(a.dtype()));
+        check_axes(op, n.name, a);
         const DType dtype = a.itemsize() == 4 ? DType::f32 : DType::f64;
         if (given_.empty()) {
             dtype_ = dtype;
@@ -47,7 +48,7 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
         if (dtype != dtype_)
             throw py::type_error(std::string(op) + ": " + n.name + " must have the dtype of " +
                                  first + ", " + name_of(dtype_) + ", got " + name_of(dtype));
-        if (a.ndim() != shape_.rank() || shape_of(a) != shape_)
+        if (shape_of(a) != shape_)
             fail(op, n.name, " must have the shape of ", first, ", ", shape_, ", got ",
                  shape_of(a));
         if (!a.writeable())

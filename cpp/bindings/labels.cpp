@@ -73,7 +73,8 @@ Labelled::Labelled(const char* op,
     const Shape batch = x.rank() == 1 ? Shape{} : Shape{x[0]};
     if (!inputs_.has(1)) {
         const auto given = py::reinterpret_borrow<py::array>(labels_);
-        if (given.ndim() > Shape::kMaxRank || shape_of(given) != batch)
+        check_axes(op, "labels", given);
+        if (shape_of(given) != batch)
             fail(op, "labels must be class ids ", batch, " or rows ", x, ", got ", shape_of(given),
                  " (", scores_name, ": ", x, ")");
         ids_ = class_ids(op, given);

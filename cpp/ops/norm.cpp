@@ -201,7 +201,7 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
     add_blocks(sum, dot, blocks.count, C, [&](index_t c, double dbeta, double products) {
         const auto inv = static_cast<double>(s.inv_std[c]);
         const double a = static_cast<double>(s.gamma[c]) * inv;
-        const double dgamma = products * inv;
+        const double dgamma = s.s.count() > 0 ? products * inv : 0.0;
         s.dbeta[c] = static_cast<T>(dbeta);
         s.dgamma[c] = static_cast<T>(dgamma);
         of_dy[c] = static_cast<T>(a);

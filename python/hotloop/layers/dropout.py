@@ -72,7 +72,7 @@ class Dropout(Layer):
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:
         """Drop in training; else answer `x` itself."""
-        cache.mask = None
+        cache.mask, cache.dropped = None, training and self.rate == 1.0
         if not training or self.rate == 0.0:
             return x
         if self.rate == 1.0:
@@ -89,7 +89,7 @@ class Dropout(Layer):
         if not cache.need_dx:
             return None
         if cache.mask is None:
-            return _core.gather_rows(dy, None, None, 0.0) if self.rate == 1.0 else dy
+            return _core.gather_rows(dy, None, None, 0.0) if cache.dropped else dy
         return _core.dropout_backward(dy, cache.mask, self.rate, dy if cache.owns_dy else None)
 
     def get_state(self) -> dict[str, int]:
