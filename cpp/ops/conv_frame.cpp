@@ -15,6 +15,12 @@ Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
     return p;
 }
 
+std::vector<index_t>& table(int which) {
+    thread_local std::vector<index_t> tables[3];
+    tables[which].clear();
+    return tables[which];
+}
+
 Frame input_frame(const ConvShape& s) {
     const Window& v = s.win;
     return {v.H,

@@ -86,6 +86,9 @@ struct Pieces {
     index_t most() const { return ceil_div(images, count); }
 };
 
+// A table of offsets that grows once, then serves every later call of this thread.
+std::vector<index_t>& table(int which);
+
 Pieces cut(index_t images, index_t image_bytes, index_t output_rows);
 
 // The frames that the windows of the forward pass reach: x in its padding; and dy with the cells

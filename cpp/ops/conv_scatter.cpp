@@ -1,10 +1,10 @@
-// The input gradient by rows of the kernel. With few input channels a product with a column for each
-// of them would leave most of a vector idle; and with wide kernels on small planes most windows of
-// the gradient's frame would reach only its border. But one row of the kernel reaches KW * C numbers
-// side by side in the image: those are the columns here. Pixel (oh, ow) of dy times row kh of the
-// kernel is added to the run of the image that starts at row oh * stride + kh * dilation, column
-// ow * stride. Pixels whose runs overlap must not meet in one tile: pixels ceil(KW / stride) apart
-// take turns. It is col2im without columns.
+// The input gradient by rows of the kernel. With few input channels a product with a column for
+// each of them would leave most of a vector idle; and with wide kernels on small planes most
+// windows of the gradient's frame would reach only its border. But one row of the kernel reaches KW
+// * C numbers side by side in the image: those are the columns here. Pixel (oh, ow) of dy times row
+// kh of the kernel is added to the run of the image that starts at row oh * stride + kh * dilation,
+// column ow * stride. Pixels whose runs overlap must not meet in one tile: pixels ceil(KW / stride)
+// apart take turns. It is col2im without columns.
 #include "conv_scatter.h"
 
 #include "conv_frame.h"
