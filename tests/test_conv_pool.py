@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import hotloop as hl
-from hotloop import _core
+from hotloop import _core as compiled
 
 Array = np.ndarray[Any, Any]
+# Any: options come out of a table.
+_core: Any = compiled
 
 # images, channels, filters, kernel, and what differs from stride 1, no padding, windows of 2 x 2
 CASES: list[tuple[tuple[int, int, int], int, int, int, dict[str, Any]]] = [
@@ -25,6 +27,10 @@ CASES: list[tuple[tuple[int, int, int], int, int, int, dict[str, Any]]] = [
     ((6, 9, 9), 1, 1, 3, {}),
     ((0, 9, 9), 2, 3, 3, {}),
 ]
+
+
+def draw(shape: tuple[int, ...], dtype: str) -> Array:
+    return np.asarray(np.random.default_rng(6).standard_normal(shape), dtype)
 
 
 def arrays(case: Any, dtype: str) -> tuple[Array, Array, Array]:
@@ -72,7 +78,7 @@ def backward(case: Any, dy: Array, x: Array, w: Array, pooled: Any) -> list[Arra
 def test_recorded_together_they_give_the_same_bits(case: Any, dtype: str) -> None:
     x, w, b = arrays(case, dtype)
     want = forward(case, x, w, b)
-    dy = np.random.default_rng(6).standard_normal(want[1].shape).astype(dtype)
+    dy = draw(want[1].shape, dtype)
     want_grads = backward(case, dy, x, w, want)
     for forget in (False, True):
         there, back = _core.Plan(), _core.Plan()
@@ -109,7 +115,7 @@ def test_a_gradient_folds_into_the_pooled_backward() -> None:
     x, w, b = arrays(case, "float32")
     x = np.maximum(x, 0)
     want = forward(case, x, w, b)
-    dy = np.random.default_rng(6).standard_normal(want[1].shape).astype("float32")
+    dy = draw(want[1].shape, "float32")
     want_dx = _core.relu_backward(backward(case, dy, x, w, want)[0], x)
     plan = _core.Plan()
     with plan.recording():
