@@ -120,9 +120,9 @@ def test_gradients_of_an_unfrozen_batch_normalisation_outside_training() -> None
     layer.gamma, dy = RNG.random(3), RNG.standard_normal((5, 3))
 
     def forward() -> float:
-        return float((layer.forward(x, layers.layers.Cache(layer), False) * dy).sum())
+        return float((layer.forward(x, layers.Cache(layer), False) * dy).sum())
 
-    cache = layers.layers.Cache(layer)
+    cache = layers.Cache(layer)
     layer.forward(x, cache, False)
     dx: Any = layer.backward(dy, cache)
     np.testing.assert_allclose(dx, numerical(forward, x), atol=1e-8)
@@ -251,7 +251,7 @@ MERGES: list[tuple[hl.layers.Layer, Any]] = [
 def test_values_and_gradients_of_merging_layers(layer: Any, function: Any) -> None:
     parts = tuple(RNG.standard_normal((2, 3, 4)) for _ in range(3))
     np.testing.assert_allclose(layer(list(parts)), function(*parts), rtol=1e-14)
-    cache = layers.layers.Cache(layer)
+    cache = layers.Cache(layer)
     dy = RNG.standard_normal(function(*parts).shape)
     layer.forward(parts, cache, True)
     for grad, part in zip(layer.backward(dy, cache), parts, strict=True):
@@ -266,7 +266,7 @@ def test_merging_layers_broadcast(cls: Any) -> None:
     y = layer([a, b])
     np.testing.assert_allclose(y, a + b if cls is layers.Add else a * b)
     assert layer.output_shape == (None, 3, 4)
-    cache = layers.layers.Cache(layer)
+    cache = layers.Cache(layer)
     layer.forward((a, b), cache, True)
     da, db = layer.backward(np.ones_like(y), cache)
     assert da.shape == a.shape
