@@ -166,3 +166,19 @@ def test_a_recorded_gradient_joins_the_affine_before_it(op: str) -> None:
     assert len(plan) == 1
     plan.run()
     np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("offset", [0, 1, 5])
+def test_large_outputs_past_the_caches_have_the_same_bits(offset: int, dtype: str) -> None:
+    n = (32 << 20) // np.dtype(dtype).itemsize + 77
+    x = np.random.default_rng(0).standard_normal(n + offset).astype(dtype)[offset:]
+    out = np.full(n + offset + 1, 7.0, dtype)
+    y = F.tanh(x, out=out[offset:-1])
+    dx = F.tanh_backward(x, y)
+    half = n // 2 + 3
+    np.testing.assert_array_equal(y[:half], F.tanh(x[:half]))
+    np.testing.assert_array_equal(y[half:], F.tanh(x[half:]))
+    np.testing.assert_array_equal(dx[half:], F.tanh_backward(x[half:], y[half:]))
+    assert (out[:offset] == 7.0).all()
+    assert out[-1] == 7.0

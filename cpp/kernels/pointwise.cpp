@@ -1,4 +1,6 @@
 // Elementwise functions: one pass, the last vector partial.
+#include <cstdint>
+
 #include "kernels.h"
 #include "simd/math.h"
 #include "simd/vec.h"
@@ -15,45 +17,51 @@ using simd::Vec;
 constexpr int kCheap = 4;
 constexpr int kCostly = 1;
 
-template <class T, Vec<T> (*f)(Vec<T>, Vec<T>), int kUnroll = kCheap>
-void unary(const T* x, T* y, index_t n, T alpha) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    const V a = constant(alpha);
+// y[i] = f(i) for vectors that begin at element i, f(i, n) for the first n lanes of one.
+template <int kUnroll, class T, class F>
+HOTLOOP_INLINE void each(T* y, index_t n, bool stream, F f) {
+    constexpr index_t W = Vec<T>::size;
     index_t i = 0;
+    if (stream) {
+        const auto past = reinterpret_cast<std::uintptr_t>(y) % HOTLOOP_VECTOR_BYTES;
+        if (past != 0) {
+            const auto head = static_cast<index_t>((HOTLOOP_VECTOR_BYTES - past) / sizeof(T));
+            i = head < n ? head : n;
+            f(0, static_cast<int>(i)).store(y, static_cast<int>(i));
+        }
+        for (; i + W <= n; i += W) f(i).stream(y + i);
+        simd::native_stream_end();
+    }
     for (; i + kUnroll * W <= n; i += kUnroll * W) {
-        V v[kUnroll];
+        Vec<T> v[kUnroll];
 #pragma GCC unroll 4
-        for (int j = 0; j < kUnroll; ++j) v[j] = f(V::load(x + i + j * W), a);
+        for (int j = 0; j < kUnroll; ++j) v[j] = f(i + j * W);
 #pragma GCC unroll 4
         for (int j = 0; j < kUnroll; ++j) v[j].store(y + i + j * W);
     }
-    for (; i + W <= n; i += W) f(V::load(x + i), a).store(y + i);
+    for (; i + W <= n; i += W) f(i).store(y + i);
     if (i < n) {
         const int rest = static_cast<int>(n - i);
-        f(V::load(x + i, rest), a).store(y + i, rest);
+        f(i, rest).store(y + i, rest);
     }
 }
 
-template <class T, Vec<T> (*f)(Vec<T>, Vec<T>, Vec<T>), int kUnroll = kCheap>
-void binary(const T* a, const T* b, T* z, index_t n, T alpha) {
+template <class T, Vec<T> (*f)(Vec<T>, Vec<T>), int kUnroll = kCheap>
+void unary(const T* x, T* y, index_t n, T alpha, bool stream) {
     using V = Vec<T>;
-    constexpr index_t W = V::size;
     const V s = constant(alpha);
-    index_t i = 0;
-    for (; i + kUnroll * W <= n; i += kUnroll * W) {
-        V v[kUnroll];
-#pragma GCC unroll 4
-        for (int j = 0; j < kUnroll; ++j)
-            v[j] = f(V::load(a + i + j * W), V::load(b + i + j * W), s);
-#pragma GCC unroll 4
-        for (int j = 0; j < kUnroll; ++j) v[j].store(z + i + j * W);
-    }
-    for (; i + W <= n; i += W) f(V::load(a + i), V::load(b + i), s).store(z + i);
-    if (i < n) {
-        const int rest = static_cast<int>(n - i);
-        f(V::load(a + i, rest), V::load(b + i, rest), s).store(z + i, rest);
-    }
+    each<kUnroll>(y, n, stream, [=](index_t i, auto... lanes) HOTLOOP_LAMBDA {
+        return f(V::load(x + i, lanes...), s);
+    });
+}
+
+template <class T, Vec<T> (*f)(Vec<T>, Vec<T>, Vec<T>), int kUnroll = kCheap>
+void binary(const T* a, const T* b, T* z, index_t n, T alpha, bool stream) {
+    using V = Vec<T>;
+    const V s = constant(alpha);
+    each<kUnroll>(z, n, stream, [=](index_t i, auto... lanes) HOTLOOP_LAMBDA {
+        return f(V::load(a + i, lanes...), V::load(b + i, lanes...), s);
+    });
 }
 
 template <class T>

@@ -31,6 +31,9 @@ HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return _mm256_min_ps(a, b); }
 HOTLOOP_INLINE f64v native_min(f64v a, f64v b) { return _mm256_min_pd(a, b); }
 HOTLOOP_INLINE f32v native_load(const float* p, int n) { return _mm256_maskload_ps(p, first8(n)); }
 HOTLOOP_INLINE f64v native_load(const double* p, int n) { return _mm256_maskload_pd(p, first4(n)); }
+HOTLOOP_INLINE void native_stream(float* p, f32v a) { _mm256_stream_ps(p, a); }
+HOTLOOP_INLINE void native_stream(double* p, f64v a) { _mm256_stream_pd(p, a); }
+HOTLOOP_INLINE void native_stream_end() { _mm_sfence(); }
 HOTLOOP_INLINE void native_store(float* p, f32v a, int n) { _mm256_maskstore_ps(p, first8(n), a); }
 HOTLOOP_INLINE void native_store(double* p, f64v a, int n) { _mm256_maskstore_pd(p, first4(n), a); }
 

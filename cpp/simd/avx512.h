@@ -35,6 +35,9 @@ HOTLOOP_INLINE f32v native_load(const float* p, int n) {
 HOTLOOP_INLINE f64v native_load(const double* p, int n) {
     return _mm512_maskz_loadu_pd(first8(n), p);
 }
+HOTLOOP_INLINE void native_stream(float* p, f32v a) { _mm512_stream_ps(p, a); }
+HOTLOOP_INLINE void native_stream(double* p, f64v a) { _mm512_stream_pd(p, a); }
+HOTLOOP_INLINE void native_stream_end() { _mm_sfence(); }
 HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
     _mm512_mask_storeu_ps(p, first16(n), a);
 }

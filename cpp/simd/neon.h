@@ -36,6 +36,9 @@ HOTLOOP_INLINE f64v native_load(const double* p, int n) {
     __builtin_memcpy(&r, p, static_cast<unsigned>(n) * sizeof(double));
     return r;
 }
+HOTLOOP_INLINE void native_stream(float* p, f32v a) { __builtin_memcpy(p, &a, sizeof a); }
+HOTLOOP_INLINE void native_stream(double* p, f64v a) { __builtin_memcpy(p, &a, sizeof a); }
+HOTLOOP_INLINE void native_stream_end() {}
 HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
     __builtin_memcpy(p, &a, static_cast<unsigned>(n) * sizeof(float));
 }

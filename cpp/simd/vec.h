@@ -65,6 +65,9 @@ struct Vec {
     HOTLOOP_INLINE static Vec load(const T* p, int n) { return {native_load(p, n)}; }
     HOTLOOP_INLINE void store(T* p) const { __builtin_memcpy(p, &v, sizeof(native)); }
     HOTLOOP_INLINE void store(T* p, int n) const { native_store(p, v, n); }
+    // Past the caches, where the set can do that; p lies on a multiple of the vector's bytes. Ends
+    // with native_stream_end() before anybody else reads.
+    HOTLOOP_INLINE void stream(T* p) const { native_stream(p, v); }
 };
 
 template <class T>

@@ -53,10 +53,11 @@ struct LayoutKernels {
 template <class T>
 struct PointwiseKernels {
     // y = f(x) and z = f(a, b) by kind; the output may be an input. alpha for the kinds that have
-    // one.
-    void (*unary[static_cast<int>(Unary::count)])(const T* x, T* y, index_t n, T alpha);
+    // one. With `stream` an output goes past the caches.
+    void (*unary[static_cast<int>(Unary::count)])(
+        const T* x, T* y, index_t n, T alpha, bool stream);
     void (*binary[static_cast<int>(Binary::count)])(
-        const T* a, const T* b, T* z, index_t n, T alpha);
+        const T* a, const T* b, T* z, index_t n, T alpha, bool stream);
 };
 
 template <class T>
