@@ -168,8 +168,7 @@ def test_refused(name: str) -> None:
             with pytest.raises((TypeError, ValueError)) as caught:
                 run_given(op, sample, argument, bad)
             text = str(caught.value)
-            if "axes are not supported (got 9)" not in text:
-                assert re.search(rf"^{op.name}: .*\b{argument}\b", text), text
+            assert re.search(rf"^{op.name}: .*\b{argument}\b", text), text
             count(op, "refused")
 
 
