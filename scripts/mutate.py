@@ -41,8 +41,8 @@ MUTATIONS = (
     Mutation(
         "edge mask dropped: the last vector is stored whole",
         "cpp/kernels/pointwise.cpp",
-        "f(V::load(x + i, rest), a).store(y + i, rest);",
-        "f(V::load(x + i, rest), a).store(y + i);",
+        "f(i, rest).store(y + i, rest);",
+        "f(i, rest).store(y + i);",
     ),
     Mutation(
         "last vector of an update skipped",
