@@ -50,15 +50,15 @@ _ARRAYS = ("hotloop", "numpy", "torch", "jax")
 TOPICS = {
     topic.name: topic
     for topic in (
-        Topic("gemm", "Matrix products", partial(_ops, GEMM), _ARRAYS, 240, 14),
-        Topic("conv", "Convolutions, channels-last", partial(_ops, CONV), _ARRAYS, 480, 24),
+        Topic("gemm", "Matrix products", partial(_ops, GEMM), _ARRAYS, 240, 9),
+        Topic("conv", "Convolutions, channels-last", partial(_ops, CONV), _ARRAYS, 480, 14),
         Topic(
             "elementwise",
             "Elementwise, softmax, pooling, norms, updates",
             partial(_ops, ELEMENTWISE),
             _ARRAYS,
             480,
-            20,
+            10,
         ),
         Topic(
             "training",
@@ -66,7 +66,7 @@ TOPICS = {
             partial(_steps, [*WORKLOADS, *UNSEEN]),
             (*_ARRAYS, "keras", "sklearn"),
             480,
-            32,
+            24,
         ),
     )
 }

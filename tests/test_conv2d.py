@@ -195,3 +195,18 @@ def test_what_is_not_needed_is_none() -> None:
     assert dx is None
     assert db is None
     assert dw.shape == w.shape
+
+
+@pytest.mark.parametrize("channels", [2, 8, 20])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_weight_that_is_no_number_reaches_only_the_pixels_that_it_meets(
+    channels: int, value: float
+) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3, 7, 7, channels)), rng.standard_normal((3, 3, channels, 5))
+    w[0, 2, 1, 3] = value
+    dy = rng.standard_normal((3, 5, 5, 5))
+    got = F.conv2d_backward(dy, x, w, data_format="channels_last")[0]
+    want = R.conv2d_backward(dy, x, w, data_format="channels_last")[0]
+    np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)

@@ -34,6 +34,7 @@ def pyplot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         pytest.fail("a plotting function called show()")
 
     monkeypatch.setattr(plt, "show", show)
+    plt.close("all")  # what doctests and examples left
     yield plt
     plt.close("all")
 

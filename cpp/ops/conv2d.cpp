@@ -1,6 +1,10 @@
 #include "hotloop/ops/conv2d.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include "conv_depthwise.h"
 #include "conv_implicit.h"
@@ -77,6 +81,19 @@ const T* weights_last(const ConvShape& s, const T* w) {
     return turned;
 }
 
+// The zeros around a framed gradient meet every weight, and zero times infinity is NaN. So weights
+// that are not all finite take a way that multiplies no zeros.
+template <class T>
+bool meets_infinity(const ConvShape& s, const T* w) {
+    if (scatters<T>(s) || depthwise(s)) return false;
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    constexpr auto kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+    const index_t n = s.w_size();
+    bool finite = true;
+    for (index_t i = 0; i < n; ++i) finite &= (std::bit_cast<Bits>(w[i]) & kExponent) != kExponent;
+    return !finite;
+}
+
 template <class T>
 void input_gradient(const ConvShape& s,
                     const OutputGradient<T>& dy,
@@ -138,7 +155,12 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
             conv_weight_gradient(s, {dy}, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
     }
-    if (a.dx && s.x_size() > 0) {
+    if (a.dx && s.x_size() > 0 && s.y_size() > 0 && meets_infinity(s, a.w)) {
+        Conv2dBackwardArgs<T> input = a;
+        input.dw = nullptr;
+        input.db = nullptr;
+        patches_backward(input);
+    } else if (a.dx && s.x_size() > 0) {
         const bool turn = turned(s, s.C, in_pixels);
         const T* w = weights_last(s, a.w);
         T* dx = turn ? scratch<T>(Scratch::images, s.x_size()) : a.dx;
@@ -173,7 +195,7 @@ template <class T>
 void conv_pool_backward(const ConvPoolBackwardArgs<T>& a) {
     const Conv2dBackwardArgs<T>& c = a.conv;
     if (!shares_images<T>(c.shape, a.pool.channels_last) ||
-        weight_gradient_blocks(c.shape, sizeof(T)) == 1) {
+        weight_gradient_blocks(c.shape, sizeof(T)) == 1 || (c.dx && meets_infinity(c.shape, c.w))) {
         max_pool2d_backward(a.pool);
         conv2d_backward(c);
         return;
