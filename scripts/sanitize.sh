@@ -90,7 +90,7 @@ if [ ${#tests[@]} = 0 ]; then
         tests=(tests/test_concurrent_ops.py)
     else
         tests=()
-        for topic in activations affine conv2d dropout gather im2col losses_functional norm one_hot \
+        for topic in activations affine conv2d conv_pool dropout gather im2col losses_functional norm one_hot \
             plan pool softmax updates concurrent_ops; do
             tests+=("tests/test_$topic.py")
         done
