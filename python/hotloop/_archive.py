@@ -25,14 +25,26 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 ERRORS = (
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     AttributeError,
+    AssertionError,
     zipfile.BadZipFile,
     EOFError,
-    OverflowError,
+    ArithmeticError,
     MemoryError,
-    RecursionError,
+    RuntimeError,  # of recursion, and of what zipfile does not know
 )
+
+
+def reason(error: BaseException) -> str:
+    """Say in words what one of `ERRORS` means for who gave the file or description."""
+    if isinstance(error, KeyError):
+        return f"altered: {error} is missing or unknown"
+    if isinstance(error, RecursionError):
+        return "altered: nested too deeply"
+    if isinstance(error, MemoryError):
+        return f"it asks for more memory than there is ({error})"
+    return str(error) or type(error).__name__
 
 
 def to_json(name: str, description: Mapping[str, Any]) -> bytes:

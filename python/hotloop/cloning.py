@@ -70,21 +70,25 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> model_from_json(model.to_json()).count_params()
     8
     """
-    from hotloop import models  # noqa: PLC0415 - they import this module
+    from hotloop import _archive, models  # noqa: PLC0415 - they import this module
 
     if not isinstance(json_string, str | bytes | bytearray):
         msg = f"model_from_json: a text is needed, got {type(json_string).__name__}"
         raise TypeError(msg)
     try:
         described = json.loads(json_string)
-    except ValueError as error:
-        msg = f"model_from_json: the text is not JSON: {error}"
+    except (ValueError, RecursionError) as error:
+        msg = f"model_from_json: the text is not JSON: {_archive.reason(error)}"
         raise ValueError(msg) from error
     name = described.get("class") if isinstance(described, dict) else None
     if name not in ("Sequential", "Model") or not isinstance(described.get("config"), dict):
         msg = f"model_from_json: the text describes no model, got {json_string[:60]!r}"
         raise ValueError(msg)
-    made: Model = getattr(models, name).from_config(described["config"], custom_objects)
+    try:
+        made: Model = getattr(models, name).from_config(described["config"], custom_objects)
+    except _archive.ERRORS as error:
+        msg = f"model_from_json: {_archive.reason(error)}"
+        raise ValueError(msg) from error
     return made
 
 

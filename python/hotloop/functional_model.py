@@ -252,6 +252,9 @@ class Model(TracedEnds):
         for place, read, *told in config["calls"]:
             layer = layers[place]
             parts = tuple(values[_index(i, len(values))] for i in read)
+            if not parts or (len(parts) > 1 and not layer.takes_several):
+                msg = f"the description gives {layer.name!r} {len(parts)} inputs"
+                raise ValueError(msg)
             training = bool(told[0]) if told else None
             values.append(connect(layer, parts, layer.takes_several, training))
         outputs = [values[_index(i, len(values))] for i in config["outputs"]]

@@ -173,7 +173,7 @@ def load_model(
         description, weights, slots = _read(path)
         return _restore(description, weights, slots, custom_objects, compile)
     except _archive.ERRORS as error:
-        msg = f"load_model: {path}: {error}"
+        msg = f"load_model: {path}: {_archive.reason(error)}"
         raise ValueError(msg) from error
 
 
@@ -318,7 +318,7 @@ def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
             weights = {name: weights[old] for name, old in zip(named, order, strict=True)}
         check_weights(named, weights)
     except _archive.ERRORS as error:
-        msg = f"load_weights: {path}: {error}"
+        msg = f"load_weights: {path}: {_archive.reason(error)}"
         raise ValueError(msg) from error
     with model._step_lock:
         for name, live in named.items():

@@ -161,7 +161,7 @@ def read(path: str | os.PathLike[str]) -> TrainingState:
                 raise ValueError(msg)
         return TrainingState(epoch, batch, plain, arrays, path)
     except _archive.ERRORS as error:
-        msg = f"resume: {path}: {error}"
+        msg = f"resume: {path}: {_archive.reason(error)}"
         raise ValueError(msg) from error
 
 
@@ -177,6 +177,7 @@ def apply(model: Any, state: TrainingState) -> None:
     plain, optimizer = state.plain, model.optimizer
     named = saving.named_weights(model)
     weights = {k[7:]: v for k, v in state.arrays.items() if k.startswith("weight:")}
+    before = generators()
     try:
         saving.check_weights(named, weights)
         slots = {k[5:]: v for k, v in state.arrays.items() if k.startswith("slot:")}
@@ -186,24 +187,30 @@ def apply(model: Any, state: TrainingState) -> None:
             msg = f"it was written with batch_size {size}, not {run.feed.size}"
             raise ValueError(msg)
         rate = float.fromhex(plain["learning_rate"])
+        found = _callback_states(run.calls, state)
+        _check_meter(plain["meter"])
+        iterations, stop = plain["iterations"], bool(plain["stop"])
         set_generators(plain["generators"])
         run.feed.set_state(plain["feed"])
         set_generators(plain["generators"])
         saving.restore_states(model, plain["layers"])
-    except _archive.ERRORS as error:
-        msg = f"resume: {state.path} does not fit this run: {error}"
+    except (*_archive.ERRORS, StopIteration) as error:
+        set_generators(before)
+        msg = f"resume: {state.path} does not fit this run: {_archive.reason(error)}"
         raise ValueError(msg) from error
     for name, live in named.items():
         live[...] = weights[name]
     optimizer.set_slot_values(values)
-    optimizer.iterations = plain["iterations"]
+    optimizer.iterations = iterations
     optimizer.lr_array[0] = rate
-    model.stop_training = bool(plain["stop"])
-    _apply_to_callbacks(run.calls, state)
+    model.stop_training = stop
+    for callback, its in found:
+        callback.set_state(its)
 
 
-def _apply_to_callbacks(calls: CallbackList, state: TrainingState) -> None:
-    """Give each callback the state of the one of its class that stood in its place."""
+def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[Any, dict[str, Any]]]:
+    """Return each callback with the state of the one of its class that stood in its place."""
+    states: list[tuple[Any, dict[str, Any]]] = []
     left = list(enumerate(state.plain["callbacks"]))
     for callback in calls.callbacks:
         for place, (i, entry) in enumerate(left):
@@ -211,8 +218,16 @@ def _apply_to_callbacks(calls: CallbackList, state: TrainingState) -> None:
                 del left[place]
                 found = _joined(entry["state"], state.arrays, f"callback:{i}:")
                 if found:
-                    callback.set_state(found)
+                    states.append((callback, found))
                 break
+    return states
+
+
+def _check_meter(sums: Any) -> None:
+    """Raise when what an epoch under way has summed up to cannot be read."""
+    if sums is not None:
+        for name in ("total", "count"):
+            float.fromhex(sums[name])
 
 
 def apply_to_meter(meter: Meter, state: TrainingState) -> None:
