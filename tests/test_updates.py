@@ -77,6 +77,66 @@ def test_the_gradient_is_cast_to_the_parameter(name: str, slots: int, kw: dict[s
         assert_close(a, b)
 
 
+def scattered(dtype: str, count: int, seed: int) -> Array:
+    """Draw numbers of every size that the type has, with zeros, infinities and NaN among them."""
+    rng = np.random.default_rng(seed)
+    info = np.finfo(dtype)
+    exponents = rng.integers(info.minexp - info.nmant, info.maxexp, count)
+    exponents = np.where(rng.random(count) < 0.7, rng.integers(-90, 1, count), exponents)
+    with np.errstate(all="ignore"):
+        x = np.ldexp(rng.uniform(1, 2, count), exponents).astype(dtype)
+    x[rng.random(count) < 0.2] = 0
+    for value in (np.inf, np.nan, info.smallest_subnormal, info.tiny):
+        x[rng.integers(0, count, 2)] = value
+    return np.asarray(np.where(rng.random(count) < 0.5, -x, x), dtype)
+
+
+@steps
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tiny_numbers_touch_no_neighbour(
+    name: str, slots: int, kw: dict[str, Any], dtype: str
+) -> None:
+    """Vectors that hold subnormal numbers are computed in another way, number by number the same."""
+    count = 2000
+    param, grad, *rest = (scattered(dtype, count, seed) for seed in range(2 + slots))
+    rest = [a if name == "momentum_update" else np.abs(a) for a in rest]
+    together, alone, theirs = ([a.copy() for a in (param, grad, *rest)] for _ in range(3))
+    with np.errstate(all="ignore"):
+        getattr(F, name)(*together, lr=0.1, **kw)
+        for i in range(count):
+            getattr(F, name)(*(a[i : i + 1] for a in alone), lr=0.1, **kw)
+        getattr(R, name)(*theirs, lr=0.1, **kw)
+    info = np.finfo(dtype)
+    # The parameter moves by what may be a small difference of large numbers; and NumPy rounds
+    # lr * m to a subnormal number before it divides by eps.
+    allowed = [(5000, 50 / 1e-7), *((50, 50) for _ in range(1 + slots))]
+    before = [param, grad, *rest]
+    for a, b, c, old, (eps, units) in zip(together, alone, theirs, before, allowed, strict=True):
+        np.testing.assert_array_equal(a, b)
+        usual = np.isfinite(c)
+        np.testing.assert_array_equal(a[~usual], c[~usual])
+        error = np.abs(a[usual] - c[usual])
+        size = np.maximum(np.abs(c[usual]), np.abs(old[usual]))
+        assert np.all(error <= eps * info.eps * size + units * info.smallest_subnormal)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["momentum_update", "rmsprop_update", "adam_update"])
+def test_what_decays_stays_subnormal(name: str, dtype: str) -> None:
+    """Nothing is flushed to zero: 0.9 times a few of the smallest number rounds to it again."""
+    smallest = np.finfo(dtype).smallest_subnormal
+    start = np.array([3, -3, 4, 1000, 0], dtype) * smallest
+    slots = [np.abs(start) if name == "rmsprop_update" else start.copy()]
+    slots += [np.zeros(5, dtype)] if name == "adam_update" else []
+    kw = {"step": 5000} if name == "adam_update" else {}
+    for _ in range(100):
+        getattr(F, name)(np.zeros(5, dtype), np.zeros(5, dtype), *slots, lr=0.1, **kw)
+    ours = np.abs(slots[0] / smallest)
+    np.testing.assert_array_equal(ours[[0, 1, 4]], [3, 3, 0])
+    assert 0 < ours[2] <= 4
+    assert 0 < ours[3] < 10
+
+
 def test_no_decay_leaves_infinities_alone() -> None:
     param = np.array([np.inf, -np.inf, np.nan, 1.0])
     F.sgd_update(param, np.ones(4), lr=0.5)

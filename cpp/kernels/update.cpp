@@ -1,5 +1,6 @@
 // Optimizer steps, one vector of every array at a time.
 #include "kernels.h"
+#include "simd/tiny.h"
 #include "simd/vec.h"
 
 namespace hotloop {
@@ -37,17 +38,66 @@ void sgd(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param) {
     });
 }
 
+// One vector of everything that a step with slots reads and writes.
+template <class T>
+struct Lanes {
+    Vec<T> grad, param, first, second;
+};
+
+// The step computed on lifted numbers; lanes that are too large for that, and NaN, plainly.
+template <class T, class Step>
+__attribute__((noinline)) Lanes<T> lifted(const Step& step, const Lanes<T>& x) {
+    using V = Vec<T>;
+    const V one = V::set(T{1});
+    const simd::Ints<T> fits =
+        (simd::abs(x.grad) < one) & (simd::abs(x.first) < one) & (simd::abs(x.second) < one);
+    Lanes<T> y = step(simd::Lifted<T>{}, x);
+    if (simd::any(~fits)) {
+        const Lanes<T> plain = step(simd::Plain<T>{}, x);
+        y.param = simd::select<T>(fits, y.param, plain.param);
+        y.first = simd::select<T>(fits, y.first, plain.first);
+        y.second = simd::select<T>(fits, y.second, plain.second);
+    }
+    return y;
+}
+
+// step(numbers, lanes) -> lanes, for each vector; `second` may be null.
+template <class T, class Step>
+HOTLOOP_INLINE void each_step(const UpdateNumbers<T>& u,
+                              index_t n,
+                              const T* grad,
+                              T* param,
+                              T* first,
+                              T* second,
+                              const Step& step) {
+    using V = Vec<T>;
+    const V tiny = V::set(simd::Lifted<T>::kTiny);
+    const V tiny_root = V::set(simd::Lifted<T>::kTinyRoot);
+    const auto below = [](V x, V limit)
+                           HOTLOOP_LAMBDA { return (simd::abs(x) < limit) & (x.v != V::zero().v); };
+    each_vector<T>(n, [&](auto load, auto store) HOTLOOP_LAMBDA {
+        const Lanes<T> x = {load(grad), decayed(load(param), u.decay), load(first),
+                            second ? load(second) : V::zero()};
+        const bool lift =
+            simd::any(below(x.grad, tiny_root) | below(x.first, tiny) | below(x.second, tiny));
+        const Lanes<T> y = lift ? lifted<T>(step, x) : step(simd::Plain<T>{}, x);
+        store(param, y.param);
+        store(first, y.first);
+        if (second) store(second, y.second);
+    });
+}
+
 template <class T>
 void momentum(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* velocity) {
     using V = Vec<T>;
     const V mu = V::set(u.momentum);
     const V lr = V::set(u.lr);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
-        const V step = lr * load(grad);
-        const V v = simd::fma(mu, load(velocity), -step);
-        store(velocity, v);
-        const V move = u.nesterov ? simd::fma(mu, v, -step) : v;
-        store(param, decayed(load(param), u.decay) + move);
+    const bool nesterov = u.nesterov;
+    each_step<T>(u, n, grad, param, velocity, nullptr, [=](auto as, Lanes<T> x) HOTLOOP_LAMBDA {
+        const V step = lr * as.read(x.grad);
+        const V v = simd::fma(mu, as.read(x.first), -step);
+        const V move = nesterov ? simd::fma(mu, v, -step) : v;
+        return Lanes<T>{x.grad, as.subtract(x.param, -move), as.write(v), x.second};
     });
 }
 
@@ -68,14 +118,14 @@ template <class T>
 void rmsprop(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* square) {
     using V = Vec<T>;
     const V lr = V::set(u.lr);
-    const V eps = V::set(u.eps);
     const V rho = V::set(u.momentum);
     const V rest = V::set(u.rest1);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
-        const V g = load(grad);
-        const V s = simd::fma(rho, load(square), rest * (g * g));
-        store(square, s);
-        store(param, decayed(load(param), u.decay) - lr * g / simd::sqrt(s + eps));
+    const T eps = u.eps;
+    each_step<T>(u, n, grad, param, square, nullptr, [=](auto as, Lanes<T> x) HOTLOOP_LAMBDA {
+        const V g = as.read(x.grad);
+        const V s = simd::fma(rho, as.read(x.first), rest * as.square(g));
+        const V move = lr * g / as.root(s + V::set(eps * as.kUp));
+        return Lanes<T>{x.grad, as.subtract(x.param, move), as.write(s), x.second};
     });
 }
 
@@ -86,15 +136,14 @@ void adam(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* m, T
     const V eps = V::set(u.eps);
     const V rest1 = V::set(u.rest1);
     const V rest2 = V::set(u.rest2);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
-        const V g = load(grad);
-        const V old_m = load(m);
-        const V old_v = load(v);
+    each_step<T>(u, n, grad, param, m, v, [=](auto as, Lanes<T> x) HOTLOOP_LAMBDA {
+        const V g = as.read(x.grad);
+        const V old_m = as.read(x.first);
+        const V old_v = as.read(x.second);
         const V new_m = simd::fma(rest1, g - old_m, old_m);
-        const V new_v = simd::fma(rest2, g * g - old_v, old_v);
-        store(m, new_m);
-        store(v, new_v);
-        store(param, decayed(load(param), u.decay) - alpha * new_m / (simd::sqrt(new_v) + eps));
+        const V new_v = simd::fma(rest2, as.square(g) - old_v, old_v);
+        const V move = alpha * new_m / (as.root(new_v) + eps);
+        return Lanes<T>{x.grad, as.subtract(x.param, move), as.write(new_m), as.write(new_v)};
     });
 }
 

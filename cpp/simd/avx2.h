@@ -11,6 +11,7 @@ namespace {
 
 typedef float f32v __attribute__((vector_size(32)));
 typedef double f64v __attribute__((vector_size(32)));
+typedef long long lanes __attribute__((vector_size(32)));
 
 HOTLOOP_INLINE __m256i first8(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -36,6 +37,7 @@ HOTLOOP_INLINE void native_stream(double* p, f64v a) { _mm256_stream_pd(p, a); }
 HOTLOOP_INLINE void native_stream_end() { _mm_sfence(); }
 HOTLOOP_INLINE void native_store(float* p, f32v a, int n) { _mm256_maskstore_ps(p, first8(n), a); }
 HOTLOOP_INLINE void native_store(double* p, f64v a, int n) { _mm256_maskstore_pd(p, first4(n), a); }
+HOTLOOP_INLINE bool native_any(lanes a) { return _mm256_testz_si256((__m256i)a, (__m256i)a) == 0; }
 
 }  // namespace
 }  // namespace hotloop::simd

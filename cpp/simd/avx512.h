@@ -11,6 +11,7 @@ namespace {
 
 typedef float f32v __attribute__((vector_size(64)));
 typedef double f64v __attribute__((vector_size(64)));
+typedef long long lanes __attribute__((vector_size(64)));
 
 HOTLOOP_INLINE __mmask16 first16(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
 HOTLOOP_INLINE __mmask8 first8(int n) { return static_cast<__mmask8>((1u << n) - 1u); }
@@ -19,8 +20,8 @@ HOTLOOP_INLINE f32v native_set(float x) { return _mm512_set1_ps(x); }
 HOTLOOP_INLINE f64v native_set(double x) { return _mm512_set1_pd(x); }
 HOTLOOP_INLINE f32v native_fma(f32v a, f32v b, f32v c) { return _mm512_fmadd_ps(a, b, c); }
 HOTLOOP_INLINE f64v native_fma(f64v a, f64v b, f64v c) { return _mm512_fmadd_pd(a, b, c); }
-HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm512_sqrt_ps(a); }
-HOTLOOP_INLINE f64v native_sqrt(f64v a) { return _mm512_sqrt_pd(a); }
+HOTLOOP_INLINE f32v native_sqrt(f32v a) { return _mm512_maskz_sqrt_ps(0xffff, a); }
+HOTLOOP_INLINE f64v native_sqrt(f64v a) { return _mm512_maskz_sqrt_pd(0xff, a); }
 HOTLOOP_INLINE f32v native_max(f32v a, f32v b) { return _mm512_maskz_max_ps(0xffff, a, b); }
 HOTLOOP_INLINE f64v native_max(f64v a, f64v b) { return _mm512_maskz_max_pd(0xff, a, b); }
 HOTLOOP_INLINE f32v native_min(f32v a, f32v b) { return _mm512_maskz_min_ps(0xffff, a, b); }
@@ -43,6 +44,9 @@ HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
 }
 HOTLOOP_INLINE void native_store(double* p, f64v a, int n) {
     _mm512_mask_storeu_pd(p, first8(n), a);
+}
+HOTLOOP_INLINE bool native_any(lanes a) {
+    return _mm512_test_epi32_mask((__m512i)a, (__m512i)a) != 0;
 }
 
 }  // namespace

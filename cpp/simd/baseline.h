@@ -13,6 +13,7 @@ namespace {
 
 typedef float f32v __attribute__((vector_size(16)));
 typedef double f64v __attribute__((vector_size(16)));
+typedef long long lanes __attribute__((vector_size(16)));
 
 // No fused multiply-add here: two roundings, the same ones in the interior and at the edges.
 HOTLOOP_INLINE f32v native_set(float x) { return f32v{x, x, x, x}; }
@@ -56,6 +57,7 @@ HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
 HOTLOOP_INLINE void native_store(double* p, f64v a, int n) {
     __builtin_memcpy(p, &a, static_cast<unsigned>(n) * sizeof(double));
 }
+HOTLOOP_INLINE bool native_any(lanes a) { return (a[0] | a[1]) != 0; }
 
 }  // namespace
 }  // namespace hotloop::simd

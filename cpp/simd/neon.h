@@ -11,6 +11,7 @@ namespace {
 
 typedef float f32v __attribute__((vector_size(16)));
 typedef double f64v __attribute__((vector_size(16)));
+typedef long long lanes __attribute__((vector_size(16)));
 
 HOTLOOP_INLINE f32v native_set(float x) { return f32v{x, x, x, x}; }
 HOTLOOP_INLINE f64v native_set(double x) { return f64v{x, x}; }
@@ -45,6 +46,7 @@ HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
 HOTLOOP_INLINE void native_store(double* p, f64v a, int n) {
     __builtin_memcpy(p, &a, static_cast<unsigned>(n) * sizeof(double));
 }
+HOTLOOP_INLINE bool native_any(lanes a) { return vmaxvq_u32((uint32x4_t)a) != 0; }
 
 }  // namespace
 }  // namespace hotloop::simd

@@ -147,6 +147,11 @@ template <class T>
 HOTLOOP_INLINE Vec<T> from_bits(Ints<T> a) {
     return {(typename Vec<T>::native)a};
 }
+// Whether any bit is set: whether a comparison holds for any lane.
+template <class I>
+HOTLOOP_INLINE bool any(I mask) {
+    return native_any((lanes)mask);
+}
 template <class T>
 HOTLOOP_INLINE Vec<T> abs(Vec<T> a) {
     using I = typename Lane<T>::integer;
