@@ -1,10 +1,12 @@
 """Run the scripts of "Deep Learning from Scratch" on the book's modules and on ours, and compare.
 
 ``python scripts/compare_book.py BOOK_DIR [SCRIPT ...]``, where BOOK_DIR is a clone of
-oreilly-japan/deep-learning-from-scratch whose ``dataset`` folder holds MNIST. Each script runs twice
+oreilly-japan/deep-learning-from-scratch whose ``dataset`` folder holds ``mnist.pkl``, which the book's
+loader makes there when it first runs. Each script runs twice
 from the same numpy seed: as plain Python runs it, and under ``hotloop.book``. Then every number that it
-printed, and every loss, accuracy, weight and history that it left behind, is compared. Scripts that the
-book's modules take more than some minutes for are shortened, on both sides alike; the table says which.
+printed, and every loss, accuracy, weight and history that it left behind, is compared. Two scripts that the
+book's modules take an hour and several hours for are shortened, on both sides alike; ``--full`` runs the
+first of them as it stands, ``--quick`` shortens more. The table says which.
 Nothing is written into BOOK_DIR.
 """
 
@@ -66,7 +68,7 @@ SCRIPTS = [
     "ch08/train_deepnet.py",
 ]
 # What is cut short, on both sides: (text of the script, text in its place). In full, the book's modules
-# take an hour for the first and several for the second.
+# take an hour for the first and several for the second, which is cut whatever the options.
 _FIRST = (
     "x_train, t_train = x_train[: STEPS * 100], t_train[: STEPS * 100]; "
     "x_test, t_test = x_test[:1000], t_test[:1000]"
@@ -76,6 +78,7 @@ SHORTER = {
     "ch07/train_convnet.py": [("max_epochs = 20", "max_epochs = 1"), _LOAD],
     "ch08/train_deepnet.py": [("epochs=20", "epochs=1"), _LOAD],
 }
+ENDLESS = "ch08/train_deepnet.py"
 # With --quick, so that no script takes the book's modules more than some twenty seconds.
 _TEST = "; x_test, t_test = x_test[:500], t_test[:500]"
 _NORMALIZED = ("load_mnist(normalize=True)", f"load_mnist(normalize=True){_TEST}")
@@ -154,15 +157,17 @@ class Run:
     kept: dict[str, NDArray[Any]]
 
 
-def cuts(script: str, quick: bool) -> list[tuple[str, str]]:
-    """Return what is changed in `script`."""
-    return SHORTER.get(script, QUICK.get(script, []) if quick else [])
+def cuts(script: str, length: str) -> list[tuple[str, str]]:
+    """Return what is changed in `script`, whose `length` is "full", "usual" or "quick"."""
+    if length == "full" and script != ENDLESS:
+        return []
+    return SHORTER.get(script, QUICK.get(script, []) if length == "quick" else [])
 
 
-def prepare(book: Path, folder: Path, script: str, steps: int, quick: bool) -> None:
+def prepare(book: Path, folder: Path, script: str, steps: int, length: str) -> None:
     """Copy the book to `folder`, and shorten `script` there."""
     shutil.copytree(book, folder, ignore=shutil.ignore_patterns(".git*", "notebooks", "*.gz"))
-    changes = cuts(script, quick)
+    changes = cuts(script, length)
     path = folder / script
     text = path.read_text(encoding="utf-8")
     for old, new in changes:
@@ -174,12 +179,12 @@ def prepare(book: Path, folder: Path, script: str, steps: int, quick: bool) -> N
 
 
 def measure(
-    side: str, book: Path, script: str, steps: int, threads: int, quick: bool = False
+    side: str, book: Path, script: str, steps: int, threads: int, length: str = "usual"
 ) -> Run:
     """Run `script` once in a copy of the book, on the modules of `side`."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "book"
-        prepare(book, folder, script, steps, quick)
+        prepare(book, folder, script, steps, length)
         driver, out = Path(scratch) / "driver.py", Path(scratch) / "out.npz"
         driver.write_text(DRIVER, encoding="utf-8")
         count = str(threads)
@@ -263,11 +268,20 @@ def main() -> int:
     parser.add_argument("scripts", nargs="*", default=list(SCRIPTS), metavar="SCRIPT")
     parser.add_argument("--steps", type=int, default=200, help="steps of the shortened trainings")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="shorten every long script")
+    lengths = parser.add_mutually_exclusive_group()
+    for length, told in (("quick", "shorten every long script"), ("full", f"all but {ENDLESS}")):
+        lengths.add_argument(
+            f"--{length}", action="store_const", dest="length", const=length, help=told
+        )
+    parser.set_defaults(length="usual")
     parser.add_argument(
         "--cache", type=Path, help="folder that keeps the runs of the book's modules"
     )
     options = parser.parse_intermixed_args()
+    if not (options.book / "dataset" / "mnist.pkl").is_file():
+        parser.error(
+            f"{options.book}/dataset has no mnist.pkl: run a script of the book there once"
+        )
     unlike = 0
     say("| script | book, s CPU | hotloop, s CPU | ratio | wall | largest difference |")
     say("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -276,8 +290,9 @@ def main() -> int:
         ours = run_side("hotloop", options, script)
         worst = difference(script, book, ours)
         unlike += not worst <= (1e-6 if script in SINGLE else TOLERANCE)
-        cut = f" ({options.steps} steps)" if script in SHORTER else ""
-        cut = cut or (" (shortened)" if cuts(script, options.quick) else "")
+        cut = " (shortened)" if cuts(script, options.length) else ""
+        if cut and script in SHORTER:
+            cut = f" ({options.steps} steps)"
         say(
             f"| {script}{cut} | {book.cpu:.2f} | {ours.cpu:.2f} | {book.cpu / ours.cpu:.1f} "
             f"| {book.wall / ours.wall:.1f} | {worst:.1e} |",
@@ -288,13 +303,13 @@ def main() -> int:
 
 def run_side(side: str, options: argparse.Namespace, script: str) -> Run:
     """Run `script` once as the command line says."""
-    return measure(side, options.book, script, options.steps, options.threads, options.quick)
+    return measure(side, options.book, script, options.steps, options.threads, options.length)
 
 
 def cached(options: argparse.Namespace, script: str) -> Run:
     """Run `script` on the book's modules, or read what an earlier run left in the cache."""
-    quick = "-quick" if cuts(script, options.quick) and script not in SHORTER else ""
-    name = f"{script.replace('/', '-')}-{options.steps}-{options.threads}{quick}.pkl"
+    how = f"{options.steps}-{options.threads}-{options.length}"
+    name = f"{script.replace('/', '-')}-{how}.pkl"
     path = options.cache / name if options.cache else None
     if path is not None and path.exists():
         return Run(*pickle.loads(path.read_bytes()))

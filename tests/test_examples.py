@@ -1,4 +1,4 @@
-"""Every example runs, its figures hold, its picture is there, and each row of the lessons has one.
+"""Every example runs, its figures hold, and its picture is there.
 
 Those that train run short, on the digits inside the package; with MNIST at hand the slow tests run them in full.
 """
@@ -29,56 +29,6 @@ WITHOUT_PICTURE = {
 }  # fmt: skip
 # In a short run; all others have one of their own name.
 PICTURES = {"histograms": ["tanh"], "misclassified": ["confusion", "misclassified"]}
-
-# What the lessons are about, and the example that shows it.
-ROWS = {
-    # Functions.
-    "sigmoid of -1, 1, 2, also by logaddexp; no warning at 1000": "functions",
-    "softmax of three scores and of large integers; ReLU, step": "functions",
-    "half the summed squares, cross entropy with 1e-7": "losses",
-    "one-hot; one row and a batch; ids; summed; half the binary cross entropy": "losses",
-    "three layers with given weights": "three_layers",
-    "pictures of step, ReLU, sigmoid, identity": "functions",
-    "nodes x = a + b, y = b + c, f = x y": "graph",
-    "affine of one sample; affine backward after seed 111": "affine",
-    "output sizes of convolutions": "conv_sizes",
-    "Sobel pair over 440 x 440": "sobel",
-    "filters on RGB, the lesson's way and the true one": "rgb_filters",
-    "naive loops and a broadcast maximum, with times": "loops",
-    # Descent.
-    "numerical gradient of x0^2 + x1^2; three rates, with paths": "descent",
-    "given derivative: moves of f3 and f2": "descent_moves",
-    "x^2 at five rates": "descent_rates",
-    "AND, OR, NAND, XOR with one unit; XOR of three units": "gates",
-    "XOR in two layers": "xor",
-    "MNIST by numerical gradient, beside backpropagation": "numerical_mnist",
-    # Networks on MNIST.
-    "Keras 784-50-10": "keras_mlp",
-    "Keras 784-512-10, one-hot": "keras_onehot",
-    "the same with binary cross entropy": "keras_binary",
-    "Keras functional 784-50-100-10": "keras_functional",
-    "the book's sample_weight.pkl": "sample_weight",
-    "by hand, sigmoid": "by_hand",
-    "by hand, 50 ReLU units": "by_hand_relu",
-    "three exact models": "three_models",
-    "backpropagation, 1000 steps": "backpropagation",
-    "PyTorch as the lesson wrote it": "pytorch_lesson",
-    "the same repaired": "pytorch_repaired",
-    "SimpleConvNet": "simple_convnet",
-    "DeepConvNet": "deep_convnet",
-    # Learning made visible.
-    "histograms of the activations": "histograms",
-    "five optimizers on MNIST": "optimizers",
-    "five optimizers on x^2 / 20 + y^2": "optimizer_paths",
-    "initialisers compared": "initializers",
-    "batch norm on and off": "batch_norm",
-    "300 images against weight decay": "weight_decay",
-    "300 images against dropout": "dropout",
-    "random search with validation": "random_search",
-    "filters before and after": "filters",
-    "misclassified digits": "misclassified",
-    "train and test curves": "by_hand",
-}
 
 
 def options_of(name: str) -> dict[str, bool]:
@@ -136,10 +86,6 @@ def test_index_lists_all_examples() -> None:
     files = {path.stem for path in FOLDER.glob("[a-z]*.py")}
     assert set(NAMES) == files
     assert len(NAMES) == len(set(NAMES))
-
-
-def test_every_row_has_an_example_and_every_example_a_row() -> None:
-    assert set(ROWS.values()) == set(NAMES)
 
 
 def test_readme_lists_all_examples() -> None:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import hotloop as hl
 import hotloop.functional as F
+from hotloop.book import lessons
+from hotloop.examples import loops
 
 PREDICTED = np.array([0.1, 0.05, 0.6, 0, 0.05, 0.1, 0, 0.1, 0, 0])
 EXCHANGED = PREDICTED[[0, 1, 7, 3, 4, 5, 6, 2, 8, 9]]  # index 2 and 7 exchanged
@@ -172,15 +175,64 @@ def test_convolution_does_not_flip_the_kernel() -> None:
     np.testing.assert_array_equal(y[0, 1], (windows * sobel[1, 0]).sum(axis=(2, 3)))
 
 
+def test_strength_of_edges() -> None:
+    """Sums above 255 are cut, negative ones stay, and the root of the squares hides them."""
+    image = np.random.default_rng(0).integers(0, 256, size=(440, 440)).astype(np.uint8)
+    across = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    windows = np.lib.stride_tricks.sliding_window_view(image.astype(int), (3, 3))
+    expected = []
+    for kernel in (across, across.T):
+        expected.append(np.minimum((windows * kernel).sum(axis=(2, 3)), 255))
+        found = lessons.filtered_image(image, kernel, 438)
+        np.testing.assert_array_equal(found, expected[-1])
+    assert min(edges.min() for edges in expected) < -255
+    strength = np.sqrt(sum(lessons.filtered_image(image, k, 438) ** 2 for k in (across, across.T)))
+    assert strength.shape == (438, 438)
+    np.testing.assert_allclose(strength, np.sqrt(expected[0] ** 2 + expected[1] ** 2), rtol=1e-14)
+
+
+def test_filters_on_colour() -> None:
+    """Five kernels from seed 222 as the lesson has them, added; beside convolutions of three channels."""
+    image = np.random.default_rng(1).integers(0, 256, size=(440, 440, 3)).astype(np.uint8)
+    random = np.random.RandomState(222)
+    kernels = random.rand(5, 3, 3, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(image.astype(float), (3, 3), axis=(0, 1))
+    added = sum(lessons.conv_op(image, kernel) for kernel in kernels)
+    assert isinstance(added, np.ndarray)
+    assert added.shape == (1, 1, 438, 438)
+    assert added.dtype == np.uint8  # and the sum wraps once more
+    sums = np.einsum("yxcij,oij->oyx", windows, kernels.sum(axis=1))
+    clear = np.all(np.abs(sums - np.rint(sums)) > 1e-6, axis=0)  # rounding decides the others
+    wrapped = (sums.astype(np.int64) % 256).sum(axis=0) % 256
+    np.testing.assert_array_equal(added[0, 0][clear], wrapped[clear])
+    assert clear.mean() > 0.999
+    true = F.conv2d(image.transpose(2, 0, 1)[np.newaxis], kernels)
+    assert true.shape == (1, 5, 438, 438)
+    np.testing.assert_allclose(true[0], np.einsum("yxcij,ocij->oyx", windows, kernels), rtol=1e-12)
+
+
 def test_naive_loops() -> None:
+    """The loops of the lesson, beside NumPy's whole arrays and the core where it has the operation."""
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(4, 5)), rng.normal(size=(5, 3))
-    product: np.ndarray[Any, Any] = np.zeros((4, 3))
-    largest: np.ndarray[Any, Any] = a.copy()
-    for i, j in np.ndindex(4, 3):
-        for k in range(5):
-            product[i, j] += a[i, k] * b[k, j]
-    for i, j in np.ndindex(4, 5):
-        largest[i, j] = max(largest[i, j], 0)
-    np.testing.assert_allclose(F.matmul(a, b), product, rtol=1e-13)
-    np.testing.assert_array_equal(F.relu(a), largest)
+    x, y, row = rng.normal(size=(20, 12)), rng.normal(size=(20, 12)), rng.normal(size=12)
+    np.testing.assert_array_equal(loops.relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(F.relu(x), loops.relu(x))
+    np.testing.assert_array_equal(loops.add(x, y), x + y)
+    np.testing.assert_array_equal(hl.layers.Add(dtype="float64")([x, y]), loops.add(x, y))
+    np.testing.assert_array_equal(loops.add(x, row), x + row)
+    np.testing.assert_allclose(F.affine(x, np.eye(12), row), loops.add(x, row), rtol=1e-14)
+    assert loops.dot(x[0], row) == pytest.approx(np.dot(x[0], row), rel=1e-13)
+    assert F.matmul(x[:1], row[:, None])[0, 0] == pytest.approx(loops.dot(x[0], row), rel=1e-13)
+    np.testing.assert_allclose(loops.matmul(x, y.T), x @ y.T, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(F.matmul(x, y.T), loops.matmul(x, y.T), rtol=1e-12, atol=1e-14)
+
+
+def test_maximum_of_planes() -> None:
+    """(32, 10) stands for each of the 64 x 3 planes; a ReLU of the difference is the same maximum."""
+    rng = np.random.default_rng(1)
+    x, y = rng.random((64, 3, 32, 10)), rng.random((32, 10))
+    expected = np.maximum(x, y)
+    assert expected.shape == x.shape
+    for i, j in np.ndindex(64, 3):
+        np.testing.assert_array_equal(expected[i, j], np.maximum(x[i, j], y))
+    np.testing.assert_allclose(F.relu(x - y) + y, expected, rtol=1e-14)
