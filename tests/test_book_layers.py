@@ -61,6 +61,17 @@ def test_affine_of_many_inputs_and_any_bias(b: Any) -> None:
         layer.forward(normal(20, 1501))
 
 
+@pytest.mark.parametrize("b", [0, np.arange(5.0)])
+def test_affine_of_many_rows_of_float32_has_the_bits_of_few(b: Any) -> None:
+    x, w = normal(2345, 7).astype(np.float32), normal(7, 5)
+    found = Affine(w, b).forward(x)
+    close(found, x @ w + b)
+    few = [Affine(w, b).forward(x[i : i + 100]) for i in range(0, 2345, 100)]
+    np.testing.assert_array_equal(found, np.concatenate(few))
+    with pytest.raises(ValueError, match="affine: x has 6 features but w takes 7"):
+        Affine(w, b).forward(x[:, :6])
+
+
 def test_affine_of_integers_and_float16_is_numpy() -> None:
     x, w, b = np.arange(6).reshape(2, 3), np.arange(12).reshape(3, 4), np.arange(4)
     layer = Affine(w, b)

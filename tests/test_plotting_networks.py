@@ -142,6 +142,15 @@ def test_activations_says_what_lies_beyond_the_range() -> None:
     assert [text.get_text() for text in few.texts] == ["< 1% beyond"]
 
 
+def test_activations_says_how_tall_a_cut_bar_is() -> None:
+    values = [np.r_[np.zeros(60), np.linspace(0.1, 0.9, 38), 7.0, 8.0], np.linspace(0, 1, 100)]
+    cut, whole = plotting.activations(values, range=(0, 1), top=0.1, ax=axes(1, 2))
+    assert cut.get_ylim() == whole.get_ylim() == (0, 0.1)
+    assert numbers(cut) == ["2% beyond\n60% at 0"]
+    assert numbers(whole) == []
+    assert heights(cut)[0] == pytest.approx(0.6)
+
+
 def test_activations_refuses() -> None:
     model = small_cnn()
     x, _ = digits(2)

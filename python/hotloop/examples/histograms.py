@@ -66,11 +66,10 @@ def main(lesson: Lesson) -> None:
             for row, place in enumerate(ranges):
                 name = names[0 if function == "tanh" else row]
                 answers = {f"layer {i + 1}": y for i, y in enumerate(layers(function, name))}
-                plotting.activations(answers, range=place, bins=50, ax=axes[row])
+                # Half of what ReLU answers is 0: that bar is cut, to see the rest.
+                top = 0.06 if function == "relu" else None
+                plotting.activations(answers, range=place, top=top, bins=50, ax=axes[row])
                 axes[row, 0].set_ylabel(f"{name}\nshare")
-                if function == "relu":  # half of all lies at 0: cut that bar to see the rest
-                    for ax in axes[row]:
-                        ax.set_ylim(0, 0.06)
 
         lesson.picture(activation, draw, len(ranges), 6, size=(8, 1.6 * len(ranges) + 0.4))
 

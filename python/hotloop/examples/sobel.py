@@ -46,7 +46,8 @@ def main(lesson: Lesson) -> None:
             # Grey is 0 in the two with signs: a falling edge is dark, a rising one bright.
             signed = shown.min() < 0
             ax.imshow(shown, cmap="gray", vmin=-255 if signed else 0, vmax=255)
-            ax.set(title=title, xticks=[0, 200, 400], yticks=[0, 200, 400], xlabel="pixel")
+            ax.set(title=title, xticks=[0, 200, 400], yticks=[0, 200, 400])
+            ax.set(xlabel="pixel", ylabel="pixel")
 
     lesson.picture("sobel", draw, 2, 2, size=(8, 8))
 

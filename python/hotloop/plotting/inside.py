@@ -145,6 +145,7 @@ def activations(
     layers: Sequence[str] | None = None,
     bins: int = 50,
     range: tuple[float, float] | None = None,
+    top: float | None = None,
     columns: int | None = None,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Any:
@@ -166,6 +167,9 @@ def activations(
     range : (float, float), optional
         Ends of the axis, (0, 1) for a sigmoid; by default the smallest and largest value of all. The share
         of values beyond the ends is written into the panel.
+    top : float, optional
+        The largest share drawn, where one bar would dwarf the others, as that at 0 behind ReLU. The share of
+        a bar that is cut is written into the panel. By default that of the tallest bar of all.
     columns : int, optional
         Panels in a row; by default up to six.
     ax : Axes or sequence of Axes, optional
@@ -208,18 +212,26 @@ def activations(
         return max(WIDTH * min(columns, 4) / 4, 4.0), 2.4 * rows + 0.2
 
     axes, answer = grid("activations", ax, len(values), columns, figsize, (0.15, 0.75))
-    top = 0.0
+    tallest = 0.0
     for i, (target, (name, array)) in enumerate(zip(axes, values.items(), strict=True)):
         share = np.full(array.shape, 1 / array.size)
-        bars, _, _ = target.hist(array, bins=bins, range=range, weights=share, color=COLOURS[0])
-        top = max(top, float(np.max(bars)))
+        bars, edges, _ = target.hist(array, bins=bins, range=range, weights=share, color=COLOURS[0])
+        best = int(np.argmax(bars))
+        tallest = max(tallest, float(bars[best]))
         tidy(target)
         target.set_title(f"{name}\nmean {array.mean():.2g}\nstd {array.std():.2g}", fontsize=9)
         target.set_xlim(range)
         target.tick_params(labelsize=8)
+        notes = []
         beyond = float(np.mean((array < range[0]) | (array > range[1])))
         if beyond:
-            text = f"{beyond:.0%} beyond" if beyond >= 0.005 else "< 1% beyond"
+            notes.append(f"{beyond:.0%} beyond" if beyond >= 0.005 else "< 1% beyond")
+        if top is not None and bars[best] > top:
+            # The end of a bar that lies nearest to 0 names it: 0 itself where the bar holds it.
+            place = min(max(0.0, float(edges[best])), float(edges[best + 1]))
+            notes.append(f"{bars[best]:.0%} at {place:.2g}")
+        if notes:
+            text = "\n".join(notes)
             target.text(
                 0.96, 0.95, text, transform=target.transAxes, ha="right", va="top", fontsize=8
             )
@@ -230,7 +242,7 @@ def activations(
         else:
             target.tick_params(labelleft=False)
     for target in axes:
-        target.set_ylim(0, 1.05 * top or 1.0)
+        target.set_ylim(0, top if top is not None else 1.05 * tallest or 1.0)
     return answer
 
 
