@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_open"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["atomic_open", "explained"]
+
+_FULL = "free some space and write again"
+_FORBIDDEN = "choose another folder, or allow writing there"
+_ADVICE = {
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "what should be its folder is a file; choose another",
+    errno.EEXIST: "a file of this name is in the way; choose another name",
+    errno.EISDIR: "there is a folder of this name; name a file",
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 @contextlib.contextmanager
@@ -19,6 +41,10 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The bytes are flushed to the disk before the name changes, and the folder after it, so a crash leaves the
     old file or the new one. When the block raises, the temporary file goes and `path` stays as it was. Two
     processes that write the same path do not meet: the later replaces the earlier.
+
+    A writer that is killed leaves its temporary file, ``.NAME.PROCESS-NUMBER.part``; the next one that writes
+    `path` removes it first. A writer holds a lock on its file, which ends with the writer: what a living one
+    is at, in this process or another, is never removed.
 
     Parameters
     ----------
@@ -33,7 +59,7 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        The folder is missing, read-only or full.
+        The folder is missing, read-only or full; the text says what to do.
 
     Examples
     --------
@@ -45,18 +71,82 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     b'whole'
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    # Not tempfile: its files have mode 0600, and the user's umask should decide.
-    try:
-        with temporary.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with explained(path):
+        if not path.name:  # of "", "." and "/"
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _sweep(path)
+        with _temporary(path) as (temporary, file):
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Let an error of writing `path` name it and say what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise OSError(error.errno, f"{error.strerror}; {advice}", str(path)) from error
+
+
+def _stem(path: Path) -> str:
+    """Return how the names of temporary files for `path` begin; cut, since a name has 255 bytes at most."""
+    return f".{path.name[:50]}."
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Make and lock a temporary file, and remove it when the block raises."""
+    with contextlib.ExitStack() as lock:
+        while True:
+            temporary = path.with_name(f"{_stem(path)}{os.getpid()}-{secrets.token_hex(4)}.part")
+            try:
+                # Not tempfile: its files have mode 0600, and the user's umask should decide.
+                file = temporary.open("x+b")
+                lock.callback(file.close)
+                _lock(file, lock, wait=True)
+                if not temporary.exists():
+                    continue  # a sweep was quicker than the lock
+                yield temporary, file
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
+            return
+
+
+def _lock(file: IO[bytes], until: contextlib.ExitStack, *, wait: bool) -> bool:
+    """Lock a file until the stack ends, or the process does, also when the file is closed before."""
+    if sys.platform == "win32":
+        return False
+    handle = os.dup(file.fileno())
+    until.callback(os.close, handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody has it, or the file system knows no locks: then nothing is swept
+        return False
+    return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary files that killed writers of `path` have left."""
+    name = re.compile(re.escape(_stem(path)) + r"\d+-[0-9a-f]{8}\.part")
+    with contextlib.suppress(OSError):
+        for part in [p for p in path.parent.iterdir() if name.fullmatch(p.name)]:
+            with (
+                contextlib.suppress(OSError),
+                part.open("r+b") as file,
+                contextlib.ExitStack() as s,
+            ):
+                if _lock(file, s, wait=False):
+                    part.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

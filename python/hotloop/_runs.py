@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hotloop._atomic import atomic_open
+from hotloop._atomic import atomic_open, explained
 
 SETTINGS_FILE = "run.json"
 STATE_FILE = "training.state"
@@ -15,11 +15,13 @@ STATE_FILE = "training.state"
 def new_folder(chosen: Path | None, name: str) -> Path:
     """Make the folder for a run: the one chosen, else a new one under ``runs``, so that no run is lost."""
     if chosen is not None:
-        chosen.mkdir(parents=True, exist_ok=True)
-        (chosen / STATE_FILE).unlink(missing_ok=True)
+        with explained(chosen):
+            chosen.mkdir(parents=True, exist_ok=True)
+            (chosen / STATE_FILE).unlink(missing_ok=True)
         return chosen
     runs = Path("runs")
-    runs.mkdir(exist_ok=True)
+    with explained(runs):
+        runs.mkdir(exist_ok=True)
     number = 1
     while True:
         folder = runs / (name if number == 1 else f"{name}-{number}")

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from hotloop._atomic import explained
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.checkpoint import check_frequency
 
@@ -69,7 +70,8 @@ class BackupAndRestore(Callback):
         from hotloop import training_state  # noqa: PLC0415 - it needs the models
 
         self._batches = 0
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with explained(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self.model._run.resume = training_state.read(self.path)
 

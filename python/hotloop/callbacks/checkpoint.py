@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from hotloop._atomic import explained
 from hotloop.callbacks.base import Logs
 from hotloop.callbacks.plateau import Monitor
 from hotloop.callbacks.telling import tell
@@ -88,24 +89,29 @@ class ModelCheckpoint(Monitor):
             names = ", ".join(["epoch", *logs])
             msg = f"ModelCheckpoint: {self.filepath!r} asks for {error}; there are {names}"
             raise ValueError(msg) from None
+        except (ValueError, LookupError, AttributeError) as error:
+            msg = f"ModelCheckpoint: {self.filepath!r} cannot be filled in: {error}"
+            raise ValueError(msg) from None
 
     def _save(self, epoch: int, logs: Logs) -> None:
         path = self.path(epoch, logs)
+        value = self.figure(logs) if self.save_best_only else None
         if self.save_best_only:
-            value = self.figure(logs)
             if value is None or not self.better(value, self.best):
                 return
             if self.verbose:
                 before = "" if self.best is None else f" (before {self.best:.5f})"
                 tell(f"Epoch {epoch + 1}: {self.monitor} {value:.5f}{before}, saving {path}")
-            self.best = value
         elif self.verbose:
             tell(f"Epoch {epoch + 1}: saving {path}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with explained(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        if self.save_best_only:
+            self.best = value  # now that the file is there
 
     def get_state(self) -> dict[str, Any]:
         """Return the best figure and the number of batches."""

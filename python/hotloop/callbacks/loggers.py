@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._atomic import explained
 from hotloop.callbacks.base import Callback, Logs
 
 
@@ -71,7 +72,7 @@ class CSVLogger(Callback):
         writer.writerow([epoch, *(_cell(logs.get(key, "NA")) for key in self._keys)])
         content = text.getvalue().encode()
         mode = "r+b" if self._size else "wb"
-        with self.filename.open(mode) as file:
+        with explained(self.filename), self.filename.open(mode) as file:
             file.truncate(self._size or 0)
             file.seek(0, io.SEEK_END)
             file.write(content)

@@ -132,7 +132,8 @@ def _download(source: Source, key: str, looked: list[str]) -> NDArray[np.uint8]:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
     except OSError as error:
-        raise _not_found(source, looked, [f"the cache cannot be written: {error}"]) from error
+        why = f"the cache cannot be written: {error}; HOTLOOP_CACHE_DIR names another"
+        raise _not_found(source, looked, [why]) from error
     for mirror in source.mirrors:
         url = f"{mirror}{target.name}"
         try:
@@ -185,8 +186,9 @@ def _short(error: BaseException) -> str:
     root = error
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner
-    if isinstance(root, OSError) and root.strerror:
-        return root.strerror
+    for found in (error, root):
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
