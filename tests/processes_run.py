@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -62,8 +64,69 @@ def put(queue: Any) -> None:
     queue.put(train())
 
 
+def go_on(loader: Any, queue: Any) -> None:
+    """Take from a loader in a child: its next pass, whole."""
+    queue.put(digest_of(loader))
+
+
+def digest_of(loader: Any) -> str:
+    """Return the digest of all batches of one pass."""
+    return hashlib.sha256(b"".join(a.tobytes() for batch in loader for a in batch)).hexdigest()
+
+
+def loaders(method: str) -> None:
+    """Hand a loader that is half through to a child; both go on with the same next pass."""
+    context: Any = multiprocessing.get_context(method)
+    queue = context.SimpleQueue()
+    loader = hl.DataLoader(*data(), batch_size=10, shuffle=True, seed=4)
+    digest_of(loader)
+    half = iter(loader)
+    next(half)
+    child = context.Process(target=go_on, args=(loader, queue))
+    child.start()
+    say(digest_of(loader))
+    say(queue.get())
+    child.join()
+    assert child.exitcode == 0
+    assert len(list(half)) == len(loader) - 1
+
+
+def held() -> None:
+    """Fork while another thread trains, which holds locks; use the same model in the children."""
+    made, end = model(), threading.Event()
+    x, t = data()
+    made.train_on_batch(x, t)
+
+    def work() -> None:
+        while not end.is_set():
+            made.fit(x, t, batch_size=32, verbose=0)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for number in range(20):
+        time.sleep(0.003 * number % 0.02)
+        child = os.fork()
+        if child == 0:
+            made.predict(x, verbose=0)
+            made.fit(x, t, batch_size=32, verbose=0)
+            # What the thread had half done may be in the weights, but they are numbers.
+            os._exit(0 if np.isfinite(made.evaluate(x, t, verbose=0)).all() else 1)
+        for _ in range(6000):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                break
+            time.sleep(0.01)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            status = -1
+        say(str(status))
+    end.set()
+    thread.join()
+
+
 def children(method: str) -> None:
-    """Start children in the middle of a training, and look into a loader that the parent has begun."""
+    """Start children in the middle of a training."""
     context: Any = multiprocessing.get_context(method)
     queue = context.SimpleQueue()
     started = []
@@ -139,6 +202,12 @@ def main(kind: str, *rest: str) -> None:
         say(train())
     elif kind == "joblib":
         jobs(rest[0])
+    elif kind == "loaders":
+        loaders(rest[0])
+    elif kind == "held":
+        held()
+    elif kind == "threads":
+        say(str(hl.get_num_threads()))
     elif kind == "beside":
         beside(list(rest))
     else:

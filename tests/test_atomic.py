@@ -177,7 +177,34 @@ def test_an_error_names_the_file_and_says_what_to_do(
     assert parts(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["", ".", "/"])
+@needs_locks
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    far, link, lost = tmp_path / "far", tmp_path / "link", tmp_path / "lost"
+    far.mkdir()
+    link.symlink_to(far / "m")
+    for data in (b"new", b"newer"):
+        write(link, data)
+        assert link.is_symlink()
+        assert (far / "m").read_bytes() == data
+    lost.symlink_to(tmp_path / "gone" / "m")
+    with pytest.raises(FileNotFoundError, match="make its folder first"):
+        write(lost)
+    assert parts(tmp_path) == parts(far) == []
+
+
+@needs_locks
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="A device, pipe or socket; name a file"):
+            write(path)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", ".."])
 def test_no_name_at_all(name: str) -> None:
     with pytest.raises(IsADirectoryError, match="name a file"):
         write(Path(name))

@@ -18,7 +18,7 @@ from helpers import DTYPES, bits
 from hotloop import _core
 
 Call = Callable[[], Any]
-THREADS = 4
+THREADS = 8
 
 # What computes nothing, sets up the process or measures it.
 OTHER = {"set_num_threads", "get_num_threads", "config", "fma_peak", "triad", "Plan", "_Recording"}

@@ -125,6 +125,19 @@ def test_children_in_the_middle_of_a_training_train(expected: str, method: str) 
     assert run(method) == [expected] * 3
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_loader_half_through_goes_on_in_a_child(method: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} here")
+    ours, theirs = run("loaders", method)
+    assert ours == theirs
+
+
+@needs_posix
+def test_a_child_of_a_fork_uses_a_model_that_a_thread_was_training() -> None:
+    assert run("held") == ["0"] * 20
+
+
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_workers_of_joblib_train(expected: str, backend: str) -> None:
     pytest.importorskip("joblib")
@@ -145,6 +158,46 @@ def test_beside_pytorch_too(expected: str) -> None:
 @needs_posix
 def test_on_one_processor_with_more_threads(expected: str) -> None:
     assert run("limit") == [expected]
+
+
+@needs_posix
+def test_a_quota_of_a_group_of_processes_sets_the_threads() -> None:
+    """In namespaces of its own, where that may be: a tmpfs in the place of the groups' files."""
+    script = (
+        'mount -t tmpfs none /sys/fs/cgroup && printf "150000 100000" > /sys/fs/cgroup/cpu.max && '
+        'exec "$0" "$1" threads'
+    )
+    words = ["unshare", "--mount", "sh", "-c", script, sys.executable, str(SCRIPT)]
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, env=kept, check=False)
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    if "ermi" in done.stderr or "unshare failed" in done.stderr:
+        pytest.skip("no namespaces here")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(min(2, len(os.sched_getaffinity(0))))]
+
+
+@needs_posix
+@pytest.mark.parametrize("inner", ["", "inner"])
+def test_a_quota_of_an_inner_group_counts_too(inner: str) -> None:
+    top = Path("/sys/fs/cgroup/cpu") / f"hotloop-{os.getpid()}"
+    try:
+        (top / inner).mkdir(parents=True)
+    except OSError:
+        pytest.skip("no group of processes can be made here")
+    try:
+        (top / "cpu.cfs_quota_us").write_text("100000")
+        script = f'echo $$ > {top / inner}/cgroup.procs && exec "$0" "$1" threads'
+        words = ["sh", "-c", script, sys.executable, str(SCRIPT)]
+        kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+        done = subprocess.run(words, capture_output=True, text=True, env=kept, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["1"]
+    finally:
+        for group in dict.fromkeys((top / inner, top)):
+            group.rmdir()
 
 
 @pytest.mark.parametrize("threads", ["1", "64"])

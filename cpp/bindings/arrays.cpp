@@ -1,23 +1,16 @@
 #include "arrays.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace hotloop::bind {
 namespace {
 
 std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
-
-// numpy.asarray, with NumPy's refusal of ragged or foreign data named by op and argument.
-py::array as_array(const char* op, const char* name, py::handle value) {
-    if (py::isinstance<py::array>(value)) return py::reinterpret_borrow<py::array>(value);
-    PyObject* raw =
-        py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
-    if (raw) return py::reinterpret_steal<py::array>(raw);
-    PyErr_Clear();
-    throw py::type_error(std::string(op) + ": " + name + " cannot be read as an array (got " +
-                         text(py::type::of(value).attr("__name__")) + ")");
-}
 
 bool is_native_contiguous(const py::array& a) {
     const auto flags = a.flags();
@@ -56,6 +49,35 @@ bool same_array(const py::array& a, const py::array& b) {
 }
 
 }  // namespace
+
+py::array as_array(const char* op, const char* name, py::handle value) {
+    if (py::isinstance<py::array>(value)) return py::reinterpret_borrow<py::array>(value);
+    PyObject* raw =
+        py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
+    if (raw) return py::reinterpret_steal<py::array>(raw);
+    py::error_already_set reason;
+    if (reason.matches(PyExc_MemoryError) || !reason.matches(PyExc_Exception)) throw reason;
+    const std::string message = std::string(op) + ": " + name +
+                                " cannot be read as an array (got " +
+                                text(py::type::of(value).attr("__name__")) + ")";
+    py::raise_from(reason, PyExc_TypeError, message.c_str());
+    throw py::error_already_set();
+}
+
+bool overlaps_itself(const py::array& a) {
+    std::vector<std::pair<py::ssize_t, py::ssize_t>> axes;
+    for (py::ssize_t i = 0; i < a.ndim(); ++i) {
+        if (a.shape(i) == 0) return false;
+        if (a.shape(i) > 1) axes.emplace_back(std::abs(a.strides(i)), a.shape(i));
+    }
+    std::sort(axes.begin(), axes.end());
+    py::ssize_t span = a.itemsize();
+    for (const auto& [stride, count] : axes) {
+        if (stride < span) return true;
+        span += (count - 1) * stride;
+    }
+    return false;
+}
 
 Shape shape_of(const py::array& a) {
     if (a.ndim() > Shape::kMaxRank)
@@ -129,9 +151,10 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
             continue;
         }
         if (plan) refuse_in_plan(op, n.name);
-        value = dtype_ == DType::f32 ? py::object(py::array_t<float, kPlain>::ensure(a))
-                                     : py::object(py::array_t<double, kPlain>::ensure(a));
-        if (!value) throw py::error_already_set();
+        if (dtype_ == DType::f32)
+            value = converted<float>(a);
+        else
+            value = converted<double>(a);
     }
 }
 
@@ -192,6 +215,7 @@ void Output::make(const Inputs& in,
     check_axes(op, name, a);
     if (shape_of(a) != shape) fail(op, name, " must have shape ", shape, ", got ", shape_of(a));
     if (!a.writeable()) fail(op, name, " is read-only (shape ", shape, ")");
+    if (overlaps_itself(a)) fail(op, name, " overlaps itself in memory (shape ", shape, ")");
     for (const py::object& other : in.originals()) {
         const auto b = py::reinterpret_borrow<py::array>(other);
         if (!share_memory(a, b)) continue;
@@ -240,9 +264,7 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
         return py::reinterpret_borrow<py::array_t<std::int64_t>>(a);
     }
     if (Plan::recording()) refuse_in_plan(op, name);
-    auto ids = py::array_t<std::int64_t, kPlain>::ensure(a);
-    if (!ids) throw py::error_already_set();
-    return ids;
+    return converted<std::int64_t>(a);
 }
 
 py::array in_place(const char* op, const char* name, py::handle value) {

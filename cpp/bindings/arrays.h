@@ -34,6 +34,17 @@ constexpr int kPlain =
     py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
 Shape shape_of(const py::array& a);
+// numpy.asarray; NumPy's refusal of ragged or foreign data becomes a TypeError that names op and
+// argument, with NumPy's own as its cause.
+py::array as_array(const char* op, const char* name, py::handle value);
+// A C-contiguous, native array of T. Not array_t::ensure, which swallows the reason of a failure:
+// there may be no memory for it.
+template <class T>
+py::array_t<T, kPlain> converted(const py::array& a) {
+    return py::array_t<T, kPlain>(py::reinterpret_borrow<py::object>(a));
+}
+// Whether two elements may share bytes, as in a view with strides of 0: no place for results.
+bool overlaps_itself(const py::array& a);
 // Throws, with op and argument in the text, where an array has more axes than a Shape.
 void check_axes(const char* op, const char* name, const py::array& a);
 const char* name_of(DType dtype);

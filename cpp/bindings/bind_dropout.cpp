@@ -43,11 +43,7 @@ py::tuple dropout_(
 
 // The mask that dropout returned, or any array of integers or bools: not 0 is kept.
 py::array mask_of(const char* op, py::handle mask, const Shape& shape) {
-    py::array a = py::array::ensure(mask);
-    if (!a) {
-        PyErr_Clear();
-        throw py::type_error(std::string(op) + ": mask cannot be read as an array");
-    }
+    py::array a = as_array(op, "mask", mask);
     const char kind = a.dtype().kind();
     if (kind != 'u' && kind != 'i' && kind != 'b')
         throw py::type_error(std::string(op) + ": mask must be uint8, got " +

@@ -40,11 +40,7 @@ bool rows_contiguous(const py::array& a) {
 }
 
 py::array as_rows(py::handle src) {
-    py::array a = py::array::ensure(src);
-    if (!a) {
-        PyErr_Clear();
-        throw py::type_error(std::string(kOp) + ": src cannot be read as an array");
-    }
+    py::array a = as_array(kOp, "src", src);
     element_of(a);
     if (a.ndim() == 0) fail(kOp, "src must have a first axis to pick from, got ()");
     if (rows_contiguous(a)) return a;

@@ -241,8 +241,7 @@ py::object mean_squared_error_backward_(py::handle y, py::handle t, py::handle o
 
 py::object one_hot_(py::handle labels, py::handle num_classes, const py::object& dtype) {
     const char* const op = "one_hot";
-    const auto given = py::array::ensure(labels);
-    if (!given) throw py::type_error(std::string(op) + ": labels cannot be read as an array");
+    const py::array given = as_array(op, "labels", labels);
     const index_t K = static_cast<index_t>(live_integer(op, "num_classes", num_classes).get());
     if (K < 0) fail(op, "num_classes must not be negative, got ", K);
     check_axes(op, "labels", given);

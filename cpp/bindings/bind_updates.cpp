@@ -14,9 +14,7 @@ py::array gradient(const char* op, const Changed& changed, py::handle grad) {
     const auto a = py::reinterpret_borrow<py::array>(in.originals()[0]);
     changed.check_apart("grad", a);
     if (Plan::recording() && in.dtype() != changed.dtype()) refuse_in_plan(op, "grad");
-    auto cast = py::array_t<T, kPlain>::ensure(a);
-    if (!cast) throw py::error_already_set();
-    return cast;
+    return converted<T>(a);
 }
 
 double number(const char* op, const char* name, py::handle value) {

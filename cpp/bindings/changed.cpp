@@ -53,6 +53,7 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
                  shape_of(a));
         if (!a.writeable())
             fail(op, n.name, " is changed in place but is read-only (shape ", shape_, ")");
+        if (overlaps_itself(a)) fail(op, n.name, " overlaps itself in memory (shape ", shape_, ")");
         for (std::size_t i = 0; i < given_.size(); ++i)
             if (overlap(a, given_[i]))
                 fail(op, n.name, " overlaps ", names_[i], " in memory (both ", shape_, ")");

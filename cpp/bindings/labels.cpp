@@ -36,8 +36,7 @@ py::object class_ids(const char* op, const py::array& labels) {
     const auto dtype = py::str(labels.dtype()).cast<std::string>();
     if (kind != 'f' && kind != 'b')
         throw py::type_error(std::string(op) + ": labels must be integer class ids, got " + dtype);
-    const auto numbers = py::array_t<double, kPlain>::ensure(labels);
-    if (!numbers) throw py::error_already_set();
+    const auto numbers = converted<double>(labels);
     py::ssize_t at = 0;
     for (py::ssize_t i = numbers.size(); i-- > 0;)
         if (numbers.data()[i] != std::floor(numbers.data()[i])) at = i;

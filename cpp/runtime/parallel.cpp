@@ -35,22 +35,46 @@ int affinity() {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Processors that the control group may use, rounded up; a large number where there is no limit.
-int cgroup_quota() {
-    constexpr int kNoLimit = 1 << 20;
+constexpr int kNoLimit = 1 << 20;
+
+// Processors that a control group may use, rounded up, in either version's files.
+int quota_of(const std::string& group) {
     const auto whole = [](double quota, double period) {
         return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period)))
                                        : kNoLimit;
     };
     std::string quota;
     double period = 0;
-    if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period)
+    if (std::ifstream v2(group + "/cpu.max"); v2 >> quota >> period)
         return quota == "max" ? kNoLimit : whole(std::atof(quota.c_str()), period);
     double quota_us = 0;
-    std::ifstream q("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-    std::ifstream p("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-    if (q >> quota_us && p >> period) return whole(quota_us, period);
-    return kNoLimit;
+    std::ifstream q(group + "/cpu.cfs_quota_us");
+    std::ifstream p(group + "/cpu.cfs_period_us");
+    return q >> quota_us && p >> period ? whole(quota_us, period) : kNoLimit;
+}
+
+// The lowest quota of the group of this process and of those around it. In a container the outer
+// ones cannot be seen, and the group itself may stand at the root.
+int cgroup_quota() {
+    const std::string root = "/sys/fs/cgroup";
+    int lowest = std::min(quota_of(root), quota_of(root + "/cpu"));
+    std::ifstream groups("/proc/self/cgroup");
+    // "0::/path" is version 2, "3:cpu,cpuacct:/path" version 1.
+    for (std::string line; std::getline(groups, line);) {
+        const std::size_t first = line.find(':');
+        const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        std::string controllers = line.substr(first, second - first + 1);
+        std::replace(controllers.begin(), controllers.end(), ':', ',');
+        const bool v2 = controllers == ",,";
+        if (!v2 && controllers.find(",cpu,") == std::string::npos) continue;
+        for (std::string path = line.substr(second + 1); path.size() > 1;) {
+            lowest = std::min(lowest, quota_of(root + (v2 ? "" : "/cpu") + path));
+            const std::size_t slash = path.rfind('/');
+            path.resize(slash == std::string::npos ? 0 : slash);
+        }
+    }
+    return lowest;
 }
 
 int default_threads() {

@@ -81,6 +81,9 @@ def read(path: Path, known: Collection[str], what: str) -> dict[str, bytes]:
     ValueError
         When the file is no archive, truncated, altered, or holds other members than `known`.
     """
+    if not path.is_file():
+        msg = "a folder, device or pipe, not a file"
+        raise ValueError(msg)
     if not zipfile.is_zipfile(path):
         msg = f"not a hotloop {what} file, or truncated (no zip archive)"
         raise ValueError(msg)

@@ -40,7 +40,8 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     The bytes are flushed to the disk before the name changes, and the folder after it, so a crash leaves the
     old file or the new one. When the block raises, the temporary file goes and `path` stays as it was. Two
-    processes that write the same path do not meet: the later replaces the earlier.
+    processes that write the same path do not meet: the later replaces the earlier. A link stays, and what it
+    points to is written; a device or a pipe is refused.
 
     A writer that is killed leaves its temporary file, ``.NAME.PROCESS-NUMBER.part``; the next one that writes
     `path` removes it first. A writer holds a lock on its file, which ends with the writer: what a living one
@@ -59,7 +60,7 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        The folder is missing, read-only or full; the text says what to do.
+        The folder is missing, read-only or full, or `path` is no file; the text says what to do.
 
     Examples
     --------
@@ -72,8 +73,7 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     path = Path(path)
     with explained(path):
-        if not path.name:  # of "", "." and "/"
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path = _target(path)
         _sweep(path)
         with _temporary(path) as (temporary, file):
             with file:
@@ -82,6 +82,17 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             temporary.replace(path)
     _sync_folder(path.parent)
+
+
+def _target(path: Path) -> Path:
+    """Return what a link stands for; refuse what a file must not take the place of."""
+    if path.is_symlink():
+        path = path.resolve()
+    if path.name in {"", ".."} or path.is_dir():  # the first is the name of "", "." and "/"
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "A device, pipe or socket; name a file", str(path))
+    return path
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import losses, optimizers
+from hotloop import _forks, losses, optimizers
 from hotloop import metrics as metrics_module
 from hotloop.callbacks import History
 from hotloop.data import ArrayData, Rows, array_data, input_array
@@ -89,6 +89,7 @@ class Compiled:
         self._run: Any = None
         self._fit_lock = threading.RLock()
         self._step_lock = threading.RLock()
+        _forks.watch(self)
         self._fast: LossStep | None = None
 
     # -- what the other half gives -----------------------------------------------------------

@@ -23,6 +23,7 @@ class Run:
 
     feed: Feed
     calls: CallbackList
+    loss: type  # what the targets were checked for
     meter: Meter | None = None
     resume: TrainingState | None = None
 

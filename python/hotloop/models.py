@@ -81,6 +81,9 @@ class Sequential(Model):
             raise TypeError(msg)
         names = {other.name for other in self._layers}
         if isinstance(layer, Model):
+            if isinstance(layer, Sequential) and layer._holds(self):
+                msg = f"Sequential: {self.name!r} cannot be a layer of itself"
+                raise ValueError(msg)
             base, count = layer.name, 0
             while layer.name in names and layer.name_is_ours:
                 count += 1
@@ -102,7 +105,7 @@ class Sequential(Model):
         if rebuild:
             try:
                 self._build_if_known()
-            except ValueError:
+            except Exception:
                 self._layers.pop()
                 self._forget()
                 raise
@@ -137,6 +140,11 @@ class Sequential(Model):
         found = [layer for item in self._layers for layer in item.all_layers()]
         starts = [layer for layer in found if type(layer) is InputLayer]
         return [x for x in found if x not in starts or x is self._layers[0]]
+
+    def _holds(self, model: Model) -> bool:
+        """Whether a model is this one, or inside of it."""
+        inner = (item for item in self._layers if isinstance(item, Sequential))
+        return model is self or any(item._holds(model) for item in inner)
 
     def is_described_in_a_row(self) -> bool:
         """Whether the items are layers and models of the package's, which need no code to load."""

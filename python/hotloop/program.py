@@ -70,11 +70,20 @@ class Program:
             step()
 
 
+def _shown(x: Any) -> Any:
+    """Return views that cannot be written to: other calls read the same numbers."""
+    if isinstance(x, tuple):
+        return tuple(map(_shown, x))
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
 class PythonCall:
     """One call of a layer that is not the package's own: run in Python, a fresh cache each step."""
 
     def __init__(self, node: Node, x: Any, y: Array, training: bool) -> None:
-        self.layer, self.x, self.y, self.training = node.layer, x, y, training
+        self.layer, self.x, self.y, self.training = node.layer, _shown(x), y, training
         self.cache = Cache(node.layer)
         self.need_dx = True
         self.accumulate = False
@@ -279,7 +288,7 @@ class Pass:
         program: Program, call: PythonCall, dy: Array, need_dx: bool, again: bool
     ) -> tuple[Array, ...]:
         inputs = call.x if isinstance(call.x, tuple) else (call.x,)
-        call.need_dx, call.accumulate, call.dy = need_dx, again, dy
+        call.need_dx, call.accumulate, call.dy = need_dx, again, _shown(dy)
         call.dx = tuple(aligned_zeros(x.shape, x.dtype) for x in inputs)
         program.python(call.backward)
         return call.dx

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hotloop import config
 from hotloop._arguments import number, whole
@@ -41,7 +43,7 @@ class Trainable(Evaluating):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Train for a number of epochs.
 
@@ -78,8 +80,8 @@ class Trainable(Evaluating):
             Batches of a validation; None is all of them.
         validation_batch_size : int, optional
             Samples of a validation batch; None is 256.
-        validation_freq : int
-            Epochs from one validation to the next.
+        validation_freq : int or collection of int
+            Epochs from one validation to the next; or those that are validated, counted from 1.
 
         Returns
         -------
@@ -96,10 +98,16 @@ class Trainable(Evaluating):
             After Ctrl-C, between two steps: the weights are those of the last finished step.
         """
         with self._fit_lock:
-            self._compiled("fit")
+            loss = self._compiled("fit")
+            if self._run is not None:  # the lock lets the same thread in again
+                msg = "fit: called from a callback while this model is fitted; call train_on_batch there"
+                raise RuntimeError(msg)
             size = batch_size_of("fit", 32 if batch_size is None else batch_size)
             epochs = whole("fit", "epochs", epochs, least=0)
             initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
+            if not isinstance(shuffle, int | np.bool_):
+                msg = f"fit: shuffle must be True or False, got {shuffle!r}"
+                raise ValueError(msg)
             steps = None
             if steps_per_epoch is not None:
                 steps = positive("fit", "steps_per_epoch", steps_per_epoch)
@@ -119,6 +127,13 @@ class Trainable(Evaluating):
                 validation = self._validation(validation_data)
             if isinstance(train, ArrayData):
                 self._meter(train)
+            if validation_batch_size is None:
+                val_size = BATCH
+            else:
+                val_size = batch_size_of("fit: validation", validation_batch_size)
+            if validation_steps is not None:
+                validation_steps = positive("fit", "validation_steps", validation_steps)
+            validates = _epochs_to_validate(validation_freq)
             level = verbosity(verbose)
             self.history = History()
             bars = [ProgbarLogger(level)] if level else []
@@ -134,7 +149,7 @@ class Trainable(Evaluating):
             feed = Feed(train, size, shuffle, load, steps)
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
             calls = as_list(callbacks, self, params, self.history, *bars)
-            run = self._run = Run(feed, calls)
+            run = self._run = Run(feed, calls, type(loss))
             self.stop_training = False
             guard = DeferredInterrupt()
             guard.take()
@@ -158,8 +173,7 @@ class Trainable(Evaluating):
                     if found is None:
                         break
                     logs = found
-                    if validation is not None and (epoch + 1) % validation_freq == 0:
-                        val_size = validation_batch_size or BATCH
+                    if validation is not None and validates(epoch + 1):
                         figures = self._validate(validation, val_size, validation_steps, calls)
                         logs |= {f"val_{key}": value for key, value in figures.items()}
                     calls.call("on_epoch_end", epoch, logs)
@@ -192,6 +206,7 @@ class Trainable(Evaluating):
                 n = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
                 # Looking a step up costs more than to see that the last one still holds.
                 if step is None or step.n != n or data is not last or not self._is_current(step):
+                    self._still_compiled(run)
                     step = self._step_for(data, n, train=True, update=True)
                     last = data
                 data.load(step, rows)
@@ -219,6 +234,12 @@ class Trainable(Evaluating):
             watch.epoch_ends(logs["loss"], batch, step)
         return logs
 
+    def _still_compiled(self, run: Run) -> None:
+        """Raise when a callback took away what the run began with."""
+        if type(self._compiled("fit")) is not run.loss:
+            msg = "fit: a callback compiled the model with another loss; call fit again for that"
+            raise RuntimeError(msg)
+
     def _resume(self, run: Run, state: TrainingState, inside: bool) -> None:
         """Go on from a backup; inside an epoch, its loss and metrics go on too."""
         from hotloop import training_state  # noqa: PLC0415 - it needs the models
@@ -240,6 +261,14 @@ class Trainable(Evaluating):
             data = self._data("fit: validation_data", x, y, weights)
         require_samples("fit: validation_data", data)
         return data
+
+
+def _epochs_to_validate(given: Any) -> Callable[[int], bool]:
+    """Return what tells whether an epoch, counted from 1, is followed by a validation."""
+    if isinstance(given, Collection) and not isinstance(given, str | bytes):
+        return {whole("fit", "validation_freq", epoch, least=1) for epoch in given}.__contains__
+    every = positive("fit", "validation_freq", given)
+    return lambda epoch: epoch % every == 0
 
 
 def _split(data: Any, share: float) -> tuple[ArrayData, ArrayData]:

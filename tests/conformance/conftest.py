@@ -7,7 +7,7 @@ import pytest
 # The columns; each is counted by the test of its name.
 PROPERTIES = (
     "reference", "differences", "any sample", "special", "empty", "layouts", "untouched", "out",
-    "overlap", "dtypes", "threads", "together", "references", "recorded", "refused",
+    "overlap", "dtypes", "threads", "together", "interpreter", "references", "recorded", "refused",
 )  # fmt: skip
 
 

@@ -159,6 +159,10 @@ def refuse_bad_outs(op: Op, call: Outs) -> None:
         (first.tolist(), TypeError, "must be a numpy array, got"),
         (fixed, ValueError, "is read-only"),
     ]
+    if first.size > 1:
+        # One element stands for all of them: what was written last would be in every place.
+        folded = np.lib.stride_tricks.as_strided(first.copy(), strides=(0,) * first.ndim)
+        cases.append((folded, ValueError, "overlaps itself"))
     for bad, error, text in cases:
         with pytest.raises(error, match=f"^{op.name}: .*{text}"):
             call([bad, *good[1:]])
@@ -204,6 +208,23 @@ def apart(op: Op, call: Outs, outs: list[Array], changed: dict[str, Array]) -> N
         call(outs, **changed)
     assert [a.tobytes() for a in (*outs, *changed.values())] == before
     count(op, "overlap")
+
+
+@every
+def test_folded(name: str) -> None:
+    """An array whose elements share memory is not changed in place: each would be changed by all."""
+    op = TABLE[name]
+    for sample in (s.cast("float32") for s in chosen(op, 4)):
+        for argument in sample.named(*WRITTEN):
+            given = sample.fresh()
+            whole = given.arrays[argument]
+            if whole.size < 2:
+                continue
+            folded = np.lib.stride_tricks.as_strided(whole, strides=(0,) * whole.ndim)
+            with pytest.raises(ValueError, match=f"^{op.name}: {argument}"):
+                run(op, given.but(**{argument: folded}))
+            assert same_bits([whole], [sample.arrays[argument]])
+            count(op, "overlap")
 
 
 def growth(call: Callable[[], object]) -> int:

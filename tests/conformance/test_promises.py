@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -126,6 +128,42 @@ def test_together(name: str) -> None:
             for job in jobs:
                 assert same_bits(job.result(), want)
                 count(op, "together")
+
+
+@pytest.fixture
+def no_switches() -> Iterator[None]:
+    """Let a thread that has the interpreter keep it until it gives it away."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    yield
+    sys.setswitchinterval(before)
+
+
+@every
+@pytest.mark.usefixtures("no_switches")
+def test_interpreter(name: str) -> None:
+    """Another Python thread runs while an op is at a large sample."""
+    op = TABLE[name]
+    sample = max(op.large, key=lambda s: s.size).cast("float32").fresh()
+    ran: list[bool] = []
+    start = threading.Event()
+
+    def wait() -> None:
+        start.wait()
+        ran.append(True)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    start.set()
+    # It is ready from here on, and runs as soon as the interpreter is free and it has a processor.
+    for _ in range(500):
+        run(op, sample)
+        if ran:
+            break
+    seen = bool(ran)
+    thread.join()
+    assert seen
+    count(op, "interpreter")
 
 
 @every

@@ -99,6 +99,9 @@ def read_idx_file(
 ) -> IdxFile:
     """Read as `read_idx` does, and give the checksum of the content beside the array."""
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        msg = f"read_idx: {path}: a folder, device or pipe, not a file"
+        raise ValueError(msg)
     with path.open("rb") as raw:
         gzipped = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)

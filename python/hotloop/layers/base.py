@@ -140,12 +140,18 @@ class Layer(Unit):
         return input_shape
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:
-        """Return the output for `x`; what backward needs goes onto `cache`."""
+        """Return the output for `x`; what backward needs goes onto `cache`.
+
+        Other layers may read `x` too: a model hands it over read-only.
+        """
         msg = f"layer {self.name!r} ({type(self).__name__}) defines no forward"
         raise NotImplementedError(msg)
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
-        """Return the gradient of the input; write those of the weights to ``cache.grad``."""
+        """Return the gradient of the input; write those of the weights to ``cache.grad``.
+
+        A model hands `dy` over read-only, as `forward` gets its `x`.
+        """
         msg = f"layer {self.name!r} ({type(self).__name__}) defines no backward"
         raise NotImplementedError(msg)
 
