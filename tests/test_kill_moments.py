@@ -43,7 +43,8 @@ def test_a_few_moments_lose_nothing(tmp_path: Path, work: str, number: str) -> N
 def test_many_moments_lose_nothing(
     tmp_path: Path, work: str, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = tried(work, number, 60, tmp_path)
+    # The command takes a hundred times as long as a save.
+    found = tried(work, number, 20 if work == "train" else 60, tmp_path)
     with capsys.disabled():
         sys.stdout.write(
             f"\n{work}, {number}: {found['moments']} moments of {found['lines']} lines or "
@@ -51,4 +52,4 @@ def test_many_moments_lose_nothing(
             f"temporary file, {len(found['lost'])} losses\n"
         )
     assert found["lost"] == []
-    assert found["interrupted"] >= 20
+    assert found["interrupted"] >= found["moments"] // 3
