@@ -135,7 +135,7 @@ MUTATIONS = (
     Mutation(
         "running variance left alone",
         "cpp/kernels/update.cpp",
-        "const V new_v = simd::fma(rest2, g * g - old_v, old_v);",
+        "const V new_v = simd::fma(rest2, as.square(g) - old_v, old_v);",
         "const V new_v = old_v;",
         ("adam_update",),
     ),
