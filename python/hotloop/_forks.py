@@ -16,7 +16,8 @@ _watched: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 def watch(model: Any) -> None:
     """Give a model new locks in the children of this process, where threads held them that are gone.
 
-    What such a thread was at stays half done: the child finds the weights in the middle of a step.
+    What such a thread was at stays half done: its `fit` is over in the child, which may find the
+    weights in the middle of a step.
     """
     _watched[id(model)] = model
 
@@ -28,8 +29,10 @@ def _renew() -> None:
             # Free, or held by the thread that forked, which is the one that is left.
             if lock.acquire(blocking=False):
                 lock.release()
-            else:
-                setattr(model, name, threading.RLock())
+                continue
+            setattr(model, name, threading.RLock())
+            if name == "_fit_lock":
+                model._run = None
 
 
 if hasattr(os, "register_at_fork"):
