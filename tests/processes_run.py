@@ -91,8 +91,18 @@ def loaders(method: str) -> None:
     assert len(list(half)) == len(loader) - 1
 
 
+def keep(taken: threading.Event, free: threading.Event) -> None:
+    """Hold the lock of the generator from one event to the other."""
+    with hl.random.generator().bit_generator.lock:
+        taken.set()
+        free.wait()
+
+
 def held() -> None:
-    """Fork while another thread trains, which holds locks; use the same model in the children."""
+    """Fork while another thread trains, which holds locks; use the same model in the children.
+
+    The generator's lock is held for so short a time that here a thread takes it on purpose.
+    """
     made, end = model(), threading.Event()
     x, t = data()
     made.train_on_batch(x, t)
@@ -103,14 +113,20 @@ def held() -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    for number in range(20):
+    for number in range(10):
         time.sleep(0.003 * number % 0.02)
+        taken, free = threading.Event(), threading.Event()
+        keeper = threading.Thread(target=keep, args=(taken, free))
+        keeper.start()
+        taken.wait()
         child = os.fork()
         if child == 0:
             made.predict(x, verbose=0)
             made.fit(x, t, batch_size=32, verbose=0)
             # What the thread had half done may be in the weights, but they are numbers.
             os._exit(0 if np.isfinite(made.evaluate(x, t, verbose=0)).all() else 1)
+        free.set()
+        keeper.join()
         for _ in range(6000):
             done, status = os.waitpid(child, os.WNOHANG)
             if done:

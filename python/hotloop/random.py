@@ -6,6 +6,7 @@ bit, for any number of threads; and `get_state` / `set_state` let a run continue
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,25 @@ def generator() -> np.random.Generator:
         with _lock:
             _state.setdefault("generator", np.random.Generator(np.random.PCG64()))
     return _state["generator"]
+
+
+def _renew() -> None:
+    """In the child of a fork, do without locks that a thread held that is gone."""
+    if _lock.locked():
+        _lock.release()
+    rng = _state.get("generator")
+    if rng is None:
+        return
+    if rng.bit_generator.lock.acquire(blocking=False):
+        rng.bit_generator.lock.release()
+    else:
+        fresh = np.random.PCG64()
+        fresh.state = rng.bit_generator.state
+        _state["generator"] = np.random.Generator(fresh)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 @contextmanager
