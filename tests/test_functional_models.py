@@ -326,3 +326,12 @@ def test_layers_come_in_the_order_of_keras() -> None:
     lines: list[str] = []
     model.summary(print_fn=lines.append)
     assert any("stem" in line for line in lines)
+
+
+@pytest.mark.parametrize("sizes", [[None, False, 3], [None, -3], [[0], 3], "", 3])
+def test_a_description_with_an_impossible_shape_is_refused(sizes: Any) -> None:
+    a = hl.Input((3,))
+    config = hl.Model(a, layers.Dense(2)(a)).get_config()
+    config["inputs"][0][1] = sizes
+    with pytest.raises(ValueError, match="the shape of an input must be a tuple of sizes"):
+        hl.Model.from_config(config)

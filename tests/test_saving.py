@@ -206,6 +206,15 @@ LAYERS = ("model", "config", "layers")
         (set_in(*LAYERS, value=[]), "model 'net' has no layers"),
         (set_in(*LAYERS, value=3), "load_model"),
         (set_in("model", "config", value=None), "load_model"),
+        *(
+            (set_in("model", "config", "input_shape", value=sizes), "input_shape must be a tuple")
+            for sizes in ([-4, 6, 6, 2], [None, True, 6, 2], [[0], 6, 6, 2], "", 3)
+        ),
+        # What NumPy says to "f4,,2" is a SyntaxError.
+        (
+            set_in("model", "config", "dtype", value="f4,,2"),
+            "float32 or float64, got dtype 'f4,,2'",
+        ),
         (set_in("compile", "optimizer", "class", value="Adamm"), "unknown optimizer class 'Adamm'"),
         (set_in("compile", "iterations", value=-1), "altered: iterations -1"),
         (set_in("compile", value=None), "do not fit the description"),

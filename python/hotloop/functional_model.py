@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hotloop import _arguments
 from hotloop.graph import Graph, Node
 from hotloop.layers import CLASSES, InputLayer, Rescaling
 from hotloop.layers.base import Layer, Shape
@@ -243,11 +244,12 @@ class Model(TracedEnds):
         layers = [deserialize("layer", d, CLASSES, custom_objects) for d in config["layers"]]
         dtype = config["dtype"]
         values: list[Symbol] = []
-        for place, shape in config["inputs"]:
-            layers[place].first_output = Symbol(tuple(shape), layers[place], (), dtype)
+        for place, sizes in config["inputs"]:
+            shape = _arguments.shape("Model", "the shape of an input", sizes, least=0)
+            layers[place].first_output = Symbol(shape, layers[place], (), dtype)
             values.append(layers[place].first_output)
             if type(layers[place]) is InputLayer:
-                layers[place].ensure_built(tuple(shape), dtype)
+                layers[place].ensure_built(shape, dtype)
         inputs = list(values)
         for place, read, *told in config["calls"]:
             layer = layers[place]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop import _arguments
 from hotloop.cloning import clone_model, model_from_json
 from hotloop.functional_model import Model, name_layers
 from hotloop.graph import Graph, chain
@@ -170,7 +171,8 @@ class Sequential(Model):
             When no shape is known, or shapes do not fit; the text names the layer.
         """
         if input_shape is not None:
-            self._build_shape = (None, *tuple(input_shape)[1:])
+            sizes = _arguments.shape(type(self).__name__, "input_shape", input_shape, least=0)
+            self._build_shape = (None, *sizes[1:])
         self._graph = None
         self.graph()
 
@@ -290,8 +292,7 @@ class Sequential(Model):
             layer = from_description(description, custom_objects)
             model.add(layer, rebuild=False)
         if config["input_shape"] is not None:
-            model._build_shape = tuple(config["input_shape"])
-            model.build()
+            model.build(config["input_shape"])
         return model
 
 

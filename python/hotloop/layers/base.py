@@ -461,7 +461,7 @@ def check_dtype(dtype: Any) -> str:
     """Return ``"float32"`` or ``"float64"``; anything else is a TypeError."""
     try:
         name = str(np.dtype(dtype).name)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # the last two from NumPy's reading of "f4,,2"
         name = repr(dtype)
     if name not in ("float32", "float64"):
         msg = f"layers and models compute in float32 or float64, got dtype {name}"
