@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 # The columns; each is counted by the test of its name.
@@ -16,6 +18,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance-table",
         action="store_true",
         help="print ops x properties with the number of cases that ran and passed",
+    )
+    parser.addoption(
+        "--conformance-largest",
+        type=int,
+        default=sys.maxsize,
+        metavar="N",
+        help="leave out samples of more than N numbers, where a processor is emulated",
     )
 
 
