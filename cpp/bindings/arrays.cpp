@@ -167,9 +167,9 @@ py::array Inputs::array(int i) const {
 }
 
 py::array new_array(const py::dtype& dtype, const Shape& shape) {
-    std::vector<py::ssize_t> dims(shape.begin(), shape.end());
+    const std::vector<py::ssize_t> dims(shape.begin(), shape.end());
     Plan* plan = Plan::recording();
-    if (!plan) return py::array(dtype, dims);
+    if (!plan) return {dtype, dims};
     constexpr py::ssize_t kAlign = 64;
     const py::ssize_t bytes = shape.size() * dtype.itemsize();
     const py::array_t<std::uint8_t> block(bytes + kAlign);

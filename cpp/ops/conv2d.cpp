@@ -173,12 +173,16 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
     }
 }
 
+namespace {
+
 // Whether a convolution and its pool can share their images while those are in the cache.
 template <class T>
 bool shares_images(const ConvShape& s, bool pool_channels_last) {
     return s.channels_last && pool_channels_last && s.O > 1 && s.y_size() > 0 && s.x_size() > 0 &&
            s.algorithm == ConvAlgorithm::implicit_gemm && !depthwise(s);
 }
+
+}  // namespace
 
 template <class T>
 void conv_pool(const ConvPoolArgs<T>& a) {

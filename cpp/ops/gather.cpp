@@ -31,6 +31,7 @@ void copy_ids(const GatherArgs<std::int64_t>& s, index_t begin, index_t end) {
         const auto* from =
             reinterpret_cast<const From*>(static_cast<const char*>(s.src) + at * s.row_stride);
         for (index_t j = 0; j < s.row; ++j)
+            // NOLINTNEXTLINE(bugprone-signed-char-misuse): an int8 is a number here.
             s.out[i * s.row + j] = static_cast<std::int64_t>(from[j]);
     }
 }

@@ -21,7 +21,7 @@ template <class Part>
 double sum_in_blocks(index_t n, index_t block, double cost, const Part& part) {
     const index_t blocks = ceil_div(n, block);
     if (blocks <= 1) return n > 0 ? part(index_t{0}, n) : 0.0;
-    double* const partial = scratch<double>(Scratch::partial, blocks);
+    auto* const partial = scratch<double>(Scratch::partial, blocks);
     parallel_for(blocks, cost, [&](index_t begin, index_t end) {
         for (index_t i = begin; i < end; ++i)
             partial[i] = part(i * block, std::min(block, n - i * block));
@@ -103,7 +103,7 @@ void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& s) {
         forward(rows, 0, s.N, &loss, &correct);
     } else if (blocks > 1) {
         // Counts of up to 8192 are exact in double.
-        double* const partial = scratch<double>(Scratch::partial, 2 * blocks);
+        auto* const partial = scratch<double>(Scratch::partial, 2 * blocks);
         parallel_for(blocks, loss_cost<T>(s.N * s.K), [&](index_t begin, index_t end) {
             for (index_t i = begin; i < end; ++i) {
                 std::int64_t count = 0;
@@ -138,7 +138,7 @@ void softmax_cross_entropy_backward(const SoftmaxCrossEntropyBackwardArgs<T>& s)
 template <class T>
 double cross_entropy(const LabelledArgs<T>& s) {
     const auto sum = kernels<T>().loss->cross_entropy;
-    const double n = static_cast<double>(s.N);
+    const auto n = static_cast<double>(s.N);
     if (s.rows)
         return sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K),
                              [&](index_t first, index_t count) {
@@ -176,7 +176,7 @@ void cross_entropy_backward(const LabelledArgs<T>& s) {
 template <class T>
 double nll(const LabelledArgs<T>& s) {
     const auto dot = kernels<T>().loss->dot;
-    const double n = static_cast<double>(s.N);
+    const auto n = static_cast<double>(s.N);
     if (s.rows)
         return -sum_in_blocks(s.N * s.K, kBlock, loss_cost<T>(s.N * s.K),
                               [&](index_t first, index_t count) {

@@ -46,7 +46,7 @@ int quota_of(const std::string& group) {
     std::string quota;
     double period = 0;
     if (std::ifstream v2(group + "/cpu.max"); v2 >> quota >> period)
-        return quota == "max" ? kNoLimit : whole(std::atof(quota.c_str()), period);
+        return quota == "max" ? kNoLimit : whole(std::strtod(quota.c_str(), nullptr), period);
     double quota_us = 0;
     std::ifstream q(group + "/cpu.cfs_quota_us");
     std::ifstream p(group + "/cpu.cfs_period_us");

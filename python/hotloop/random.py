@@ -57,7 +57,8 @@ def _renew() -> None:
         rng.bit_generator.lock.release()
     else:
         fresh = np.random.PCG64()
-        fresh.state = rng.bit_generator.state
+        state: Any = rng.bit_generator.state
+        fresh.state = state
         _state["generator"] = np.random.Generator(fresh)
 
 
