@@ -69,7 +69,7 @@ def main(lesson: Lesson) -> None:
             ax.plot([line[0] for line in lines], [line[i] for line in lines], style, label=name)
         ax.set(xlabel="step", ylabel="accuracy", ylim=(0, 1))
         ax.grid(visible=True)
-        ax.legend(loc="lower right")
+        ax.legend()  # where it hides least
 
     lesson.picture("backpropagation", draw)
 

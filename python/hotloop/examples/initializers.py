@@ -53,7 +53,7 @@ def main(lesson: Lesson) -> None:
             ax.plot(np.arange(1, len(curve) + 1) * 20, curve, linestyle=style, label=name)
         ax.set(xlabel="step", ylabel="training loss, mean of 20 batches", ylim=(0, 2.5))
         ax.grid(visible=True)
-        ax.legend(loc="center right")
+        ax.figure.legend(loc="outside upper center", ncols=3)  # inside it would hide a curve
 
     lesson.picture("initializers", draw, size=(8, 4.4))
 

@@ -54,7 +54,7 @@ def main(lesson: Lesson) -> None:
             ax.semilogy(np.arange(1, len(curve) + 1) * 20, curve, linestyle=style, label=name)
         ax.set(xlabel="step", ylabel="training loss, mean of 20 batches")
         ax.grid(visible=True)
-        ax.legend(loc="lower left")
+        ax.figure.legend(loc="outside upper center", ncols=5)  # inside it would hide a curve
 
     lesson.picture("optimizers", draw, size=(8, 4.4))
 

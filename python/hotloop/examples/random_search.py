@@ -58,7 +58,7 @@ def main(lesson: Lesson) -> None:
         for curve, rate, _ in tries[:5]:
             axes[0].plot(range(1, epochs + 1), curve, label=f"{rate:.1e}")
         axes[0].set(xlabel="epoch", ylabel="validation accuracy", title="the best five")
-        axes[0].legend(title="rate", fontsize=8, loc="lower right")
+        axes[0].figure.legend(title="rate", ncols=5, loc="outside upper center")
         axes[0].grid(visible=True)
         ends = [curve[-1] for curve, _, _ in tries]
         dots = axes[1].scatter(rates, [decay for *_, decay in tries], c=ends, cmap="cividis")
