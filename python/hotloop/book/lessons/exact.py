@@ -5,9 +5,9 @@ the first rows of MNIST with pixels divided by .255 (the lesson meant 255), the 
 rows. Loss and accuracies are taken after the update, in inference mode.
 
 The lessons judge the model on all rows after each of 1000 steps and print each fiftieth line. On two
-threads of a Xeon with AVX-512 that loop takes plain NumPy 164, 127 and 322 s; `Recipe.run`, which
-judges where it prints, prints the same lines in 4.3, 1.9 and 2.8 s. Where both judge after every
-step (``every=1``), it is 7 to 9 times as fast; where both judge at the lines alone, 3 to 6 times.
+threads of a Xeon with AVX-512 that loop takes plain NumPy 177, 137 and 372 s; `Recipe.run`, which
+judges where it prints, prints the same lines in 3.2, 1.7 and 2.3 s. Where both judge after every
+step (``every=1``), it is 7 to 11 times as fast; where both judge at the lines alone, 4 to 7 times.
 ``python bench/bench_lessons.py`` in hotloop's repository measures all three.
 """
 
