@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
+import pickle
+import random
 import subprocess
 import sys
 import threading
@@ -99,6 +102,44 @@ def test_eight_fits_of_one_model_wait_for_each_other(restore_threads: Set) -> No
         history = other.fit(x, t, batch_size=16, epochs=2, shuffle=False, verbose=0).history
         assert history["loss"] in losses
     assert processes_run.digest(model) == processes_run.digest(other)
+
+
+def test_eight_threads_do_everything_with_one_model(tmp_path: Path, restore_threads: Set) -> None:
+    restore_threads(3)
+    x, t = processes_run.data()
+    model = processes_run.model()
+    model.fit(x, t, verbose=0)
+    file, weights = tmp_path / "m", tmp_path / "w"
+    model.save(file)
+    model.save_weights(weights)
+    deeds: list[Callable[[], object]] = [
+        lambda: model.fit(x, t, batch_size=16, verbose=0),
+        lambda: model.predict(x, verbose=0),
+        lambda: model.evaluate(x, t, verbose=0),
+        lambda: model.train_on_batch(x[:32], t[:32]),
+        lambda: model.loss_and_grads(x[:16], t[:16]),
+        lambda: model.set_weights(model.get_weights()),
+        lambda: model.save(file),
+        lambda: hl.models.load_model(file).predict(x[:4], verbose=0),
+        lambda: model.save_weights(weights),
+        lambda: model.load_weights(weights),
+        lambda: copy.deepcopy(model).predict(x[:4], verbose=0),
+        lambda: pickle.loads(pickle.dumps(model)).predict(x[:4], verbose=0),
+        lambda: model.compile("sgd", "sparse_categorical_crossentropy"),
+        lambda: model.summary(print_fn=lambda *_: None),
+        lambda: hl.set_num_threads(2),
+        lambda: hl.models.clone_model(model),
+    ]
+
+    def work(mine: int) -> bool:
+        rng = random.Random(mine)
+        for deed in rng.sample(2 * deeds, len(deeds)):
+            deed()
+        return True
+
+    assert all(together(work))
+    assert np.isfinite(model.predict(x, verbose=0)).all()
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["m", "w"]
 
 
 def run(*words: str, **environment: str) -> list[str]:

@@ -80,6 +80,10 @@ class Sequential(Model):
         if not isinstance(layer, Layer | Model):
             msg = f"Sequential: expected a layer, got {layer!r}"
             raise TypeError(msg)
+        with self._step_lock:  # another thread may be building the model
+            self._add(layer, rebuild)
+
+    def _add(self, layer: Layer | Model, rebuild: bool) -> None:
         names = {other.name for other in self._layers}
         if isinstance(layer, Model):
             if isinstance(layer, Sequential) and layer._holds(self):
@@ -119,12 +123,13 @@ class Sequential(Model):
         IndexError
             When there is none.
         """
-        if not self._layers:
-            msg = "pop: the model has no layers"
-            raise IndexError(msg)
-        layer: Layer = self._layers.pop()
-        self._forget()
-        return layer
+        with self._step_lock:
+            if not self._layers:
+                msg = "pop: the model has no layers"
+                raise IndexError(msg)
+            layer: Layer = self._layers.pop()
+            self._forget()
+            return layer
 
     def _forget(self) -> None:
         self._graph = None
