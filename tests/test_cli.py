@@ -212,7 +212,10 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
             ["train", "--data", "broken"],
             "read_idx: broken/t10k-labels-idx1-ubyte.gz: an IDX file begins",
         ),
-        (["train", "--epochs", "1", "--out", "file"], "File exists: 'file'"),
+        (
+            ["train", "--epochs", "1", "--out", "file"],
+            "File exists; a file of this name is in the way; choose another name: 'file'",
+        ),
         (["evaluate", "none.hotloop", "--data", "digits"], "none.hotloop"),
         (["evaluate", "file", "--data", "digits"], "file"),
         (

@@ -23,9 +23,9 @@ class Run:
 
     feed: Feed
     calls: CallbackList
-    loss: type  # what the targets were checked for
     meter: Meter | None = None
     resume: TrainingState | None = None
+    loss: type | None = None  # what the targets were checked for, once there was a step
 
 
 class Feed:

@@ -245,7 +245,8 @@ class Pass:
             visited.add(id(node.layer))
             parts: tuple[Array | None, ...]
             if isinstance(call, PythonCall):
-                parts = self._python_backward(program, call, dy, need_dx, again)
+                seen = dy if node.output in owned else _shown(dy)
+                parts = self._python_backward(program, call, seen, need_dx, again)
             else:
                 call.need_dx, call.owns_dy, call.accumulate = need_dx, node.output in owned, again
                 if need_dx:
@@ -288,7 +289,7 @@ class Pass:
         program: Program, call: PythonCall, dy: Array, need_dx: bool, again: bool
     ) -> tuple[Array, ...]:
         inputs = call.x if isinstance(call.x, tuple) else (call.x,)
-        call.need_dx, call.accumulate, call.dy = need_dx, again, _shown(dy)
+        call.need_dx, call.accumulate, call.dy = need_dx, again, dy
         call.dx = tuple(aligned_zeros(x.shape, x.dtype) for x in inputs)
         program.python(call.backward)
         return call.dx

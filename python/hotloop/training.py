@@ -98,7 +98,7 @@ class Trainable(Evaluating):
             After Ctrl-C, between two steps: the weights are those of the last finished step.
         """
         with self._fit_lock:
-            loss = self._compiled("fit")
+            self._compiled("fit")
             if self._run is not None:  # the lock lets the same thread in again
                 msg = "fit: called from a callback while this model is fitted; call train_on_batch there"
                 raise RuntimeError(msg)
@@ -149,7 +149,7 @@ class Trainable(Evaluating):
             feed = Feed(train, size, shuffle, load, steps)
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
             calls = as_list(callbacks, self, params, self.history, *bars)
-            run = self._run = Run(feed, calls, type(loss))
+            run = self._run = Run(feed, calls)
             self.stop_training = False
             guard = DeferredInterrupt()
             guard.take()
@@ -236,7 +236,9 @@ class Trainable(Evaluating):
 
     def _still_compiled(self, run: Run) -> None:
         """Raise when a callback took away what the run began with."""
-        if type(self._compiled("fit")) is not run.loss:
+        found = type(self._compiled("fit"))
+        run.loss = run.loss or found
+        if found is not run.loss:
             msg = "fit: a callback compiled the model with another loss; call fit again for that"
             raise RuntimeError(msg)
 

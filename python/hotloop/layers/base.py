@@ -150,7 +150,7 @@ class Layer(Unit):
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Return the gradient of the input; write those of the weights to ``cache.grad``.
 
-        A model hands `dy` over read-only, as `forward` gets its `x`.
+        A model hands `dy` over read-only where other layers read it too.
         """
         msg = f"layer {self.name!r} ({type(self).__name__}) defines no backward"
         raise NotImplementedError(msg)
