@@ -89,7 +89,7 @@ void Labelled::check_ids() const {
 
 Output Labelled::output(const char* name, py::handle given) const {
     ids_apart_check(inputs_.op(), given, labels_);
-    return Output(inputs_, name, given, shape(), Alias::none);
+    return {inputs_, name, given, shape(), Alias::none};
 }
 
 }  // namespace hotloop::bind

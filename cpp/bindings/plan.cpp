@@ -10,7 +10,7 @@ thread_local Plan* current = nullptr;
 // `with plan.recording():`
 struct Recording {
     py::object plan;
-    void enter() { plan.cast<Plan&>().start(); }
+    void enter() const { plan.cast<Plan&>().start(); }
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ T fma_chain(index_t rounds) {
     const V y = V::set(static_cast<T>(0.001));
     for (index_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-        for (int i = 0; i < kChains; ++i) acc[i] = simd::fma(acc[i], x, y);
+        for (int i = 0; i < kChains; ++i) acc[i] = simd::fma(acc[i], x, y);  // NOLINT
     }
     V sum = acc[0];
     for (int i = 1; i < kChains; ++i) sum = sum + acc[i];
