@@ -55,8 +55,9 @@ py::array as_array(const char* op, const char* name, py::handle value) {
     PyObject* raw =
         py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
     if (raw) return py::reinterpret_steal<py::array>(raw);
+    if (PyErr_ExceptionMatches(PyExc_MemoryError) || !PyErr_ExceptionMatches(PyExc_Exception))
+        throw py::error_already_set();
     py::error_already_set reason;
-    if (reason.matches(PyExc_MemoryError) || !reason.matches(PyExc_Exception)) throw reason;
     const std::string message = std::string(op) + ": " + name +
                                 " cannot be read as an array (got " +
                                 text(py::type::of(value).attr("__name__")) + ")";
@@ -70,7 +71,7 @@ bool overlaps_itself(const py::array& a) {
         if (a.shape(i) == 0) return false;
         if (a.shape(i) > 1) axes.emplace_back(std::abs(a.strides(i)), a.shape(i));
     }
-    std::sort(axes.begin(), axes.end());
+    std::ranges::sort(axes);
     py::ssize_t span = a.itemsize();
     for (const auto& [stride, count] : axes) {
         if (stride < span) return true;

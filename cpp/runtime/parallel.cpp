@@ -65,11 +65,12 @@ int cgroup_quota() {
         const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
         if (second == std::string::npos) continue;
         std::string controllers = line.substr(first, second - first + 1);
-        std::replace(controllers.begin(), controllers.end(), ':', ',');
+        std::ranges::replace(controllers, ':', ',');
         const bool v2 = controllers == ",,";
         if (!v2 && controllers.find(",cpu,") == std::string::npos) continue;
+        const std::string tree = v2 ? root : root + "/cpu";
         for (std::string path = line.substr(second + 1); path.size() > 1;) {
-            lowest = std::min(lowest, quota_of(root + (v2 ? "" : "/cpu") + path));
+            lowest = std::min(lowest, quota_of(tree + path));
             const std::size_t slash = path.rfind('/');
             path.resize(slash == std::string::npos ? 0 : slash);
         }
