@@ -194,6 +194,8 @@ def apply(model: Any, state: TrainingState) -> None:
         run.feed.set_state(plain["feed"])
         set_generators(plain["generators"])
         saving.restore_states(model, plain["layers"])
+        for callback, its in found:
+            callback.set_state(its)
     except (*_archive.ERRORS, StopIteration) as error:
         set_generators(before)
         msg = f"resume: {state.path} does not fit this run: {_archive.reason(error)}"
@@ -204,8 +206,6 @@ def apply(model: Any, state: TrainingState) -> None:
     optimizer.iterations = iterations
     optimizer.lr_array[0] = rate
     model.stop_training = stop
-    for callback, its in found:
-        callback.set_state(its)
 
 
 def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[Any, dict[str, Any]]]:
