@@ -135,7 +135,9 @@ def guided(target: str, args: argparse.Namespace) -> None:
     """Let atheris search; it ends the process."""
     import atheris  # noqa: PLC0415 - not everybody has it
 
-    with atheris.instrument_imports(include=["hotloop", "zipfile", "json", "safetensors"]):
+    with atheris.instrument_imports(
+        include=["hotloop", "zipfile", "json", "pickletools", "safetensors"]
+    ):
         import fuzz_mutations  # noqa: PLC0415
 
         judge = Judge(target, args.crashes)
@@ -159,7 +161,7 @@ def guided(target: str, args: argparse.Namespace) -> None:
         f"-seed={args.seed}",
         f"-timeout={100 * LONGEST}",  # by the clock, which also runs while the process is stopped
         f"-artifact_prefix={args.crashes}/{target}-",
-        "-max_len=16384",
+        "-max_len=65536",
         f"-rss_limit_mb={MEMORY // 2**20}",
     ]
     folders = [str(corpus), str(judge.targets.CORPUS / target)]

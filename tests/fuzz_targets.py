@@ -31,6 +31,7 @@ import numpy as np
 import hotloop as hl
 from hotloop import cli, layers, saving
 from hotloop._bench import compare
+from hotloop.book.weights import load_params
 from hotloop.datasets import digits
 from hotloop.datasets.idx import read_idx
 
@@ -202,8 +203,8 @@ def book_pickle(data: bytes) -> None:
     path = _file(data)
     params = {"W1": np.zeros((2, 3)), "b1": np.zeros(3)}
     with refused(ValueError, OSError, naming=path):
-        hl.book.load_params(path)
-        hl.book.load_params(path, type("Network", (), {"params": params})())
+        load_params(path)
+        load_params(path, type("Network", (), {"params": params})())
 
 
 def json_description(data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
+import tracemalloc
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ def test_arrays_of_every_protocol(tmp_path: Path, protocol: int, dtype: Any) -> 
         assert found[key].dtype == given[key].dtype
         assert found[key].flags.writeable
     assert found["more"] == given["more"]
+
+
+class Again:
+    """An array of bytes that other arrays of the pickle share."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __reduce__(self) -> Any:
+        make = np.zeros(1).__reduce_ex__(5)[0]
+        return make, (self.data, np.dtype("f8"), (1000,), "C")
 
 
 class Runs:
@@ -117,6 +129,55 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"params\.pkl is not a weight file"):
         load_params(path)
+
+
+def test_a_file_cannot_ask_for_more_time_or_memory_than_it_has_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "params.pkl"
+    for data in (
+        b"\x80\x05}\x96" + (2**34).to_bytes(8, "little") + b"ab.",
+        b"\x80\x02}r\xff\xff\xff\x7f.",
+    ):
+        path.write_bytes(data)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match="is not a weight file"):
+                load_params(path)
+            assert tracemalloc.get_traced_memory()[1] < 10**6
+        finally:
+            tracemalloc.stop()
+
+
+def test_what_a_file_holds_often_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "params.pkl"
+    nested: list[Any] = []
+    for _ in range(60):
+        nested = [nested, nested]
+    path.write_bytes(pickle.dumps({"nested": nested}))
+    found = load_params(path)["nested"]
+    assert len(found) == 2
+    assert found[0] is found[1]
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    path.write_bytes(pickle.dumps({"cycle": cycle}))
+    with pytest.raises(ValueError, match="is not a weight file"):
+        load_params(path)
+
+
+def test_arrays_hold_no_more_bytes_than_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "params.pkl"
+    numbers = bytes(8000)
+    path.write_bytes(pickle.dumps({str(i): Again(numbers) for i in range(3)}, 5))
+    with pytest.raises(ValueError, match="larger than the file"):
+        load_params(path)
+
+
+def test_keys_need_not_be_names(tmp_path: Path) -> None:
+    path = tmp_path / "params.pkl"
+    path.write_bytes(pickle.dumps({"W1": 1.0, 2: 2.0, (3,): 3.0}))
+    assert set(load_params(path)) == {"W1", 2, (3,)}
+    network = MultiLayerNet(4, [3], 2)
+    with pytest.raises(ValueError, match="but the network"):
+        load_params(path, network)
 
 
 def test_a_pickle_cannot_change_the_next_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -59,7 +60,7 @@ def _frombuffer(data: object, kind: object, shape: Any, order: Any) -> Array:
     """Make an array from its bytes."""
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
         _refuse("it holds an array that NumPy has not written")
-    return np.frombuffer(data, kind.dtype).reshape(shape, order=order).copy(order="K")
+    return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
 
 
 def _scalar(kind: object, data: object = None) -> Any:
@@ -104,19 +105,52 @@ class _Unpickler(pickle.Unpickler):
         _refuse(f"it refers to something outside of it, {pid!r}")
 
 
-def _finished(value: Any) -> Any:
-    """Put arrays in the place of their stand-ins, and refuse what is neither a number, text nor a container."""
-    if isinstance(value, dict):
-        return {_finished(key): _finished(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return type(value)(_finished(each) for each in value)
-    if isinstance(value, _Array) and value.made is not None:
-        return value.made
-    if value is _NDARRAY or not isinstance(
-        value, bool | int | float | complex | str | bytes | np.generic | np.ndarray | None
-    ):
-        _refuse(f"it holds {value!r}")
-    return value
+def _check(data: bytes) -> None:
+    """Refuse a pickle that ends too soon or asks for more places than it has bytes, before memory is given to it.
+
+    Python's own reader makes a bytearray of whatever length a file claims, and loses it when the bytes are not there.
+    """
+    for code, place, _ in pickletools.genops(data):
+        if "PUT" in code.name and isinstance(place, int) and place > len(data):
+            _refuse(f"it asks for place {place} of {len(data)} bytes")
+
+
+class _Finisher:
+    """Puts arrays in the place of their stand-ins, and refuses what is neither a number, text nor a container.
+
+    An object that a file holds often is finished once, and all arrays together have no more bytes than the file:
+    else a few bytes could ask for any amount of time and memory.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.done: dict[
+            int, tuple[Any, Any]
+        ] = {}  # with the object itself, so that nothing else gets its id
+
+    def __call__(self, value: Any) -> Any:
+        """Return what a value of the file stands for."""
+        if id(value) not in self.done:
+            self.done[id(value)] = value, self._finished(value)
+        return self.done[id(value)][1]
+
+    def _finished(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self(key): self(each) for key, each in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return type(value)(self(each) for each in value)
+        if isinstance(value, _Array) and value.made is not None:
+            value = value.made
+        if isinstance(value, np.ndarray):
+            self.room -= value.nbytes
+            if self.room < 0:
+                _refuse("its arrays are larger than the file")
+            return value.copy(order="K")
+        if value is _NDARRAY or not isinstance(
+            value, bool | int | float | complex | str | bytes | np.generic | None
+        ):
+            _refuse(f"it holds {value!r}")
+        return value
 
 
 def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, Any]:
@@ -163,7 +197,8 @@ def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, An
     path = Path(path)
     data = path.read_bytes()
     try:
-        found: Any = _finished(_Unpickler(io.BytesIO(data)).load())
+        _check(data)
+        found: Any = _Finisher(len(data))(_Unpickler(io.BytesIO(data)).load())
     except Exception as error:
         # A damaged pickle raises nearly anything.
         msg = f"{path} is not a weight file: {error}"
@@ -179,6 +214,11 @@ def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, An
     return found
 
 
+def _names(params: dict[Any, Any]) -> list[str]:
+    """Return the keys for an error; those of a strange file may be anything."""
+    return sorted(map(str, params))
+
+
 def _fit(path: Path, key: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     """Refuse an array of another shape than the model's."""
     if given != wanted:
@@ -189,7 +229,7 @@ def _fit(path: Path, key: str, given: tuple[int, ...], wanted: tuple[int, ...]) 
 def _into_network(found: dict[str, Any], params: dict[str, Array], path: Path) -> None:
     """Write into the arrays of a network of the book, all or none."""
     if set(found) != set(params):
-        msg = f"load_params: {path} holds {sorted(found)}, but the network {sorted(params)}"
+        msg = f"load_params: {path} holds {_names(found)}, but the network {_names(params)}"
         raise ValueError(msg)
     for key, value in found.items():
         _fit(path, key, np.shape(value), params[key].shape)
@@ -214,7 +254,7 @@ def _for_model(found: dict[str, Any], model: Any, path: Path) -> list[Array]:
         for letter, shape in zip("Wb", shapes, strict=False):
             key = f"{letter}{number}"
             if key not in found or len(shapes) != 2:
-                msg = f"load_params: {path} holds {sorted(found)}, which has no place for {layer.name}"
+                msg = f"load_params: {path} holds {_names(found)}, which has no place for {layer.name}"
                 raise ValueError(msg)
             value = np.asarray(found[key])
             if value.ndim == 4:
@@ -226,6 +266,6 @@ def _for_model(found: dict[str, Any], model: Any, path: Path) -> list[Array]:
             _fit(path, key, value.shape, shape)
             weights.append(value)
     if 2 * number != len(found):
-        msg = f"load_params: {path} holds {sorted(found)}, but the model has {number} layers with weights"
+        msg = f"load_params: {path} holds {_names(found)}, but the model has {number} layers with weights"
         raise ValueError(msg)
     return weights
