@@ -1,26 +1,12 @@
 // Optimizer steps, one vector of every array at a time.
 #include "kernels.h"
 #include "simd/vec.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
 
 using simd::Vec;
-
-// body(i, load, store) for each vector of [0, n); the last, partial one through the same
-// operations.
-template <class T, class Body>
-HOTLOOP_INLINE void each_vector(index_t n, Body body) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    index_t i = 0;
-    for (; i + W <= n; i += W)
-        body([i](const T* p) HOTLOOP_LAMBDA { return V::load(p + i); },
-             [i](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i); });
-    if (const int tail = static_cast<int>(n - i))
-        body([i, tail](const T* p) HOTLOOP_LAMBDA { return V::load(p + i, tail); },
-             [i, tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i, tail); });
-}
 
 // The parameter after its decay. None must cost nothing: inf - 0 * inf would be NaN.
 template <class T>
@@ -32,7 +18,7 @@ template <class T>
 void sgd(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param) {
     using V = Vec<T>;
     const V minus_lr = V::set(-u.lr);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         store(param, simd::fma(minus_lr, load(grad), decayed(load(param), u.decay)));
     });
 }
@@ -42,7 +28,7 @@ void momentum(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* 
     using V = Vec<T>;
     const V mu = V::set(u.momentum);
     const V lr = V::set(u.lr);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const V step = lr * load(grad);
         const V v = simd::fma(mu, load(velocity), -step);
         store(velocity, v);
@@ -56,7 +42,7 @@ void adagrad(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* a
     using V = Vec<T>;
     const V lr = V::set(u.lr);
     const V eps = V::set(u.eps);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const V g = load(grad);
         const V a = simd::fma(g, g, load(accumulator));
         store(accumulator, a);
@@ -71,7 +57,7 @@ void rmsprop(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* s
     const V eps = V::set(u.eps);
     const V rho = V::set(u.momentum);
     const V rest = V::set(u.rest1);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const V g = load(grad);
         const V s = simd::fma(rho, load(square), rest * (g * g));
         store(square, s);
@@ -86,7 +72,7 @@ void adam(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* m, T
     const V eps = V::set(u.eps);
     const V rest1 = V::set(u.rest1);
     const V rest2 = V::set(u.rest2);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const V g = load(grad);
         const V old_m = load(m);
         const V old_v = load(v);
