@@ -140,10 +140,12 @@ CONV = [
 
 SIZES = {
     "64 KB": ((128, 128), (4, 16, 16, 16)),
+    "256 KB": ((256, 256), (8, 16, 16, 32)),
     "1 MB": ((512, 512), (16, 16, 16, 64)),
     "64 MB": ((4096, 4096), (64, 64, 64, 64)),
 }
 _ACTIVATIONS = ("relu", "sigmoid", "tanh", "gelu", "elu", "leaky_relu")
+_LOSSES = ("softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error")
 _QUICK_OPS = frozenset({"relu", "sigmoid", "softmax", "max_pool2d", "batch_norm", "adam_update"})
 _UPDATES: dict[str, dict[str, Any]] = {
     "sgd_update": {"lr": 0.01},
@@ -158,24 +160,25 @@ def _elementwise() -> Iterable[Case]:
     layout = {"data_format": "channels_last"}
     for size, (matrix, image) in SIZES.items():
         rows: list[tuple[str, tuple[int, ...], dict[str, Any]]] = []
-        for op in (*_ACTIVATIONS, "softmax", "log_softmax"):
+        for op in (*_ACTIVATIONS, "softmax", "log_softmax", *_LOSSES, "dropout"):
             rows += [(op, matrix, {}), (op + "_backward", matrix, {})]
-        rows.append(("softmax_cross_entropy", matrix, {}))
-        for op in ("max_pool2d", "avg_pool2d"):
-            pool = {"pool_size": 2, **layout}
+        for op in ("max_pool2d", "avg_pool2d", "global_avg_pool2d"):
+            pool = layout if op == "global_avg_pool2d" else {"pool_size": 2, **layout}
             rows += [(op, image, pool), (op + "_backward", image, pool)]
         rows += [
             ("batch_norm", image, {"training": True, **layout}),
+            ("batch_norm", image, {"training": False, **layout}),
             ("batch_norm_backward", image, layout),
             ("layer_norm", matrix, {}),
             ("layer_norm_backward", matrix, {}),
         ]
         rows += [(op, (int(np.prod(matrix)),), params) for op, params in _UPDATES.items()]
         for op, shape, params in rows:
+            kind = " inference" if params.get("training") is False else ""
             yield Case(
-                f"{op} {size}",
+                f"{op}{kind} {size}",
                 OpCase(op, shape, params=params),
-                quick=op in _QUICK_OPS and size != "1 MB",
+                quick=op in _QUICK_OPS and not kind and size in {"64 KB", "64 MB"},
                 tags={"size": size},
             )
 

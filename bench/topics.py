@@ -57,7 +57,7 @@ TOPICS = {
             "Elementwise, softmax, pooling, norms, updates",
             partial(_ops, ELEMENTWISE),
             _ARRAYS,
-            480,
+            1200,
             10,
         ),
         Topic(

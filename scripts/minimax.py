@@ -91,16 +91,71 @@ def scaled_erfc(center: int) -> Function:
     return f
 
 
-def report(name: str, single: bool, result: list[Real]) -> None:
+PIECES = 32
+
+
+def pieces(f: Function, scale: Function, degree: int, step: Real, *, odd_function: bool) -> None:
+    """Print f near k * step as polynomials in the distance, for k = 0 to 31: a table a power.
+
+    The error is relative to ``scale``. An odd function has no constant near zero.
+    """
+    half = mp.mpf(step) / 2
+    table, worst = [], mp.mpf(0)
+    for k in range(PIECES):
+        center = k * mp.mpf(step)
+        if k == 0 and odd_function:
+            found = remez(lambda t: f(t) / t, lambda _: 1, degree - 1, mp.mpf("1e-14"), half)
+            *coefficients, error = [mp.mpf(0), *found]
+        else:
+            low = -half if k else mp.mpf(0)
+            *coefficients, error = remez(
+                lambda t: f(center + t),  # noqa: B023
+                lambda t: 1 / abs(scale(center + t)),  # noqa: B023
+                degree,
+                low,
+                half,
+            )
+        table.append(coefficients)
+        worst = max(worst, error)
+    sys.stdout.write(f"{degree}: 2^{float(mp.log(worst, 2)):.1f}\n")
+    for power in range(degree + 1):
+        line = ", ".join(single(row[power]) for row in table)
+        sys.stdout.write(f"    {{{line}}},\n")
+
+
+def single(c: Real) -> str:
+    """Write a number in the precision of float."""
+    text = mp.nstr(mp.mpf(struct.unpack("f", struct.pack("f", float(c)))[0]), 9)
+    return (text if "." in text or "e" in text else text + ".0") + "f"
+
+
+def normal_tail(z: Real) -> Real:
+    """Phi(-z)."""
+    return mp.erfc(z / mp.sqrt(2)) / 2
+
+
+def gelu_slope(z: Real) -> Real:
+    """Give the derivative of x Phi(x) at -z."""
+    return normal_tail(z) - z * mp.exp(-z * z / 2) / mp.sqrt(2 * mp.pi)
+
+
+def all_pieces() -> None:
+    """Print the tables of ``cpp/simd/pieces.h``."""
+    sys.stdout.write("tanh ")
+    pieces(mp.tanh, mp.tanh, 6, mp.mpf(19) / 64, odd_function=True)
+    step = mp.mpf(3) / 16
+    sys.stdout.write("normal ")
+    pieces(normal_tail, normal_tail, 6, step, odd_function=False)
+    sys.stdout.write("gelu slope ")
+    size = lambda z: max(abs(gelu_slope(z)), normal_tail(z))  # noqa: E731
+    pieces(gelu_slope, size, 6, step, odd_function=False)
+
+
+def report(name: str, is_single: bool, result: list[Real]) -> None:
     """Print the coefficients in the precision of their type."""
     *coefficients, worst = result
-    line = ", ".join(
-        mp.nstr(mp.mpf(struct.unpack("f", struct.pack("f", float(c)))[0]), 9) + "f"
-        if single
-        else repr(float(c))
-        for c in coefficients
-    )
-    kind = "float" if single else "double"
+    line = ", ".join(single(c) if is_single else repr(float(c)) for c in coefficients)
+    kind = "float" if is_single else "double"
     sys.stdout.write(f"{kind} {name}: 2^{float(mp.log(worst, 2)):.1f}\n    {line}\n")
 
 
@@ -108,25 +163,26 @@ def main() -> None:
     """Print every array, float then double."""
     zero = mp.mpf("1e-14")
     erf, normal = odd(mp.erf), odd(lambda x: mp.erf(x / mp.sqrt(2)) / 2)
-    for single in (True, False):
-        degrees = (4, 5, 2, 6, 4, 9) if single else (9, 10, 6, 11, 9, 22)
-        center, largest = (3, mp.mpf("10.3")) if single else (4, mp.mpf("27.6"))
+    for is_single in (True, False):
+        degrees = (4, 5, 2, 6, 4, 9) if is_single else (9, 10, 6, 11, 9, 22)
+        center, largest = (3, mp.mpf("10.3")) if is_single else (4, mp.mpf("27.6"))
         exp_degree, expm1_degree, log_degree, erf_degree, normal_degree, erfc_degree = degrees
         ends = (-LN2_HALF, LN2_HALF)
         of_exp = remez(exp_tail, lambda r: r**2 / mp.exp(r), exp_degree, *ends)
-        report("exp", single, of_exp)
+        report("exp", is_single, of_exp)
         of_expm1 = remez(exp_tail, lambda r: abs(r**2 / mp.expm1(r)), expm1_degree, *ends)
-        report("expm1", single, of_expm1)
+        report("expm1", is_single, of_expm1)
         of_log = remez(log_tail, lambda z: z / 2, log_degree, zero, mp.mpf("0.02945"))
-        report("log", single, of_log)
+        report("log", is_single, of_log)
         of_erf = remez(erf, lambda z: 1 / erf(z), erf_degree, zero, 1)
         of_erf[0] -= 1  # erf(x) = x + x p(x^2)
-        report("erf", single, of_erf)
+        report("erf", is_single, of_erf)
         of_normal = remez(normal, lambda z: 1 / normal(z), normal_degree, zero, mp.mpf("0.64"))
-        report("normal", single, of_normal)
+        report("normal", is_single, of_normal)
         f = scaled_erfc(center)
         top = (largest - center) / (largest + center)
-        report("erfc", single, remez(f, lambda t: 1 / f(t), erfc_degree, -1, top))  # noqa: B023
+        report("erfc", is_single, remez(f, lambda t: 1 / f(t), erfc_degree, -1, top))  # noqa: B023
+    all_pieces()
 
 
 if __name__ == "__main__":

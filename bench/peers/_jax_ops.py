@@ -140,6 +140,29 @@ def _cross_entropy(_job: OpJob, arrays: Arrays) -> list[Any]:
     return [-picked.mean(), jnp.exp(log_probs)]
 
 
+def _cross_entropy_backward(_job: OpJob, arrays: Arrays) -> list[Any]:
+    probs, labels = arrays["probs"], arrays["labels"]
+    wanted = labels[:, None] == jnp.arange(probs.shape[1])
+    return [(probs - wanted) / len(probs)]
+
+
+def _binary_cross_entropy(logits: Any, targets: Any) -> Any:
+    return (jnp.maximum(logits, 0) - logits * targets + jnp.log1p(jnp.exp(-abs(logits)))).mean()
+
+
+def _dropout(job: OpJob, arrays: Arrays) -> list[Any]:
+    x, rate = arrays["x"], job.args["rate"]
+    mask = jax.random.bernoulli(jax.random.key(job.params["seed"]), 1.0 - rate, x.shape)
+    return [jnp.where(mask, x / (1.0 - rate), 0), mask.astype(jnp.uint8)]
+
+
+def _dropout_backward(job: OpJob, arrays: Arrays) -> list[Any]:
+    return [jnp.where(arrays["mask"] != 0, arrays["dy"] / (1.0 - job.args["rate"]), 0)]
+
+
+# Their outputs depend on the library's own random numbers and cannot agree.
+RANDOM = frozenset({"dropout"})
+
 OPS: dict[str, Callable[[OpJob, Arrays], list[Any]]] = {
     "matmul": _matmul,
     "affine": _affine,
@@ -162,12 +185,23 @@ OPS: dict[str, Callable[[OpJob, Arrays], list[Any]]] = {
     "log_softmax": _unary(jax.nn.log_softmax),
     "log_softmax_backward": _binary(lambda dy, y: dy - jnp.exp(y) * dy.sum(-1, keepdims=True)),
     "softmax_cross_entropy": _cross_entropy,
+    "softmax_cross_entropy_backward": _cross_entropy_backward,
+    "binary_cross_entropy": _binary(_binary_cross_entropy),
+    "binary_cross_entropy_backward": _binary(lambda x, t: (jax.nn.sigmoid(x) - t) / x.size),
+    "mean_squared_error": _binary(lambda y, t: ((y - t) ** 2).mean()),
+    "mean_squared_error_backward": _binary(lambda y, t: (y - t) * (2.0 / y.size)),
+    "dropout": _dropout,
+    "dropout_backward": _dropout_backward,
     "conv2d": _conv2d,
     "conv2d_backward": _conv2d_backward,
     "max_pool2d": lambda job, arrays: [_max_pool(arrays["x"], job.args["pool_size"]), None],
     "max_pool2d_backward": _pool_backward(_max_pool),
     "avg_pool2d": lambda job, arrays: [_avg_pool(arrays["x"], job.args["pool_size"])],
     "avg_pool2d_backward": _pool_backward(_avg_pool),
+    "global_avg_pool2d": _unary(lambda x: x.mean((1, 2))),
+    "global_avg_pool2d_backward": lambda _job, arrays: list(
+        jax.vjp(lambda x: x.mean((1, 2)), arrays["x"])[1](arrays["dy"])
+    ),
     "batch_norm": _batch_norm,
     "batch_norm_backward": _batch_norm_backward,
     "layer_norm": _layer_norm,

@@ -152,6 +152,64 @@ def _avg_pool2d_backward(job: OpJob, last: bool) -> Entry:
     return _results, partial(call, dy, x, size, size, [0, 0], False, True, None, grad_input=buffer)
 
 
+def _global_avg_pool2d(job: OpJob, last: bool) -> Entry:
+    x = _tensor(job, "x", last)
+    return _results, partial(torch.mean, x, (2, 3), out=torch.empty(x.shape[:2], dtype=x.dtype))
+
+
+def _global_avg_pool2d_backward(job: OpJob, last: bool) -> Entry:
+    dy, buffer = _tensor(job, "dy", last), torch.empty_like(_tensor(job, "x", last, job.saved))
+    pixels = buffer.shape[2] * buffer.shape[3]
+    return _results, lambda: buffer.copy_((dy / pixels)[:, :, None, None].expand_as(buffer))
+
+
+def _dropout(job: OpJob, last: bool) -> Entry:
+    x, rate = _tensor(job, "x", last), job.args["rate"]
+    return lambda _value: [None, None], partial(aten.native_dropout.default, x, rate, True)
+
+
+def _dropout_backward(job: OpJob, last: bool) -> Entry:
+    dy, mask = _tensor(job, "dy", last), _tensor(job, "mask", last).bool()
+    scale = 1.0 / (1.0 - job.args["rate"])
+    call = aten.native_dropout_backward.out
+    return _results, partial(call, dy, mask, scale, out=torch.empty_like(dy))
+
+
+def _loss(function: Any) -> Callable[..., Entry]:
+    """Wrap a mean loss of two tensors of one shape."""
+
+    def entry(job: OpJob, last: bool) -> Entry:
+        run = partial(function, *(_tensor(job, name, last) for name in job.args))
+        return lambda value: [np.asarray(value.item())], run
+
+    return entry
+
+
+def _mean_squared_error_backward(job: OpJob, last: bool) -> Entry:
+    y, t = (_tensor(job, name, last) for name in job.args)
+    call = aten.mse_loss_backward.grad_input
+    return _results, partial(call, torch.ones(()), y, t, 1, grad_input=torch.empty_like(y))
+
+
+def _binary_cross_entropy_backward(job: OpJob, last: bool) -> Entry:
+    logits, targets = (_tensor(job, name, last) for name in job.args)
+    buffer, scale = torch.empty_like(logits), 1.0 / logits.numel()
+    return _results, lambda: torch.sigmoid(logits, out=buffer).sub_(targets).mul_(scale)
+
+
+def _cross_entropy_backward(job: OpJob, last: bool) -> Entry:
+    log_probs, labels = torch.log(_tensor(job, "probs", last)), _tensor(job, "labels", last)
+    buffer, one = torch.empty_like(log_probs), torch.ones(())
+    count = torch.tensor(float(len(labels)))
+
+    def run() -> Any:
+        picked = aten.nll_loss_backward(one, log_probs, labels, None, 1, -100, count)
+        call = aten._log_softmax_backward_data.out
+        return call(picked, log_probs, -1, log_probs.dtype, out=buffer)
+
+    return _results, run
+
+
 def _norm_results(value: Sequence[Any], job: OpJob) -> list[Array | None]:
     """Flatten statistics; PyTorch's running variance is the unbiased one and is left out."""
     found = [_array(value[0]), *(v.numpy().reshape(-1).copy() for v in value[1:])]
@@ -237,12 +295,21 @@ OPS: dict[str, Callable[[OpJob, bool], Entry]] = {
     "log_softmax": _softmax(torch.log_softmax),
     "log_softmax_backward": _softmax_backward(aten._log_softmax_backward_data.out, "out"),
     "softmax_cross_entropy": _cross_entropy,
+    "softmax_cross_entropy_backward": _cross_entropy_backward,
+    "binary_cross_entropy": _loss(torch.nn.functional.binary_cross_entropy_with_logits),
+    "binary_cross_entropy_backward": _binary_cross_entropy_backward,
+    "mean_squared_error": _loss(torch.nn.functional.mse_loss),
+    "mean_squared_error_backward": _mean_squared_error_backward,
+    "dropout": _dropout,
+    "dropout_backward": _dropout_backward,
     "conv2d": _conv2d,
     "conv2d_backward": _conv2d_backward,
     "max_pool2d": _max_pool2d,
     "max_pool2d_backward": _max_pool2d_backward,
     "avg_pool2d": _avg_pool2d,
     "avg_pool2d_backward": _avg_pool2d_backward,
+    "global_avg_pool2d": _global_avg_pool2d,
+    "global_avg_pool2d_backward": _global_avg_pool2d_backward,
     "batch_norm": _batch_norm,
     "batch_norm_backward": _batch_norm_backward,
     "layer_norm": _layer_norm,

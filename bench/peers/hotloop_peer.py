@@ -32,9 +32,11 @@ def _op(job: OpJob) -> Task:
     result = call_of(job).run(functional)
     if isinstance(result, np.ndarray):
         return Task(lambda: first, partial(call.run, functional, out=result))
-    if isinstance(result, tuple) and all(isinstance(y, np.ndarray | None) for y in result):
-        # Several arrays: the compiled function takes a tuple of buffers, as the models give it.
-        compiled = partial(getattr(_core, job.op), **bound_arguments(function, call), out=result)
+    if isinstance(result, tuple):
+        # The compiled function takes buffers for what comes beside others, as the models give them.
+        arrays = tuple(y for y in result if not isinstance(y, float))
+        buffers = arrays if len(arrays) == len(result) else arrays[0]
+        compiled = partial(getattr(_core, job.op), **bound_arguments(function, call), out=buffers)
         return Task(lambda: first, compiled)
     return Task(lambda: first, partial(call.run, functional))
 

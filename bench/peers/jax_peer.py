@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from peers._jax_ops import OPS, UPDATES
+from peers._jax_ops import OPS, RANDOM, UPDATES
 from peers.base import (
     Array,
     Job,
@@ -50,7 +50,8 @@ def build(job: Job, _variant: str) -> Task:
     function = jax.jit(partial(OPS[job.op], job))
 
     def outputs() -> list[Array | None]:
-        return [None if y is None else np.array(y) for y in function(arrays)]
+        hidden = job.op in RANDOM
+        return [None if y is None or hidden else np.array(y) for y in function(arrays)]
 
     return Task(outputs, lambda: _jax.block_until_ready(function(arrays)))
 

@@ -50,7 +50,8 @@ def build(job: Job, variant: str) -> Task:
         with torch.no_grad():
             return run()
 
-    return Task(lambda: outputs(run()), quiet if job.op == "softmax_cross_entropy" else run)
+    losses = {"softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"}
+    return Task(lambda: outputs(run()), quiet if job.op in losses else run)
 
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -119,9 +119,6 @@ void refuse_in_plan(const char* op, const char* name) {
 
 Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
     bool any = false;
-    names_.reserve(named.size());
-    values_.reserve(named.size());
-    originals_.reserve(named.size());
     for (const Named& n : named) {
         names_.push_back(n.name);
         if (n.value.is_none()) {

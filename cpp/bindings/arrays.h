@@ -55,7 +55,26 @@ struct Named {
     bool optional = false;
 };
 
-// The floating inputs of an op, promoted together to float32 or float64, C-contiguous and native.
+// At most kMost of something, without a visit to the heap: three of those cost a small op a third
+// of its call.
+template <class V>
+class Few {
+  public:
+    static constexpr std::size_t kMost = 8;
+    void push_back(V v) { items_[count_++] = std::move(v); }
+    std::size_t size() const { return count_; }
+    V& operator[](std::size_t i) { return items_[i]; }
+    const V& operator[](std::size_t i) const { return items_[i]; }
+    const V* begin() const { return items_; }
+    const V* end() const { return items_ + count_; }
+
+  private:
+    V items_[kMost] = {};
+    std::size_t count_ = 0;
+};
+
+// The floating inputs of an op, at most Few::kMost, promoted together to float32 or float64,
+// C-contiguous and native.
 class Inputs {
   public:
     Inputs(const char* op, std::initializer_list<Named> named);
@@ -69,7 +88,7 @@ class Inputs {
         return has(i) ? static_cast<const T*>(array(i).data()) : nullptr;
     }
     // What the caller passed, before conversion, as an array: aliasing is judged on it.
-    const std::vector<py::object>& originals() const { return originals_; }
+    const Few<py::object>& originals() const { return originals_; }
 
   private:
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
@@ -77,9 +96,9 @@ class Inputs {
 
     const char* op_;
     DType dtype_ = DType::f64;
-    std::vector<const char*> names_;
-    std::vector<py::object> values_;
-    std::vector<py::object> originals_;
+    Few<const char*> names_;
+    Few<py::object> values_;
+    Few<py::object> originals_;
 };
 
 // One output array: the one given as `out`, or a new one.

@@ -1,7 +1,9 @@
 // The mask of dropout from Philox4x32-10, and its application.
 #include "kernels.h"
+#include "simd/convert.h"
 #include "simd/vec.h"
 #include "simd/wide_multiply.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
@@ -57,9 +59,9 @@ HOTLOOP_INLINE void mask_of(const Rounds& r, u64v block, std::uint8_t* out) {
     const u64v least = all(r.least);
     const u64v bytes = kept(c0, least, 1) | kept(c1, least, 1 << 8) | kept(c2, least, 1 << 16) |
                        kept(c3, least, 1 << 24);
-    typedef std::uint32_t Words __attribute__((vector_size(4 * kCounters)));
-    const Words words = __builtin_convertvector(bytes, Words);
-    __builtin_memcpy(out, &words, sizeof words);
+    std::uint32_t words[kCounters];
+    simd::store_ints<double>(words, (Ints<double>)bytes);
+    __builtin_memcpy(out, words, sizeof words);
 }
 
 void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* __restrict out) {
@@ -80,24 +82,29 @@ void mask(const DropoutStream& s, index_t first, index_t n, std::uint8_t* __rest
 }
 
 template <class T>
-void apply(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y) {
+void apply(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y, bool stream) {
     using V = Vec<T>;
     constexpr int W = V::size;
-    typedef std::uint8_t Bytes __attribute__((vector_size(W)));
     const V by = V::set(scale);
-    const auto where = [](const std::uint8_t* p) HOTLOOP_LAMBDA {
-        Bytes b;
-        __builtin_memcpy(&b, p, sizeof b);
-        return __builtin_convertvector(b, Ints<T>) != Ints<T>{};
+    const auto whole = [=](index_t i) HOTLOOP_LAMBDA {
+        const Ints<T> kept = simd::load_ints<T>(mask + i) != Ints<T>{};
+        return simd::select<T>(kept, V::load(x + i) * by, V::zero());
+    };
+    const auto part = [=](index_t i, int lanes) HOTLOOP_LAMBDA {
+        std::uint8_t rest[W] = {};
+        for (int j = 0; j < lanes; ++j) rest[j] = mask[i + j];
+        const Ints<T> kept = simd::load_ints<T>(rest) != Ints<T>{};
+        simd::select<T>(kept, V::load(x + i, lanes) * by, V::zero()).store(y + i, lanes);
     };
     index_t i = 0;
-    for (; i + W <= n; i += W)
-        simd::select<T>(where(mask + i), V::load(x + i) * by, V::zero()).store(y + i);
-    if (i == n) return;
-    const int tail = static_cast<int>(n - i);
-    std::uint8_t rest[W] = {};
-    for (int j = 0; j < tail; ++j) rest[j] = mask[i + j];
-    simd::select<T>(where(rest), V::load(x + i, tail) * by, V::zero()).store(y + i, tail);
+    if (stream) {
+        i = head_of(y, n);
+        if (i > 0) part(0, static_cast<int>(i));
+        for (; i + W <= n; i += W) whole(i).stream(y + i);
+        simd::native_stream_end();
+    }
+    for (; i + W <= n; i += W) whole(i).store(y + i);
+    if (i < n) part(i, static_cast<int>(n - i));
 }
 
 template <class T>

@@ -5,6 +5,7 @@
 
 #include "simd/transpose.h"
 #include "simd/vec.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
@@ -47,6 +48,7 @@ template <class T>
 struct AlongRow {
     using V = Vec<T>;
     index_t length;
+    bool stream = false;  // write() goes past the caches, and the next line is fetched meanwhile
 
     HOTLOOP_INLINE index_t steps() const { return (length + V::size - 1) / V::size; }
     // The number within its line of the first lane of step i.
@@ -75,6 +77,16 @@ struct AlongRow {
     HOTLOOP_INLINE V combine(V v, F f) const {
         return combine_lanes<T>(v, f);
     }
+    // y = f(load) all along the line, where load(p) gives what lies at the same place of p.
+    template <class F>
+    HOTLOOP_INLINE void write(T* y, F f) const {
+        write_vectors(y, length, stream,
+                      [&](index_t, auto load) HOTLOOP_LAMBDA { return f(load); });
+    }
+    // Called at each step of a pass that leaves memory idle.
+    HOTLOOP_INLINE void fetch_next(const T* p, index_t i) const {
+        if (stream) __builtin_prefetch(p + length + i * V::size, 0, 2);
+    }
 };
 
 // As many neighbouring lines as a vector has lanes, the first `count` of them real; element i of
@@ -101,6 +113,12 @@ struct AcrossLines {
     HOTLOOP_INLINE V combine(V v, F) const {
         return v;
     }
+    template <class F>
+    HOTLOOP_INLINE void write(T* y, F f) const {
+        for (index_t i = 0; i < length; ++i)
+            store(y, i, f([&](const T* p) HOTLOOP_LAMBDA { return load(p, i, V::zero()); }));
+    }
+    HOTLOOP_INLINE void fetch_next(const T*, index_t) const {}
 };
 
 template <class T>

@@ -1,9 +1,8 @@
 // Elementwise functions: one pass, the last vector partial.
-#include <cstdint>
-
 #include "kernels.h"
 #include "simd/math.h"
 #include "simd/vec.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
@@ -23,12 +22,8 @@ HOTLOOP_INLINE void each(T* y, index_t n, bool stream, F f) {
     constexpr index_t W = Vec<T>::size;
     index_t i = 0;
     if (stream) {
-        const auto past = reinterpret_cast<std::uintptr_t>(y) % HOTLOOP_VECTOR_BYTES;
-        if (past != 0) {
-            const auto head = static_cast<index_t>((HOTLOOP_VECTOR_BYTES - past) / sizeof(T));
-            i = head < n ? head : n;
-            f(0, static_cast<int>(i)).store(y, static_cast<int>(i));
-        }
+        i = head_of(y, n);
+        if (const int head = static_cast<int>(i)) f(0, head).store(y, head);
         for (; i + W <= n; i += W) f(i).stream(y + i);
         simd::native_stream_end();
     }
@@ -105,12 +100,12 @@ HOTLOOP_INLINE Vec<T> elu_backward(Vec<T> dy, Vec<T> y, Vec<T> alpha) {
 // backward at both infinities.
 template <class T>
 HOTLOOP_INLINE Vec<T> gelu(Vec<T> x, Vec<T>) {
-    const Vec<T> lowest = constant(-simd::MathConstants<T>::infinity);
-    return select<T>(x == lowest, x * Vec<T>::zero(), simd::gelu(x));
+    const Vec<T> zero = Vec<T>::zero();
+    return simd::fma(min(zero, x), zero, simd::gelu(x));
 }
 template <class T>
 HOTLOOP_INLINE Vec<T> gelu_backward(Vec<T> dy, Vec<T> x, Vec<T>) {
-    return dy * (simd::gelu_derivative(x) + x * Vec<T>::zero());
+    return dy * simd::fma(x, Vec<T>::zero(), simd::gelu_derivative(x));
 }
 
 template <class T>

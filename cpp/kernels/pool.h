@@ -3,6 +3,7 @@
 
 #include "hotloop/pool_args.h"
 #include "kernels.h"
+#include "simd/convert.h"
 #include "simd/vec.h"
 
 namespace hotloop {
@@ -46,23 +47,16 @@ HOTLOOP_INLINE void each_vector(index_t n, Body body) {
             [tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p, tail); }, tail);
 }
 
-// Narrowing and widening between the lanes of T and places in memory.
-template <class T, class Place>
-struct Places {
-    typedef Place vector __attribute__((vector_size(sizeof(Place) * Vec<T>::size)));
-};
-
+// Places of the first `lanes` lanes, to memory.
 template <class T, class Place>
 HOTLOOP_INLINE void store_places(Place* p, Ints<T> where, int lanes) {
-    using Narrow = typename Places<T, Place>::vector;
-    const Narrow v = __builtin_convertvector(where, Narrow);
     if (lanes == Vec<T>::size) {
-        __builtin_memcpy(p, &v, sizeof v);
+        simd::store_ints<T>(p, where);
         return;
     }
     // Powers of two: a copy of variable length would be a call.
     Place buffer[Vec<T>::size];
-    __builtin_memcpy(buffer, &v, sizeof v);
+    simd::store_ints<T>(buffer, where);
     const Place* from = buffer;
 #pragma GCC unroll 4
     for (int part = Vec<T>::size / 2; part > 0; part /= 2)
@@ -77,16 +71,10 @@ HOTLOOP_INLINE void store_places(Place* p, Ints<T> where, int lanes) {
 // gathering a few bytes one by one costs more than all the rest of a small window.
 template <class T, class Place>
 HOTLOOP_INLINE Ints<T> load_places(const Place* p, const Place* end, int lanes) {
-    using Narrow = typename Places<T, Place>::vector;
-    Narrow v{};
-    if (end - p >= Vec<T>::size) {
-        __builtin_memcpy(&v, p, sizeof v);
-    } else {
-        Place buffer[Vec<T>::size] = {};
-        for (int i = 0; i < lanes; ++i) buffer[i] = p[i];
-        __builtin_memcpy(&v, buffer, sizeof v);
-    }
-    return __builtin_convertvector(v, Ints<T>);
+    if (end - p >= Vec<T>::size) return simd::load_ints<T>(p);
+    Place buffer[Vec<T>::size] = {};
+    for (int i = 0; i < lanes; ++i) buffer[i] = p[i];
+    return simd::load_ints<T>(buffer);
 }
 
 HOTLOOP_INLINE bool is_plain_2x2(const Window& w) {

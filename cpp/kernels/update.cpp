@@ -2,26 +2,12 @@
 #include "kernels.h"
 #include "simd/tiny.h"
 #include "simd/vec.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
 
 using simd::Vec;
-
-// body(i, load, store) for each vector of [0, n); the last, partial one through the same
-// operations.
-template <class T, class Body>
-HOTLOOP_INLINE void each_vector(index_t n, Body body) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    index_t i = 0;
-    for (; i + W <= n; i += W)
-        body([i](const T* p) HOTLOOP_LAMBDA { return V::load(p + i); },
-             [i](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i); });
-    if (const int tail = static_cast<int>(n - i))
-        body([i, tail](const T* p) HOTLOOP_LAMBDA { return V::load(p + i, tail); },
-             [i, tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i, tail); });
-}
 
 // The parameter after its decay. None must cost nothing: inf - 0 * inf would be NaN.
 template <class T>
@@ -33,7 +19,7 @@ template <class T>
 void sgd(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param) {
     using V = Vec<T>;
     const V minus_lr = V::set(-u.lr);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         store(param, simd::fma(minus_lr, load(grad), decayed(load(param), u.decay)));
     });
 }
@@ -75,7 +61,7 @@ HOTLOOP_INLINE void each_step(const UpdateNumbers<T>& u,
     const V tiny_root = V::set(simd::Lifted<T>::kTinyRoot);
     const auto below = [](V x, V limit)
                            HOTLOOP_LAMBDA { return (simd::abs(x) < limit) & (x.v != V::zero().v); };
-    each_vector<T>(n, [&](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [&](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const Lanes<T> x = {load(grad), decayed(load(param), u.decay), load(first),
                             second ? load(second) : V::zero()};
         const bool lift =
@@ -106,7 +92,7 @@ void adagrad(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* a
     using V = Vec<T>;
     const V lr = V::set(u.lr);
     const V eps = V::set(u.eps);
-    each_vector<T>(n, [=](auto load, auto store) HOTLOOP_LAMBDA {
+    each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
         const V g = load(grad);
         const V a = simd::fma(g, g, load(accumulator));
         store(accumulator, a);

@@ -5,6 +5,7 @@
 
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "hotloop/streaming.h"
 
 namespace hotloop {
 namespace {
@@ -27,13 +28,15 @@ void dropout(const DropoutArgs<T>& s) {
     stream.offset = static_cast<std::uint64_t>(s.offset.get());
     stream.threshold = static_cast<std::uint32_t>(std::ceil(s.rate * 16777216.0));
     const T scale = scale_of<T>(s.rate);
+    const bool past_caches = worth_streaming<T>(s.n) && s.x != s.y;
     parallel_for((s.n + kBlock - 1) / kBlock, 64.0 * static_cast<double>(s.n),
                  [&](index_t begin, index_t end) {
                      for (index_t b = begin; b < end; ++b) {
                          const index_t first = b * kBlock;
                          const index_t n = std::min(kBlock, s.n - first);
                          kernel.mask(stream, first, n, s.mask + first);
-                         kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first);
+                         kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first,
+                                      past_caches);
                      }
                  });
 }
@@ -42,10 +45,11 @@ template <class T>
 void dropout_backward(const DropoutBackwardArgs<T>& s) {
     const T scale = scale_of<T>(s.rate);
     const double cost = 8.0 * static_cast<double>(s.n) * (2 * sizeof(T) + 1);
+    const bool stream = worth_streaming<T>(s.n) && s.dy != s.dx;
     parallel_for((s.n + kBlock - 1) / kBlock, cost, [&](index_t begin, index_t end) {
         const index_t first = begin * kBlock;
         const index_t n = std::min(end * kBlock, s.n) - first;
-        kernels<T>().dropout->apply(s.dy + first, s.mask + first, n, scale, s.dx + first);
+        kernels<T>().dropout->apply(s.dy + first, s.mask + first, n, scale, s.dx + first, stream);
     });
 }
 

@@ -6,6 +6,7 @@
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "hotloop/streaming.h"
 
 namespace hotloop {
 namespace {
@@ -14,6 +15,7 @@ constexpr index_t kColumns = 64;     // channels of one block of rows
 constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the first-level cache
 
 constexpr index_t kMostRows = 512;  // of few channels: longer sums would round more
+constexpr index_t kLongRow = 256;   // below, a row is more ends than whole cache lines
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
@@ -149,6 +151,17 @@ void batch_statistics(const BatchNormArgs<T>& a) {
     });
 }
 
+// Kernels read one number a channel in whole vectors: kRepeated numbers behind the last, the first
+// ones again.
+constexpr index_t kRepeated = 16;
+
+// The copy of `from` at `to`, (C + kRepeated).
+template <class T>
+const T* repeat(const T* from, index_t C, T* to) {
+    for (index_t c = 0; c < C + kRepeated; ++c) to[c] = from[c % C];
+    return to;
+}
+
 }  // namespace
 
 template <class T>
@@ -156,24 +169,33 @@ void batch_norm(const BatchNormArgs<T>& a) {
     const NormKernels<T>& kernel = *kernels<T>().norm;
     if (a.training) batch_statistics(a);
     const index_t C = a.s.C;
+    if (C == 0) return;
     const T* const mean = a.training ? a.mean : a.running_mean;
-    T* const scale = scratch<T>(Scratch::partial, C);
+    const index_t length = C + kRepeated;
+    T* const space = scratch<T>(Scratch::partial, 3 * length + C);
+    T* const scale = space + 3 * length;
     for (index_t c = 0; c < C; ++c) {
         const double inv = a.training
                                ? static_cast<double>(a.inv_std[c])
                                : 1 / std::sqrt(static_cast<double>(a.running_var[c]) + a.eps);
         scale[c] = static_cast<T>(static_cast<double>(a.gamma[c]) * inv);
     }
+    const bool stream = worth_streaming<T>(a.s.size()) && a.x != a.y;
     if (a.s.planes) {
         const Blocks blocks(a.s);
         over_blocks<T>(blocks, 2, [&](index_t b, index_t c, index_t) {
             const index_t at = blocks.start(b, c);
-            kernel.map_plane(a.x + at, blocks.elements(b), mean[c], scale[c], a.beta[c], a.y + at);
+            kernel.map_plane(a.x + at, blocks.elements(b), mean[c], scale[c], a.beta[c], a.y + at,
+                             stream);
         });
         return;
     }
+    const T* const means = repeat(mean, C, space);
+    const T* const scales = repeat(scale, C, space + length);
+    const T* const shifts = repeat(a.beta, C, space + 2 * length);
     over_rows<T>(a.s, 2, [&](index_t begin, index_t end) {
-        kernel.map_rows(a.x + begin * C, end - begin, C, mean, scale, a.beta, a.y + begin * C);
+        const index_t at = begin * C;
+        kernel.map_rows(a.x + at, (end - begin) * C, C, means, scales, shifts, a.y + at, stream);
     });
 }
 
@@ -182,7 +204,8 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
     const NormKernels<T>& kernel = *kernels<T>().norm;
     const index_t C = s.s.C;
     const Blocks blocks(s.s);
-    T* const sum = scratch<T>(Scratch::partial, 2 * blocks.count * C + 3 * C);
+    const index_t length = C + kRepeated;
+    T* const sum = scratch<T>(Scratch::partial, 2 * blocks.count * C + 3 * C + 4 * length);
     T* const dot = sum + blocks.count * C;
     over_blocks<T>(blocks, 2, [&](index_t b, index_t c, index_t end) {
         const index_t from = blocks.start(b, c);
@@ -208,27 +231,36 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
         of_x[c] = static_cast<T>(-a * inv * dgamma / M);
         rest[c] = static_cast<T>(-a * dbeta / M);
     });
+    const bool stream = worth_streaming<T>(s.s.size()) && s.dx != s.dy && s.dx != s.x;
     if (s.s.planes) {
         over_blocks<T>(blocks, 3, [&](index_t b, index_t c, index_t) {
             const index_t at = blocks.start(b, c);
             kernel.back_plane(s.dy + at, s.x + at, blocks.elements(b), s.mean[c], of_dy[c], of_x[c],
-                              rest[c], s.dx + at);
+                              rest[c], s.dx + at, stream);
         });
         return;
     }
+    if (C == 0) return;
+    T* const space = rest + C;
+    const T* const means = repeat(s.mean, C, space);
+    const T* const a = repeat(of_dy, C, space + length);
+    const T* const b = repeat(of_x, C, space + 2 * length);
+    const T* const c = repeat(rest, C, space + 3 * length);
     over_rows<T>(s.s, 3, [&](index_t begin, index_t end) {
         const index_t at = begin * C;
-        kernel.back_rows(s.dy + at, s.x + at, end - begin, C, s.mean, of_dy, of_x, rest, s.dx + at);
+        kernel.back_rows(s.dy + at, s.x + at, (end - begin) * C, C, means, a, b, c, s.dx + at,
+                         stream);
     });
 }
 
 template <class T>
 void layer_norm(const LayerNormArgs<T>& s) {
     const double cost = 16.0 * static_cast<double>(s.rows * s.K) * sizeof(T);
+    const bool stream = s.K >= kLongRow && worth_streaming<T>(s.rows * s.K);
     parallel_for(s.rows, cost, [&](index_t begin, index_t end) {
         const index_t at = begin * s.K;
         kernels<T>().norm->layer(s.x + at, end - begin, s.K, s.gamma, s.beta, s.eps, s.y + at,
-                                 s.mean + begin, s.inv_std + begin);
+                                 s.mean + begin, s.inv_std + begin, stream);
     });
 }
 
@@ -238,6 +270,7 @@ void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
     T* const dgamma = scratch<T>(Scratch::partial, 2 * blocks * s.K);
     T* const dbeta = dgamma + blocks * s.K;
     const double cost = 24.0 * static_cast<double>(s.rows * s.K) * sizeof(T);
+    const bool stream = s.K >= kLongRow && worth_streaming<T>(s.rows * s.K);
     parallel_for(blocks, cost, [&](index_t begin, index_t end) {
         for (index_t b = begin; b < end; ++b) {
             const index_t first = s.rows * b / blocks;
@@ -245,7 +278,7 @@ void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
             const index_t at = first * s.K;
             kernels<T>().norm->layer_backward(s.dy + at, s.x + at, rows, s.K, s.gamma,
                                               s.mean + first, s.inv_std + first, s.dx + at,
-                                              dgamma + b * s.K, dbeta + b * s.K);
+                                              dgamma + b * s.K, dbeta + b * s.K, stream);
         }
     });
     add_blocks(dgamma, dbeta, blocks, s.K, [&](index_t k, double g, double b) {

@@ -4,17 +4,13 @@
 
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "hotloop/streaming.h"
 
 namespace hotloop {
 namespace {
 
 // Threads meet at multiples of this many elements, so that none shares a cache line.
 constexpr index_t kBlock = 1024;
-
-// An output of this many elements or more (32 MB) is in no cache when it is read again. Written
-// past the caches, its memory is not read first: two thirds of the traffic of y = f(x).
-template <class T>
-constexpr index_t kStream = (index_t{32} << 20) / static_cast<index_t>(sizeof(T));
 
 template <class Body>
 void over_blocks(index_t n, double cost, Body&& body) {
@@ -51,7 +47,7 @@ double binary_cost(Binary kind, index_t n) {
 template <class T>
 void unary(const UnaryArgs<T>& s) {
     const auto f = kernels<T>().pointwise->unary[static_cast<int>(s.kind)];
-    const bool stream = s.n >= kStream<T> && s.x != s.y;
+    const bool stream = worth_streaming<T>(s.n) && s.x != s.y;
     over_blocks(s.n, unary_cost<T>(s.kind, s.n),
                 [&](index_t first, index_t n) { f(s.x + first, s.y + first, n, s.alpha, stream); });
 }
@@ -59,7 +55,7 @@ void unary(const UnaryArgs<T>& s) {
 template <class T>
 void binary(const BinaryArgs<T>& s) {
     const auto f = kernels<T>().pointwise->binary[static_cast<int>(s.kind)];
-    const bool stream = s.n >= kStream<T> && s.a != s.z && s.b != s.z;
+    const bool stream = worth_streaming<T>(s.n) && s.a != s.z && s.b != s.z;
     over_blocks(s.n, binary_cost<T>(s.kind, s.n), [&](index_t first, index_t n) {
         f(s.a + first, s.b + first, s.z + first, n, s.alpha, stream);
     });

@@ -42,7 +42,7 @@ UpdateNumbers<T> numbers(const UpdateArgs<T>& s) {
 template <class T>
 void sgd_update(const UpdateArgs<T>& s) {
     const auto u = numbers(s);
-    over_blocks<T>(s.n, 3, [&](index_t i, index_t n) {
+    over_blocks<T>(s.n, 2, [&](index_t i, index_t n) {
         kernels<T>().update->sgd(u, n, s.grad + i, s.param + i);
     });
 }

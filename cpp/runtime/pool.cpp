@@ -75,10 +75,10 @@ void Pool::grow(int workers) {
 
 // Takes the next slice of a part: how many were left with it, 0 when there is none.
 int Pool::claim(int part, std::uint64_t region) {
-    std::uint64_t state = parts_[part].load(std::memory_order_acquire);
+    std::uint64_t state = parts_[part].state.load(std::memory_order_acquire);
     while (state / kSlots == region && state % kSlots != 0)
-        if (parts_[part].compare_exchange_weak(state, state - 1, std::memory_order_acq_rel,
-                                               std::memory_order_acquire))
+        if (parts_[part].state.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel,
+                                                     std::memory_order_acquire))
             return static_cast<int>(state % kSlots);
     return 0;
 }
@@ -86,14 +86,15 @@ int Pool::claim(int part, std::uint64_t region) {
 void Pool::take(int part, int left) {
     // Slices begin at 0, 4, 6 and 7 eighths of the part; a single one is the whole part.
     const auto eighths = [this](int behind) {
-        return slices_ == 1 ? 8 - 8 * behind : 8 - (1 << behind) / 2;
+        return region_.slices == 1 ? 8 - 8 * behind : 8 - (1 << behind) / 2;
     };
     try {
-        const index_t first = tasks_ * part / count_;
-        const index_t size = tasks_ * (part + 1) / count_ - first;
+        const int parts = region_.parts.load(std::memory_order_relaxed);
+        const index_t first = region_.tasks * part / parts;
+        const index_t size = region_.tasks * (part + 1) / parts - first;
         const index_t begin = first + size * eighths(left) / 8;
         const index_t end = first + size * eighths(left - 1) / 8;
-        if (begin < end) task_(context_, begin, end);
+        if (begin < end) region_.task(region_.context, begin, end);
     } catch (...) {
         if (!failed_.exchange(true)) error_ = std::current_exception();
     }
@@ -102,7 +103,7 @@ void Pool::take(int part, int left) {
 
 // Takes slices until nobody has one: those of part `first`, then those of the parts after it.
 void Pool::drain(int first, std::uint64_t region) {
-    const int count = count_.load(std::memory_order_relaxed);
+    const int count = region_.parts.load(std::memory_order_relaxed);
     for (int i = 0; i < count && first < count; ++i) {
         const int part = first + i < count ? first + i : first + i - count;
         while (const int left = claim(part, region)) take(part, left);
@@ -112,9 +113,9 @@ void Pool::drain(int first, std::uint64_t region) {
 void Pool::work(int part) {
     std::uint32_t seen = 0;
     for (;;) {
-        if (!spin(kWorkerPatience, [&] { return region_.load(std::memory_order_acquire) != seen; }))
-            region_.wait(seen, std::memory_order_acquire);
-        seen = region_.load(std::memory_order_acquire);
+        const auto fresh = [&] { return region_.number.load(std::memory_order_acquire) != seen; };
+        if (!spin(kWorkerPatience, fresh)) region_.number.wait(seen, std::memory_order_acquire);
+        seen = region_.number.load(std::memory_order_acquire);
         drain(part, seen);
     }
 }
@@ -123,20 +124,22 @@ bool Pool::run(index_t tasks, int parts, bool sliced, Task task, void* context) 
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
     parts = parts < kMost ? parts : kMost;
     grow(parts - 1);
-    task_ = task;
-    context_ = context;
-    tasks_ = tasks;
-    count_.store(parts, std::memory_order_relaxed);
-    slices_ = sliced ? kSlices : 1;
     error_ = nullptr;
     failed_.store(false, std::memory_order_relaxed);
-    left_.store(parts * slices_, std::memory_order_relaxed);
-    const std::uint32_t region = region_.load(std::memory_order_relaxed) + 1;
+    const int slices = sliced ? kSlices : 1;
+    left_.store(parts * slices, std::memory_order_relaxed);
+    const std::uint32_t region = region_.number.load(std::memory_order_relaxed) + 1;
     for (int i = 0; i < parts; ++i)
-        parts_[i].store(kSlots * std::uint64_t{region} + static_cast<std::uint64_t>(slices_),
-                        std::memory_order_release);
-    region_.store(region, std::memory_order_release);
-    region_.notify_all();
+        parts_[i].state.store(kSlots * std::uint64_t{region} + static_cast<std::uint64_t>(slices),
+                              std::memory_order_release);
+    // The line that idle workers poll comes last, all at once.
+    region_.task = task;
+    region_.context = context;
+    region_.tasks = tasks;
+    region_.slices = slices;
+    region_.parts.store(parts, std::memory_order_relaxed);
+    region_.number.store(region, std::memory_order_release);
+    region_.number.notify_all();
     drain(0, region);
     const auto done = [this] { return left_.load(std::memory_order_acquire) == 0; };
     while (!spin(kCallerPatience, done)) {

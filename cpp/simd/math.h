@@ -15,6 +15,10 @@
 #include "math_constants.h"
 #include "vec.h"
 
+#if defined(HOTLOOP_ISA_AVX512)
+#include "pieces.h"
+#endif
+
 namespace hotloop::simd {
 namespace {
 
@@ -128,6 +132,10 @@ HOTLOOP_INLINE Vec<T> sigmoid(Vec<T> x) {
 // tanh |x| = t / (t + 2) with t = expm1(2 |x|).
 template <class T>
 HOTLOOP_INLINE Vec<T> tanh(Vec<T> x) {
+#if defined(HOTLOOP_ISA_AVX512)
+    if constexpr (sizeof(T) == 4)
+        return with_sign_of(x, by_pieces(kTanhPieces, min(constant(kTanhPieces.end), abs(x))));
+#endif
     using M = MathConstants<T>;
     const Vec<T> a = min(constant(M::tanh_highest), abs(x));
     const Reduced<T> q = reduce(a + a, M::bias);
@@ -231,19 +239,45 @@ HOTLOOP_INLINE Vec<T> normal_cdf(Vec<T> x) {
 
 // x Phi(x); the limit at -infinity is -0.
 template <class T>
-HOTLOOP_INLINE Vec<T> gelu(Vec<T> x) {
+HOTLOOP_INLINE Vec<T> gelu_anywhere(Vec<T> x) {
     const Ints<T> negative = x < Vec<T>::zero();
     const NormalTail<T> tail = normal_tail(x);
     const Vec<T> y = scale(select(negative, -tail.z * tail.cdf, tail.cdf), tail.exponent);
     return select(negative, y, x * (constant(T{1}) - y));
 }
+template <class T>
+HOTLOOP_INLINE Vec<T> gelu(Vec<T> x) {
+#if defined(HOTLOOP_ISA_AVX512)
+    if constexpr (sizeof(T) == 4) {
+        const Vec<T> z = abs(x);
+        const Vec<T> tail = by_pieces(kNormalPieces, z);
+        const Vec<T> y = x * select(x < Vec<T>::zero(), tail, constant(1.0f) - tail);
+        if (__builtin_expect(!any_from(z, kNormalPieces.end), 1)) return y;
+        return select(z < constant(kNormalPieces.end), y, gelu_anywhere(x));
+    }
+#endif
+    return gelu_anywhere(x);
+}
 
 // Phi(x) + x phi(x); its values at x and -x add up to 1.
 template <class T>
-HOTLOOP_INLINE Vec<T> gelu_derivative(Vec<T> x) {
+HOTLOOP_INLINE Vec<T> gelu_derivative_anywhere(Vec<T> x) {
     const NormalTail<T> tail = normal_tail(x);
     const Vec<T> y = scale(fma(-tail.z, tail.pdf, tail.cdf), tail.exponent);
     return select(x < Vec<T>::zero(), y, constant(T{1}) - y);
+}
+template <class T>
+HOTLOOP_INLINE Vec<T> gelu_derivative(Vec<T> x) {
+#if defined(HOTLOOP_ISA_AVX512)
+    if constexpr (sizeof(T) == 4) {
+        const Vec<T> z = abs(x);
+        const Vec<T> slope = by_pieces(kGeluSlopePieces, z);
+        const Vec<T> y = select(x < Vec<T>::zero(), slope, constant(1.0f) - slope);
+        if (__builtin_expect(!any_from(z, kGeluSlopePieces.end), 1)) return y;
+        return select(z < constant(kGeluSlopePieces.end), y, gelu_derivative_anywhere(x));
+    }
+#endif
+    return gelu_derivative_anywhere(x);
 }
 
 }  // namespace

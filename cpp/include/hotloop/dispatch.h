@@ -117,9 +117,10 @@ struct GatherKernels {
 template <class T>
 struct SoftmaxKernels {
     // By kind: n rows of K contiguous numbers; columns of a plane (K, inner), `cols` of them.
-    // b is null in the forwards; out is apart from a and b.
+    // b is null in the forwards; out is apart from a and b. With `stream` it may go past the
+    // caches.
     void (*rows[static_cast<int>(Softmax::count)])(
-        const T* a, const T* b, T* out, index_t n, index_t K);
+        const T* a, const T* b, T* out, index_t n, index_t K, bool stream);
     void (*columns[static_cast<int>(Softmax::count)])(
         const T* a, const T* b, T* out, index_t K, index_t inner, index_t cols);
 };
@@ -181,10 +182,18 @@ struct NormKernels {
     void (*moments_rows)(
         const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares);
     void (*moments_plane)(const T* x, index_t n, T* sum, T* squares);
-    // y = (x - mean) * scale + shift
-    void (*map_rows)(
-        const T* x, index_t rows, index_t C, const T* mean, const T* scale, const T* shift, T* y);
-    void (*map_plane)(const T* x, index_t n, T mean, T scale, T shift, T* y);
+    // y = (x - mean) * scale + shift over n elements of whole rows. An array of one number a
+    // channel repeats with C up to C + 16 numbers. With `stream` the output, which is apart from
+    // the inputs then, goes past the caches; so below.
+    void (*map_rows)(const T* x,
+                     index_t n,
+                     index_t C,
+                     const T* mean,
+                     const T* scale,
+                     const T* shift,
+                     T* y,
+                     bool stream);
+    void (*map_plane)(const T* x, index_t n, T mean, T scale, T shift, T* y, bool stream);
     // sum = sum of dy, dot = sum of dy * (x - mean)
     void (*dots_rows)(const T* dy,
                       const T* x,
@@ -195,17 +204,19 @@ struct NormKernels {
                       T* sum,
                       T* dot);
     void (*dots_plane)(const T* dy, const T* x, index_t n, T mean, T* sum, T* dot);
-    // dx = a * dy + b * (x - mean) + c; dx may be dy
+    // dx = a * dy + b * (x - mean) + c; dx may be dy. Arrays as in map_rows.
     void (*back_rows)(const T* dy,
                       const T* x,
-                      index_t rows,
+                      index_t n,
                       index_t C,
                       const T* mean,
                       const T* a,
                       const T* b,
                       const T* c,
-                      T* dx);
-    void (*back_plane)(const T* dy, const T* x, index_t n, T mean, T a, T b, T c, T* dx);
+                      T* dx,
+                      bool stream);
+    void (*back_plane)(
+        const T* dy, const T* x, index_t n, T mean, T a, T b, T c, T* dx, bool stream);
     // Rows of K normalised each; backward also sums dgamma and dbeta over its rows.
     void (*layer)(const T* x,
                   index_t rows,
@@ -215,7 +226,8 @@ struct NormKernels {
                   double eps,
                   T* y,
                   T* mean,
-                  T* inv_std);
+                  T* inv_std,
+                  bool stream);
     void (*layer_backward)(const T* dy,
                            const T* x,
                            index_t rows,
@@ -225,7 +237,8 @@ struct NormKernels {
                            const T* inv_std,
                            T* dx,
                            T* dgamma,
-                           T* dbeta);
+                           T* dbeta,
+                           bool stream);
 };
 
 // Dropout. The mask is 1 where word i % 4 of Philox4x32-10 at counter (i / 4, offset) is at least
@@ -239,8 +252,8 @@ template <class T>
 struct DropoutKernels {
     // Elements [first, first + n); first a multiple of 64.
     void (*mask)(const DropoutStream&, index_t first, index_t n, std::uint8_t* mask);
-    // y = mask ? x * scale : 0; y may be x
-    void (*apply)(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y);
+    // y = mask ? x * scale : 0; y may be x. With `stream` it goes past the caches.
+    void (*apply)(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y, bool stream);
 };
 
 template <class T>

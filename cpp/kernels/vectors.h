@@ -1,0 +1,67 @@
+// Loops over the vectors of an array, the partial one last, through the same operations.
+#pragma once
+
+#include <cstdint>
+
+#include "simd/vec.h"
+
+namespace hotloop {
+namespace {
+
+// Elements before the first whole cache line of y, at most n.
+template <class T>
+HOTLOOP_INLINE int head_of(const T* y, index_t n) {
+    const auto past = reinterpret_cast<std::uintptr_t>(y) % HOTLOOP_VECTOR_BYTES;
+    if (past == 0) return 0;
+    const auto head = static_cast<index_t>((HOTLOOP_VECTOR_BYTES - past) / sizeof(T));
+    return static_cast<int>(head < n ? head : n);
+}
+
+// body(i, load, store): load(p) gives what lies at p + i, store(p, v) puts v there.
+template <class T, class Body>
+HOTLOOP_INLINE void each_vector(index_t n, Body body) {
+    using V = simd::Vec<T>;
+    constexpr index_t W = V::size;
+    index_t i = 0;
+    for (; i + W <= n; i += W)
+        body(
+            i, [i](const T* p) HOTLOOP_LAMBDA { return V::load(p + i); },
+            [i](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i); });
+    if (const int tail = static_cast<int>(n - i))
+        body(
+            i, [i, tail](const T* p) HOTLOOP_LAMBDA { return V::load(p + i, tail); },
+            [i, tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i, tail); });
+}
+
+// y = f(i, load), an output that nothing reads soon: past the caches, in whole cache lines of y.
+// Ends with simd::native_stream_end() before anybody reads y.
+template <class T, class F>
+HOTLOOP_INLINE void stream_vectors(T* y, index_t n, F f) {
+    using V = simd::Vec<T>;
+    constexpr index_t W = V::size;
+    index_t i = head_of(y, n);
+    if (const int head = static_cast<int>(i))
+        f(index_t{0}, [head](const T* p) HOTLOOP_LAMBDA {
+            return V::load(p, head);
+        }).store(y, head);
+    for (; i + W <= n; i += W)
+        f(i, [i](const T* p) HOTLOOP_LAMBDA { return V::load(p + i); }).stream(y + i);
+    if (const int tail = static_cast<int>(n - i))
+        f(i, [i, tail](const T* p) HOTLOOP_LAMBDA {
+            return V::load(p + i, tail);
+        }).store(y + i, tail);
+}
+
+// The same with ordinary stores, or either.
+template <class T, class F>
+HOTLOOP_INLINE void write_vectors(T* y, index_t n, bool stream, F f) {
+    if (stream) {
+        stream_vectors(y, n, f);
+        return;
+    }
+    each_vector<T>(n,
+                   [&](index_t i, auto load, auto store) HOTLOOP_LAMBDA { store(y, f(i, load)); });
+}
+
+}  // namespace
+}  // namespace hotloop
