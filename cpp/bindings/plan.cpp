@@ -1,6 +1,10 @@
 #include "plan.h"
 
 #include "arrays.h"
+#include <pybind11/stl.h>
+#include <chrono>
+#include <string>
+#include <typeinfo>
 
 namespace hotloop::bind {
 namespace {
@@ -56,6 +60,19 @@ void bind_plan(py::module_& m) {
              [](const Plan& plan) {
                  const py::gil_scoped_release unlocked;
                  plan.run();
+             })
+        .def("profile",
+             [](const Plan& plan, int repeats) {
+                 std::vector<std::pair<std::string, std::vector<double>>> out;
+                 for (const auto& step : plan.steps_)
+                     out.push_back({typeid(*step).name(), {}});
+                 for (int r = 0; r < repeats; ++r)
+                     for (std::size_t i = 0; i < plan.steps_.size(); ++i) {
+                         const auto from = std::chrono::steady_clock::now();
+                         plan.steps_[i]->run();
+                         out[i].second.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count());
+                     }
+                 return out;
              })
         .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))
         .def("forget", &Plan::forget, py::arg("array"))

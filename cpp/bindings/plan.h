@@ -74,7 +74,7 @@ class Plan {
     void start();
     static void stop();
 
-  private:
+  public:
     std::vector<std::unique_ptr<Step>> steps_;
     std::vector<py::object> held_;
 };
