@@ -180,6 +180,21 @@ def test_keys_need_not_be_names(tmp_path: Path) -> None:
         load_params(path, network)
 
 
+@pytest.mark.parametrize("value", [["n", "n", "n"], [[1.0], [1.0, 2.0], 3.0], np.full(3, 1j), None])
+def test_what_is_no_number_changes_nothing(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "params.pkl"
+    network = MultiLayerNet(4, [3], 2)
+    before = {key: array.copy() for key, array in network.params.items()}
+    path.write_bytes(pickle.dumps({**weights(), "b1": value}))
+    with pytest.raises(ValueError, match=r"b1 in .*params\.pkl is no array of real numbers"):
+        load_params(path, network)
+    for key, array in before.items():
+        np.testing.assert_array_equal(network.params[key], array)
+    model = hl.Sequential([hl.Input((4,)), hl.layers.Dense(3), hl.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"b1 in .*params\.pkl is no array of real numbers"):
+        load_params(path, model)
+
+
 def test_a_pickle_cannot_change_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "params.pkl"
     # BUILD with slots: setattr on what find_class gave.

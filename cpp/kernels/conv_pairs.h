@@ -14,6 +14,7 @@ namespace hotloop {
 namespace {
 
 using Floats = simd::Vec<float>;
+constexpr int kMostCells = 64;  // of a kernel
 constexpr int kMostPairs = HOTLOOP_VECTOR_BYTES == 64 ? 14 : 6;
 
 // x[0], x[1], x[0], x[1], ...
@@ -43,13 +44,14 @@ HOTLOOP_INLINE Floats pixel_of(Floats a) {
     return pixel_of<kPixel>(a, std::make_integer_sequence<int, Floats::size>{});
 }
 
+// The weight gradient holds up to two pairs before the first windows are whole.
 bool in_pairs(index_t channels, index_t pixel, index_t OW, int n) {
-    return channels == 1 && pixel == 1 && OW % 2 == 0 && 2 * n <= Floats::size;
+    return channels == 1 && pixel == 1 && OW % 2 == 0 && OW >= 4 && 2 * n <= Floats::size;
 }
 
 // P pairs of pixels of one row: x points at the first pixel of the first window.
 template <int P, int KW>
-void pair_tile(const ConvRowsArgs<float>& a, const float* x, float* y) {
+void pair_tile(const ConvRowsArgs<float>& a, const Floats* w, const float* x, float* y) {
     Floats acc[P];
     const Floats bias = a.bias ? Floats::load(a.bias, a.n) : Floats::zero();
     const Floats start = zip(bias, bias);
@@ -59,10 +61,7 @@ void pair_tile(const ConvRowsArgs<float>& a, const float* x, float* y) {
         const float* from = x + kh * a.tap_row;
         Floats column[KW];
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) {
-            const Floats w = Floats::load(a.w + (kh * KW + k) * a.w_row);
-            column[k] = zip(w, w);
-        }
+        for (int k = 0; k < KW; ++k) column[k] = w[kh * KW + k];
 #pragma GCC unroll 32
         for (int q = 0; q < 2 * P + KW - 2; ++q) {
             const Floats value = pair_of(from + q);
@@ -73,11 +72,16 @@ void pair_tile(const ConvRowsArgs<float>& a, const float* x, float* y) {
         }
     }
     const Floats zero = Floats::zero();
+    if (a.activation == Activation::relu) {
+#pragma GCC unroll 16
+        for (int p = 0; p < P; ++p) acc[p] = simd::max(zero, acc[p]);
+    }
+    const index_t y_pixel = a.y_pixel;
+    const int n = a.n;
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
-        if (a.activation == Activation::relu) acc[p] = simd::max(zero, acc[p]);
-        pixel_of<0>(acc[p]).store(y + 2 * p * a.y_pixel, a.n);
-        pixel_of<1>(acc[p]).store(y + (2 * p + 1) * a.y_pixel, a.n);
+        pixel_of<0>(acc[p]).store(y + 2 * p * y_pixel, n);
+        pixel_of<1>(acc[p]).store(y + (2 * p + 1) * y_pixel, n);
     }
     if (a.activation == Activation::none || a.activation == Activation::relu) return;
     for (int p = 0; p < 2 * P; ++p) {
@@ -86,7 +90,7 @@ void pair_tile(const ConvRowsArgs<float>& a, const float* x, float* y) {
     }
 }
 
-using PairTile = void (*)(const ConvRowsArgs<float>&, const float*, float*);
+using PairTile = void (*)(const ConvRowsArgs<float>&, const Floats*, const float*, float*);
 
 template <int KW, int... P>
 PairTile pick_pairs(index_t pairs, std::integer_sequence<int, P...>) {
@@ -98,38 +102,84 @@ void conv_pairs(const ConvRowsArgs<float>& a) {
     constexpr auto all = std::make_integer_sequence<int, kMostPairs>{};
     const index_t pairs = a.OW / 2;
     const index_t tiles = (pairs + kMostPairs - 1) / kMostPairs;
+    Floats w[kMostCells];
+    for (index_t cell = 0; cell < a.KH * a.KW; ++cell) {
+        const Floats once = Floats::load(a.w + cell * a.w_row);
+        w[cell] = zip(once, once);
+    }
     float* y = a.y;
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
             const float* x = a.x + i * a.image + oh * a.row;
             for (index_t t = 0; t < tiles; ++t) {
                 const index_t width = pairs * (t + 1) / tiles - pairs * t / tiles;
-                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(a, x, y);
+                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(a, w, x, y);
                 x += 2 * width;
                 y += 2 * width * a.y_pixel;
             }
         }
 }
 
-// R kernel rows against dy: R * KW sums of pairs in registers.
+// R kernel rows against dy: R * KW sums of pairs in registers. The last kRing pairs of dy move
+// along the row with the pairs of x at even and at odd places, so each number is loaded once for
+// the kernel columns of its kind. At the ends of a row some pairs of dy do not exist and are left
+// out.
 template <int R, int KW>
 void pair_weights_tile(const ConvRowsWeightsArgs<float>& a, index_t first) {
+    constexpr int kRing = (KW + 1) / 2;
     Floats acc[R][KW];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k) acc[r][k] = Floats::zero();
     const float* dy = a.dy;
+    const index_t tap_row = a.tap_row;
+    const index_t step = a.dy_pixel;
+    const int n = a.n;
+    Floats ring[kRing];  // the newest first
+    // The pairs of x at `at` and behind it, with the pairs of dy from `oldest` to `newest`.
+    const auto meet = [&](const float* at, int newest, int oldest) HOTLOOP_LAMBDA {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const Floats even = pair_of(at + r * tap_row);
+#pragma GCC unroll 8
+            for (int k = 0; k < KW; k += 2)
+                if (k / 2 >= newest && k / 2 <= oldest)
+                    acc[r][k] = simd::fma(even, ring[k / 2], acc[r][k]);
+            if (newest >= kRing - 1) continue;
+            const Floats odd = pair_of(at + r * tap_row + 1);
+#pragma GCC unroll 8
+            for (int k = 1; k < KW; k += 2)
+                if (k / 2 >= newest && k / 2 <= oldest)
+                    acc[r][k] = simd::fma(odd, ring[k / 2], acc[r][k]);
+        }
+    };
+    const auto shift = [&] HOTLOOP_LAMBDA {
+#pragma GCC unroll 8
+        for (int k = kRing - 1; k > 0; --k) ring[k] = ring[k - 1];
+    };
+    const auto next = [&] HOTLOOP_LAMBDA {
+        shift();
+        ring[0] = zip(Floats::load(dy, n), Floats::load(dy + step, n));
+        dy += 2 * step;
+    };
+    const index_t pairs = a.OW / 2;
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
-            const float* x = a.x + i * a.image + oh * a.row + first * a.tap_row;
-            for (index_t ow = 0; ow < a.OW; ow += 2, dy += 2 * a.dy_pixel, x += 2) {
-                const Floats both = zip(Floats::load(dy, a.n), Floats::load(dy + a.dy_pixel, a.n));
+            const float* x = a.x + i * a.image + oh * a.row + first * tap_row;
 #pragma GCC unroll 8
-                for (int r = 0; r < R; ++r)
+            for (int u = 0; u < kRing - 1; ++u, x += 2) {
+                next();
+                meet(x, 0, u);
+            }
+            for (index_t u = kRing - 1; u < pairs; ++u, x += 2) {
+                next();
+                meet(x, 0, kRing - 1);
+            }
 #pragma GCC unroll 8
-                    for (int k = 0; k < KW; ++k)
-                        acc[r][k] = simd::fma(pair_of(x + r * a.tap_row + k), both, acc[r][k]);
+            for (int u = 1; u < kRing; ++u, x += 2) {
+                shift();
+                meet(x, u, kRing - 1);
             }
         }
 #pragma GCC unroll 8
@@ -138,8 +188,8 @@ void pair_weights_tile(const ConvRowsWeightsArgs<float>& a, index_t first) {
         for (int k = 0; k < KW; ++k) {
             float* const to = a.dw + ((first + r) * KW + k) * a.dw_row;
             Floats sum = pixel_of<0>(acc[r][k]) + pixel_of<1>(acc[r][k]);
-            if (a.accumulate) sum = Floats::load(to, a.n) + sum;
-            sum.store(to, a.n);
+            if (a.accumulate) sum = Floats::load(to, n) + sum;
+            sum.store(to, n);
         }
 }
 

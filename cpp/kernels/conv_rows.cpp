@@ -1,7 +1,7 @@
-// Convolution with few output channels, row by row.
+// Convolution row by row, one or two vectors of output channels at a time.
 //
-// With one vector of output channels the tile kernel would load a number of x for every
-// multiply-add, and loads would decide. Along a row, though, neighbouring windows share their
+// With one vector of them the tile kernel loads a number of x for every multiply-add, and loads
+// decide. Along a row, though, neighbouring windows share their
 // pixels: here a number of x is loaded once and meets all KW kernel columns (direct convolution in
 // registers, as Georganas et al., "Anatomy of high-performance deep learning convolutions", 2018).
 // Every tile adds in the same order: kernel rows, channels, kernel columns.
@@ -16,79 +16,116 @@ namespace {
 
 using simd::Vec;
 
-constexpr int kPixels = HOTLOOP_VECTOR_BYTES == 64 ? 14 : 8;
+// Hides where a number comes from. The compiler would otherwise keep an address for each pixel of a
+// tile, more than there are registers for, and fetch them in the inner loop from vector registers,
+// on one of the two units that multiply (81 to 93 % of the peak).
+#define HOTLOOP_OPAQUE(x) __asm__("" : "+r"(x))
+
+constexpr int kVectors = row_vectors(HOTLOOP_VECTOR_BYTES);
+template <int NV>
+constexpr int kPixels = HOTLOOP_VECTOR_BYTES != 64 ? 8
+                        : NV == 2                  ? 10
+                                                   : 14;
 
 // P neighbouring pixels of one row: x points at the first pixel of the first window.
-template <class T, int P, int KW>
+template <class T, int NV, int KW, int P>
 void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
     using V = Vec<T>;
-    V acc[P];
-    const V start = a.bias ? V::load(a.bias, a.n) : V::zero();
+    constexpr int W = V::size;
+    const int tail = a.n - (NV - 1) * W;
+    V acc[P][NV];
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+        V start = V::zero();
+        if (a.bias) start = j == NV - 1 ? V::load(a.bias + j * W, tail) : V::load(a.bias + j * W);
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) acc[p] = start;
+        for (int p = 0; p < P; ++p) acc[p][j] = start;
+    }
     const index_t pixel = a.pixel;
+    index_t three = 3 * pixel;
+    HOTLOOP_OPAQUE(three);
+    constexpr int kFours = (P + KW + 2) / 4;
     const index_t w_tap = a.channels * a.w_row;
     for (index_t kh = 0; kh < a.KH; ++kh) {
-        const T* from = x + kh * a.tap_row;
-        const T* w = a.w + kh * KW * w_tap;
-        for (index_t c = 0; c < a.channels; ++c, w += a.w_row, ++from) {
-            V column[KW];
+        const T* from[kFours];
 #pragma GCC unroll 8
-            for (int k = 0; k < KW; ++k) column[k] = V::load(w + k * w_tap);
+        for (int i = 0; i < kFours; ++i) {
+            from[i] = x + kh * a.tap_row + 4 * i * pixel;
+            HOTLOOP_OPAQUE(from[i]);
+        }
+        const T* w = a.w + kh * KW * w_tap;
+        for (index_t c = 0; c < a.channels; ++c, w += a.w_row) {
+            V column[KW][NV];
+#pragma GCC unroll 8
+            for (int k = 0; k < KW; ++k)
+#pragma GCC unroll 2
+                for (int j = 0; j < NV; ++j) column[k][j] = V::load(w + k * w_tap + j * W);
 #pragma GCC unroll 32
             for (int q = 0; q < P + KW - 1; ++q) {
-                const V value = V::set(from[q * pixel]);
+                const int step = q % 4;
+                const V value = V::set(from[q / 4][step == 3 ? three : step * pixel]);
 #pragma GCC unroll 8
                 for (int k = 0; k < KW; ++k)
-                    if (q - k >= 0 && q - k < P)
-                        acc[q - k] = simd::fma(value, column[k], acc[q - k]);
+#pragma GCC unroll 2
+                    for (int j = 0; j < NV; ++j)
+                        if (q - k >= 0 && q - k < P)
+                            acc[q - k][j] = simd::fma(value, column[k][j], acc[q - k][j]);
             }
+#pragma GCC unroll 8
+            for (int i = 0; i < kFours; ++i) ++from[i];
         }
     }
     const V zero = V::zero();
     if (a.activation == Activation::relu) {
 #pragma GCC unroll 16
-        for (int p = 0; p < P; ++p) acc[p] = simd::max(zero, acc[p]);
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+            for (int j = 0; j < NV; ++j) acc[p][j] = simd::max(zero, acc[p][j]);
     }
+    const index_t y_pixel = a.y_pixel;
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) acc[p].store(y + p * a.y_pixel, a.n);
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int j = 0; j < NV; ++j) {
+            if (j == NV - 1)
+                acc[p][j].store(y + p * y_pixel + j * W, tail);
+            else
+                acc[p][j].store(y + p * y_pixel + j * W);
+        }
     if (!a.gate && (a.activation == Activation::none || a.activation == Activation::relu)) return;
-    for (int p = 0; p < P; ++p) {
-        T* const at = y + p * a.y_pixel;
-        V v = V::load(at, a.n);
-        v = a.gate ? apply_gate(v, V::load(a.gate + (at - a.y), a.n), a.gate_kind)
-                   : activate(v, a.activation);
-        v.store(at, a.n);
-    }
+    for (int p = 0; p < P; ++p)
+        for (int j = 0; j < NV; ++j) {
+            const int n = j == NV - 1 ? tail : W;
+            T* const at = y + p * y_pixel + j * W;
+            V v = V::load(at, n);
+            v = a.gate ? apply_gate(v, V::load(a.gate + (at - a.y), n), a.gate_kind)
+                       : activate(v, a.activation);
+            v.store(at, n);
+        }
 }
 
 template <class T>
 using RowTile = void (*)(const ConvRowsArgs<T>&, const T*, T*);
 
-template <class T, int KW, int... P>
+template <class T, int NV, int KW, int... P>
 RowTile<T> pick(index_t pixels, std::integer_sequence<int, P...>) {
-    constexpr RowTile<T> tiles[] = {&row_tile<T, P + 1, KW>...};
+    constexpr RowTile<T> tiles[] = {&row_tile<T, NV, KW, P + 1>...};
     return tiles[pixels - 1];
 }
 
-template <class T>
+template <class T, int NV>
 RowTile<T> pick(index_t pixels, index_t kw) {
-    constexpr auto all = std::make_integer_sequence<int, kPixels>{};
-    return kw == 3 ? pick<T, 3>(pixels, all) : pick<T, 5>(pixels, all);
+    constexpr auto all = std::make_integer_sequence<int, kPixels<NV>>{};
+    return kw == 3 ? pick<T, NV, 3>(pixels, all) : pick<T, NV, 5>(pixels, all);
 }
 
-template <class T>
-void conv_rows(const ConvRowsArgs<T>& a) {
-    if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a.channels, a.pixel, a.OW, a.n) && !a.gate) {
-            conv_pairs(a);
-            return;
-        }
-    const index_t tiles = (a.OW + kPixels - 1) / kPixels;
+template <class T, int NV>
+void in_tiles(const ConvRowsArgs<T>& a) {
+    const index_t tiles = (a.OW + kPixels<NV> - 1) / kPixels<NV>;
     const index_t low = a.OW / tiles;
     const index_t taller = a.OW % tiles;
-    const RowTile<T> high_tile = pick<T>(taller ? low + 1 : low, a.KW);
-    const RowTile<T> low_tile = pick<T>(low, a.KW);
+    const RowTile<T> high_tile = pick<T, NV>(taller ? low + 1 : low, a.KW);
+    const RowTile<T> low_tile = pick<T, NV>(low, a.KW);
     T* y = a.y;
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
@@ -103,11 +140,33 @@ void conv_rows(const ConvRowsArgs<T>& a) {
         }
 }
 
-// R lines of x (kernel row and channel) against dy: R * KW sums in registers. The last KW vectors
-// of dy move along the row in a ring, so each is loaded once for all sums.
-template <class T, int R, int KW>
+template <class T>
+void conv_rows(const ConvRowsArgs<T>& a) {
+    if constexpr (sizeof(T) == sizeof(float))
+        if (in_pairs(a.channels, a.pixel, a.OW, a.n) && a.KH * a.KW <= kMostCells && !a.gate) {
+            conv_pairs(a);
+            return;
+        }
+    if constexpr (kVectors == 2)
+        if (a.n > Vec<T>::size) {
+            in_tiles<T, 2>(a);
+            return;
+        }
+    in_tiles<T, 1>(a);
+}
+
+// R lines of x (kernel row and channel) against dy: R * KW sums in registers, of NV vectors each.
+// The last KW pixels of dy move along the row with the pixel of x that they all meet, so each is
+// loaded once for all sums. At the ends of a row some of them do not exist: those are left out, as
+// zero times NaN would not be zero. Lines side by side in x need no addresses of their own.
+template <class T, int NV, int KW, int R, bool kAdjacent>
 void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
     using V = Vec<T>;
+    constexpr int W = V::size;
+    const int tail = a.n - (NV - 1) * W;
+    const auto load = [tail](const T* p, int j) HOTLOOP_LAMBDA {
+        return j == NV - 1 ? V::load(p + j * W, tail) : V::load(p + j * W);
+    };
     index_t line[R];
     index_t target[R];
     for (int r = 0; r < R; ++r) {
@@ -117,56 +176,103 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
         target[r] = (kh * KW * a.channels + c) * a.dw_row;
     }
     const index_t column = a.channels * a.dw_row;
-    V acc[R][KW];
+    V acc[R][KW][NV];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
         for (int k = 0; k < KW; ++k)
-            acc[r][k] = a.accumulate ? V::load(a.dw + target[r] + k * column, a.n) : V::zero();
+#pragma GCC unroll 2
+            for (int j = 0; j < NV; ++j)
+                acc[r][k][j] = a.accumulate ? load(a.dw + target[r] + k * column, j) : V::zero();
+    const index_t pixel = a.pixel;
+    const index_t step = a.dy_pixel;
+    const index_t OW = a.OW;
     const T* dy = a.dy;
+    V ring[KW][NV];
+    const auto take = [&](int at, const T* p) HOTLOOP_LAMBDA {
+#pragma GCC unroll 2
+        for (int j = 0; j < NV; ++j) ring[at][j] = load(p, j);
+    };
+    // The pixel at x with the dy in the ring, the newest at `at`, for kernel columns [k0, k1).
+    const auto meet = [&](const T* x, int at, int k0, int k1) HOTLOOP_LAMBDA {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const V value = V::set(kAdjacent ? x[r] : x[line[r]]);
+#pragma GCC unroll 8
+            for (int k = 0; k < KW; ++k)
+#pragma GCC unroll 2
+                for (int j = 0; j < NV; ++j)
+                    if (k >= k0 && k < k1)
+                        acc[r][k][j] =
+                            simd::fma(value, ring[(at - k + 2 * KW) % KW][j], acc[r][k][j]);
+        }
+    };
     for (index_t i = 0; i < a.images; ++i)
-        for (index_t oh = 0; oh < a.OH; ++oh, dy += a.OW * a.dy_pixel) {
-            const T* x = a.x + i * a.image + oh * a.row;
-            V ring[KW];
+        for (index_t oh = 0; oh < a.OH; ++oh) {
+            const T* x = a.x + i * a.image + oh * a.row + (kAdjacent ? line[0] : 0);
+            if (OW < KW) {
+                for (index_t q = 0; q < OW + KW - 1; ++q, x += pixel)
 #pragma GCC unroll 8
-            for (int k = 0; k < KW; ++k) ring[k] = V::zero();
-            // KW pixels at a time, so that each has its place in the ring. At the ends of the row
-            // some windows do not exist: those are left out, as zero times NaN would not be zero.
-            const auto pixels = [&]<bool kEnd>(index_t q) HOTLOOP_LAMBDA {
-#pragma GCC unroll 8
-                for (int s = 0; s < KW; ++s) {
-                    if (!kEnd || q + s < a.OW) ring[s] = V::load(dy + (q + s) * a.dy_pixel, a.n);
-                    const T* at = x + (q + s) * a.pixel;
-#pragma GCC unroll 8
-                    for (int r = 0; r < R; ++r) {
-                        if (kEnd && q + s >= a.OW + KW - 1) break;
-                        const V value = V::set(at[line[r]]);
-#pragma GCC unroll 8
-                        for (int k = 0; k < KW; ++k)
-                            if (!kEnd || (q + s - k >= 0 && q + s - k < a.OW))
-                                acc[r][k] = simd::fma(value, ring[(s - k + KW) % KW], acc[r][k]);
+                    for (int k = 0; k < KW; ++k) {
+                        if (q < k || q - k >= OW) continue;
+                        take((KW - k) % KW, dy + (q - k) * step);
+                        meet(x, 0, k, k + 1);
                     }
+                dy += OW * step;
+                continue;
+            }
+#pragma GCC unroll 8
+            for (int s = 0; s < KW - 1; ++s, x += pixel, dy += step) {
+                take(s, dy);
+                meet(x, s, 0, s + 1);
+            }
+            index_t left = OW - (KW - 1);
+            for (; left >= KW; left -= KW) {
+#pragma GCC unroll 8
+                for (int s = KW - 1; s < 2 * KW - 1; ++s, x += pixel, dy += step) {
+                    take(s % KW, dy);
+                    meet(x, s, 0, KW);
                 }
-            };
-            pixels.template operator()<true>(0);
-            index_t q = KW;
-            for (; q + KW <= a.OW; q += KW) pixels.template operator()<false>(q);
-            for (; q < a.OW + KW - 1; q += KW) pixels.template operator()<true>(q);
+            }
+            for (; left > 0; --left, x += pixel, dy += step) {
+                take(KW - 1, dy);
+                meet(x, KW - 1, 0, KW);
+#pragma GCC unroll 8
+                for (int k = 0; k < KW - 1; ++k)
+#pragma GCC unroll 2
+                    for (int j = 0; j < NV; ++j) ring[k][j] = ring[k + 1][j];
+            }
+#pragma GCC unroll 8
+            for (int t = 0; t < KW - 1; ++t, x += pixel) meet(x, KW - 1 + t, t + 1, KW);
         }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) acc[r][k].store(a.dw + target[r] + k * column, a.n);
+        for (int k = 0; k < KW; ++k)
+#pragma GCC unroll 2
+            for (int j = 0; j < NV; ++j) {
+                T* const to = a.dw + target[r] + k * column + j * W;
+                if (j == NV - 1)
+                    acc[r][k][j].store(to, tail);
+                else
+                    acc[r][k][j].store(to);
+            }
 }
 
-template <class T, int KW, int R>
-void weights(const ConvRowsWeightsArgs<T>& a) {
+template <class T, int NV, int KW, int R>
+void by_lines(const ConvRowsWeightsArgs<T>& a) {
     const index_t lines = a.KH * a.channels;
     index_t first = 0;
-    for (; first + R <= lines; first += R) weights_tile<T, R, KW>(a, first);
-    for (; first + 3 <= lines; first += 3) weights_tile<T, 3, KW>(a, first);
-    for (; first + 2 <= lines; first += 2) weights_tile<T, 2, KW>(a, first);
-    for (; first < lines; ++first) weights_tile<T, 1, KW>(a, first);
+    if (a.channels % R == 0) {
+        for (; first < lines; first += R) weights_tile<T, NV, KW, R, true>(a, first);
+        return;
+    }
+    for (; first + R <= lines; first += R) weights_tile<T, NV, KW, R, false>(a, first);
+    if constexpr (R > 3)
+        for (; first + 3 <= lines; first += 3) weights_tile<T, NV, KW, 3, false>(a, first);
+    if constexpr (R > 2)
+        for (; first + 2 <= lines; first += 2) weights_tile<T, NV, KW, 2, false>(a, first);
+    for (; first < lines; ++first) weights_tile<T, NV, KW, 1, false>(a, first);
 }
 
 template <class T>
@@ -176,11 +282,19 @@ void conv_rows_weights(const ConvRowsWeightsArgs<T>& a) {
             conv_pairs_weights(a);
             return;
         }
+    if constexpr (kVectors == 2)
+        if (a.n > Vec<T>::size) {
+            if (a.KW == 3)
+                by_lines<T, 2, 3, 4>(a);
+            else
+                by_lines<T, 2, 5, 2>(a);
+            return;
+        }
     constexpr bool kMany = HOTLOOP_VECTOR_BYTES == 64;
     if (a.KW == 3)
-        weights<T, 3, kMany ? 8 : 3>(a);
+        by_lines<T, 1, 3, kMany ? 8 : 3>(a);
     else
-        weights<T, 5, kMany ? 5 : 2>(a);
+        by_lines<T, 1, 5, kMany ? 5 : 2>(a);
 }
 
 template <class T>

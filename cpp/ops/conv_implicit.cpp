@@ -89,7 +89,7 @@ void conv_forward(const ConvShape& s,
     for (index_t g = 0; g < s.groups; ++g)
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
-    const bool rows_kernel = by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
+    const bool rows_kernel = by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
     // A pool needs whole images.
     const bool pooled = pool && pieces.stretches == 1;
     const auto convolve = [&](index_t begin, index_t end) {
@@ -119,15 +119,16 @@ void conv_forward(const ConvShape& s,
                 r.OW = v.OW;
                 r.channels = cg;
                 r.w_row = kernel.tile_cols;
-                r.y = out;
                 r.y_pixel = s.O;
-                r.n = static_cast<int>(og);
                 r.activation = activation;
-                for (index_t g = 0; g < s.groups; ++g, r.x += cg, r.y += og) {
-                    r.w = packed + g * panel;
-                    r.bias = b ? b + g * og : nullptr;
-                    kernels<T>().conv_rows->forward(r);
-                }
+                for (index_t g = 0; g < s.groups; ++g, r.x += cg)
+                    each_panel<T>(og, [&](index_t o, int columns) {
+                        r.w = packed + g * panels * panel + o * depth;
+                        r.y = out + g * og + o;
+                        r.n = columns;
+                        r.bias = b ? b + g * og + o : nullptr;
+                        kernels<T>().conv_rows->forward(r);
+                    });
                 if (pooled) max_pool2d_images(*pool, out, first, images);
                 continue;
             }
@@ -236,7 +237,7 @@ void conv_input_gradient(const ConvShape& s,
             kernel.gemm(a, m0, m1, 0, cg);
         }
     };
-    const bool rows_kernel = v.stride_h == 1 && by_rows<T>(cg, v.KW, v.stride_w, v.dilation_w);
+    const bool rows_kernel = v.stride_h == 1 && by_rows<T>(cg, v.W, v.KW, v.stride_w, v.dilation_w);
     const auto run_rows = [&](const Work& job, const T* from, index_t first, index_t images,
                               index_t row0, index_t row1) {
         auto r = windows<ConvRowsArgs<T>>(v, frame, 1);
@@ -246,15 +247,17 @@ void conv_input_gradient(const ConvShape& s,
         r.OW = v.W;
         r.channels = og;
         r.w_row = kernel.tile_cols;
-        r.y = dx + (first * v.H + row0) * v.W * s.C;
         r.y_pixel = s.C;
-        r.n = static_cast<int>(cg);
         r.gate_kind = gate_kind;
-        for (index_t g = 0; g < s.groups; ++g, r.x += og, r.y += cg) {
-            r.w = job.packed + g * kernel.tile_cols * job.taps * og;
-            r.gate = gate ? gate + (r.y - dx) : nullptr;
-            kernels<T>().conv_rows->forward(r);
-        }
+        T* const to = dx + (first * v.H + row0) * v.W * s.C;
+        for (index_t g = 0; g < s.groups; ++g, r.x += og)
+            each_panel<T>(cg, [&](index_t c, int columns) {
+                r.w = job.packed + (g * panels * kernel.tile_cols + c) * job.taps * og;
+                r.y = to + g * cg + c;
+                r.n = columns;
+                r.gate = gate ? gate + (r.y - dx) : nullptr;
+                kernels<T>().conv_rows->forward(r);
+            });
     };
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches);

@@ -1,10 +1,11 @@
 // The input gradient by rows of the kernel. With few input channels a product with a column for
 // each of them would leave most of a vector idle; and with wide kernels on small planes most
 // windows of the gradient's frame would reach only its border. But one row of the kernel reaches KW
-// * C numbers side by side in the image: those are the columns here. Pixel (oh, ow) of dy times row
-// kh of the kernel is added to the run of the image that starts at row oh * stride + kh * dilation,
-// column ow * stride. Pixels whose runs overlap must not meet in one tile: pixels ceil(KW / stride)
-// apart take turns. It is col2im without columns.
+// * C numbers side by side in the image: those are the columns here. Row h of the image takes from
+// each row oh = (h - kh * dilation) / stride of dy the product with row kh of the kernel: all these
+// are one sum, which pixel (oh, ow) of each adds to the run that starts at column ow * stride.
+// Pixels whose runs overlap must not meet in one tile: pixels ceil(KW / stride) apart take turns.
+// It is col2im without columns.
 #include "conv_scatter.h"
 
 #include "conv_frame.h"
@@ -40,26 +41,59 @@ void conv_scatter_gradient(const ConvShape& s,
     const Frame frame = input_frame(s);
     const index_t in_image = v.H * v.W * s.C;
     const index_t columns = v.KW * s.C;
-    const index_t kernel_row = ceil_div(columns, kernel.tile_cols) * kernel.tile_cols * s.O;
-    T* const packed = scratch<T>(Scratch::packed_b, v.KH * kernel_row);
-    for (index_t kh = 0; kh < v.KH; ++kh)
-        kernel.pack_transposed(w + kh * columns * s.O, s.O, columns, s.O, packed + kh * kernel_row);
+    const index_t panels = ceil_div(columns, kernel.tile_cols);
+    const index_t block = kernel.tile_cols * s.O;
+    // What one row of the image takes: rows of the kernel, packed from `first` on, each with the
+    // row of dy whose offset stands in `source`.
+    struct Meeting {
+        const T* first;
+        index_t stride;  // from panel to panel
+        std::vector<index_t> source;
+    };
+    std::vector<Meeting> meeting(static_cast<std::size_t>(frame.height));
+    T* packed = scratch<T>(Scratch::packed_b, v.KH * panels * block);
+    // Rows of the kernel with the same remainder by the stride meet the same rows of the image.
+    for (index_t phase = 0; phase < v.stride_h; ++phase) {
+        std::vector<index_t> cells;
+        for (index_t kh = 0; kh < v.KH; ++kh)
+            if (kh * v.dilation_h % v.stride_h == phase) cells.push_back(kh);
+        const auto count = static_cast<index_t>(cells.size());
+        for (index_t p = 0; p < panels; ++p)
+            for (index_t i = 0; i < count; ++i) {
+                const index_t c0 = p * kernel.tile_cols;
+                kernel.pack_transposed(
+                    w + (cells[static_cast<std::size_t>(i)] * columns + c0) * s.O, s.O,
+                    std::min<index_t>(kernel.tile_cols, columns - c0), s.O,
+                    packed + (p * count + i) * block);
+            }
+        for (index_t h = phase; h < frame.height; h += v.stride_h) {
+            Meeting& m = meeting[static_cast<std::size_t>(h)];
+            m.stride = count * block;
+            for (index_t i = 0; i < count; ++i) {
+                const index_t below = h - cells[static_cast<std::size_t>(i)] * v.dilation_h;
+                if (below < 0 || below / v.stride_h >= v.OH) continue;
+                if (m.source.empty()) m.first = packed + i * block;
+                m.source.push_back(below / v.stride_h * v.OW * s.O);
+            }
+        }
+        packed += panels * count * block;
+    }
 
     const index_t bytes = (frame.image() + v.OH * v.OW * s.O) * static_cast<index_t>(sizeof(T));
-    // Whole images: pieces of one would overlap.
-    const Pieces pieces = cut(s.N, bytes, 1);
     const index_t turns = std::min(ceil_div(v.KW, v.stride_w), v.OW);
-    // The pixels of each turn, and where their runs begin.
+    // Whole images, as pieces of one would overlap, and enough of them to fill a tile.
+    const index_t least = ceil_div(kernel.tile_rows * turns, v.OW);
+    Pieces pieces = cut(s.N, bytes, 1);
+    pieces.count = std::min(pieces.count, std::max(index_t{1}, s.N / least));
+    // The pixels of each turn in a row of dy, and where their runs begin.
     std::vector<std::vector<index_t>> pixel(static_cast<std::size_t>(turns));
     std::vector<std::vector<index_t>> target(static_cast<std::size_t>(turns));
     for (index_t i = 0; i < pieces.most(); ++i)
-        for (index_t oh = 0; oh < v.OH; ++oh)
-            for (index_t ow = 0; ow < v.OW; ++ow) {
-                const auto turn = static_cast<std::size_t>(ow % turns);
-                pixel[turn].push_back(((i * v.OH + oh) * v.OW + ow) * s.O);
-                target[turn].push_back(i * frame.image() + oh * v.stride_h * frame.row() +
-                                       ow * v.stride_w * s.C);
-            }
+        for (index_t ow = 0; ow < v.OW; ++ow) {
+            const auto turn = static_cast<std::size_t>(ow % turns);
+            pixel[turn].push_back((i * v.OH * v.OW + ow) * s.O);
+            target[turn].push_back(i * frame.image() + ow * v.stride_w * s.C);
+        }
 
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t piece = begin; piece < end; ++piece) {
@@ -73,12 +107,16 @@ void conv_scatter_gradient(const ConvShape& s,
             a.a = dy.images(s, first, images);
             a.segment_length = s.O;
             a.b_row_stride = kernel.tile_cols;
-            a.b_panel_stride = kernel.tile_cols * s.O;
             a.b_padded = true;
             a.accumulate = true;
-            for (index_t kh = 0; kh < v.KH; ++kh) {
-                a.b = packed + kh * kernel_row;
-                a.c = sums + kh * v.dilation_h * frame.row();
+            for (index_t h = 0; h < frame.height; ++h) {
+                const Meeting& m = meeting[static_cast<std::size_t>(h)];
+                if (m.source.empty()) continue;
+                a.segments = static_cast<index_t>(m.source.size());
+                a.a_segment_offset = m.source.data();
+                a.b = m.first;
+                a.b_panel_stride = m.stride;
+                a.c = sums + h * frame.row();
                 for (std::size_t turn = 0; turn < pixel.size(); ++turn) {
                     a.a_row_offset = pixel[turn].data();
                     a.c_row_offset = target[turn].data();

@@ -55,7 +55,7 @@ void conv_weight_gradient(
     T* const partial_bias = db && blocks > 1 ? partial + blocks * size : nullptr;
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
-    const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.KW, v.stride_w, v.dilation_w);
+    const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
     parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
         for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
@@ -91,14 +91,15 @@ void conv_weight_gradient(
                     r.channels = cg;
                     r.dy_pixel = s.O;
                     r.dw_row = s.O;
-                    r.n = static_cast<int>(og);
                     r.accumulate = a.accumulate;
-                    for (index_t g = 0; g < s.groups; ++g) {
-                        r.x = from + g * cg;
-                        r.dy = gradient + g * og;
-                        r.dw = partial + block * size + g * og;
-                        kernels<T>().conv_rows->weights(r);
-                    }
+                    for (index_t g = 0; g < s.groups; ++g)
+                        each_panel<T>(og, [&](index_t o, int columns) {
+                            r.x = from + g * cg;
+                            r.dy = gradient + g * og + o;
+                            r.dw = partial + block * size + g * og + o;
+                            r.n = columns;
+                            kernels<T>().conv_rows->weights(r);
+                        });
                     a.accumulate = true;
                     continue;
                 }

@@ -1,10 +1,14 @@
 // What the row kernels of convolution work on: channels-last images in their frame, windows one
-// pixel apart along a row, at most one vector of output channels.
+// pixel apart along a row, at most row_vectors vectors of output channels.
 #pragma once
 
 #include "hotloop/common.h"
 
 namespace hotloop {
+
+// Vectors of columns that the row kernels take: two where there are 32 registers of 64 bytes, so
+// that a number of x meets twice as many weights.
+constexpr int row_vectors(index_t vector_bytes) { return vector_bytes == 64 ? 2 : 1; }
 
 // y[i][oh][ow][n] = sum over kh, kw, c of
 //     x[i * image + oh * row + kh * tap_row + (ow + kw) * pixel + c] *
@@ -15,11 +19,11 @@ struct ConvRowsArgs {
     index_t images, OH, OW;
     index_t KH, KW, channels;
     index_t image, row, tap_row, pixel;
-    const T* w;  // rows may be read to a whole vector
+    const T* w;  // rows may be read to whole vectors
     index_t w_row;
     T* y;  // the pixels of all images one after another, y_pixel apart
     index_t y_pixel;
-    int n;          // columns, at most a vector
+    int n;          // columns
     const T* bias;  // (n), or none
     Activation activation = Activation::none;
     const T* gate = nullptr;  // laid out as y: y *= act'(gate)

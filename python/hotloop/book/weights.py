@@ -219,10 +219,22 @@ def _names(params: dict[Any, Any]) -> list[str]:
     return sorted(map(str, params))
 
 
-def _fit(path: Path, key: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+def _numbers(path: Path, key: str, value: object) -> Array:
+    """Return a value of the file as an array of numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        msg = f"load_params: {key} in {path} is no array of real numbers"
+        raise ValueError(msg)
+    return array
+
+
+def _fit(path: Path, key: str, given: Array, wanted: tuple[int, ...]) -> None:
     """Refuse an array of another shape than the model's."""
-    if given != wanted:
-        msg = f"load_params: {key} in {path} has shape {given}, but the model takes {wanted}"
+    if given.shape != wanted:
+        msg = f"load_params: {key} in {path} has shape {given.shape}, but the model takes {wanted}"
         raise ValueError(msg)
 
 
@@ -231,10 +243,11 @@ def _into_network(found: dict[str, Any], params: dict[str, Array], path: Path) -
     if set(found) != set(params):
         msg = f"load_params: {path} holds {_names(found)}, but the network {_names(params)}"
         raise ValueError(msg)
-    for key, value in found.items():
-        _fit(path, key, np.shape(value), params[key].shape)
-    for key, value in found.items():
-        params[key][...] = value
+    arrays = {key: _numbers(path, key, value) for key, value in found.items()}
+    for key, array in arrays.items():
+        _fit(path, key, array, params[key].shape)
+    for key, array in arrays.items():
+        params[key][...] = array
 
 
 def _for_model(found: dict[str, Any], model: Any, path: Path) -> list[Array]:
@@ -256,14 +269,14 @@ def _for_model(found: dict[str, Any], model: Any, path: Path) -> list[Array]:
             if key not in found or len(shapes) != 2:
                 msg = f"load_params: {path} holds {_names(found)}, which has no place for {layer.name}"
                 raise ValueError(msg)
-            value = np.asarray(found[key])
+            value = _numbers(path, key, found[key])
             if value.ndim == 4:
                 value = value.transpose(2, 3, 1, 0)
             elif value.ndim == 2 and flattened is not None and value.shape == shape:
                 _, h, w, c = flattened
                 value = value.reshape(c, h, w, -1).transpose(1, 2, 0, 3).reshape(shape)
                 flattened = None
-            _fit(path, key, value.shape, shape)
+            _fit(path, key, value, shape)
             weights.append(value)
     if 2 * number != len(found):
         msg = f"load_params: {path} holds {_names(found)}, but the model has {number} layers with weights"
