@@ -1,7 +1,8 @@
 // Elementary functions on Vec<T>, written once for float and double and for every instruction set.
 //
-// Branch-free and free of tables. They hold for every IEEE input: NaN gives NaN, infinities give
-// the limits, subnormal inputs and results are rounded once. Where the instruction set has no fused
+// Branch-free and free of tables, but for tanh and gelu of float on AVX-512, whose look-ups take
+// one instruction (pieces.h). They hold for every IEEE input: NaN gives NaN, infinities give the
+// limits, subnormal inputs and results are rounded once. Where the instruction set has no fused
 // multiply-add the same code runs with two roundings, so no step relies on an exact fma.
 // bench/prove_math.py measures the error of each function over all float inputs.
 //

@@ -41,7 +41,7 @@ struct MathConstants<float> {
     static constexpr float tiny = 0x1p-25f;  // expm1(x) = x
     static constexpr float tanh_highest = 10.0f;
     static constexpr float erf_highest = 4.0f;
-    static constexpr float normal_highest = 14.5f;
+    static constexpr float normal_highest = 14.75f;
 
     // (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2: 2^-28.3 of exp
     static constexpr float exp[] = {0.49999994f, 0.166665211f, 0.041668389f, 0.00836874358f,

@@ -67,7 +67,9 @@ def close(got: Array, want: Array, tolerance: float, floor: float) -> None:
     np.testing.assert_array_equal(got[~finite], want[~finite])
     scale = max(float(np.abs(want[finite]).max(initial=0.0)), floor)
     error = float(np.abs(got[finite] - want[finite]).max(initial=0.0))
-    assert error <= tolerance * scale, f"error {error:.3g} for values up to {scale:.3g}"
+    # The dtype has no numbers between its smallest one and zero.
+    step = float(np.finfo(got.dtype).smallest_subnormal)
+    assert error <= max(tolerance * scale, step), f"error {error:.3g} for values up to {scale:.3g}"
 
 
 def agree(op: Op, sample: Sample, dtype: str, got: list[Array]) -> None:
