@@ -125,7 +125,7 @@ def pieces(f: Function, scale: Function, degree: int, step: Real, *, odd_functio
 
 def single(c: Real) -> str:
     """Write a number in the precision of float."""
-    text = mp.nstr(mp.mpf(struct.unpack("f", struct.pack("f", float(c)))[0]), 9)
+    text: str = mp.nstr(mp.mpf(struct.unpack("f", struct.pack("f", float(c)))[0]), 9)
     return (text if "." in text or "e" in text else text + ".0") + "f"
 
 

@@ -50,9 +50,9 @@ MUTATIONS = (
     ),
     Mutation(
         "last vector of an update skipped",
-        "cpp/kernels/update.cpp",
-        "if (const int tail = static_cast<int>(n - i))",
-        "if (const int tail = 0)",
+        "cpp/kernels/vectors.h",
+        "if (const int tail = static_cast<int>(n - i))\n        body(",
+        "if (const int tail = 0)\n        body(",
         ("update",),
     ),
     Mutation(
@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "sign lost in the gradient of softmax",
         "cpp/kernels/softmax.cpp",
-        "line.load(y, i, V::zero()) * (line.load(dy, i, V::zero()) - d)",
-        "line.load(y, i, V::zero()) * (line.load(dy, i, V::zero()) + d)",
+        "load(y) * (load(dy) - d)",
+        "load(y) * (load(dy) + d)",
         ("softmax",),
     ),
     Mutation(
@@ -189,9 +189,16 @@ MUTATIONS = (
         ("conv2d_backward",),
     ),
     Mutation(
+        "last pixel of a row left out of the gradient of weights",
+        "cpp/kernels/conv_rows.cpp",
+        "for (; left > 0; --left, x += pixel, dy += step) {",
+        "for (; left > 1; --left, x += pixel, dy += step) {",
+        ("conv2d_backward",),
+    ),
+    Mutation(
         "last odd row left out of the sums of a norm's gradient",
         "cpp/kernels/norm.cpp",
-        "if (r < rows) add(r, 0);",
+        "if (r < rows) add(r, 0, j);",
         "",
         ("norm_backward",),
     ),

@@ -76,7 +76,7 @@ def test_layer_norm(width: int, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ROWS)
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("channels", [3, 19, 64])
-def test_batch_norm(channels: int, layout: str, dtype: str) -> None:
+def test_batch_norm(channels: int, layout: Any, dtype: str) -> None:
     """Inference and the maps of training have the bits of a part of the batch."""
     pixels = (32 << 20) // np.dtype(dtype).itemsize // channels // 81 // 10 + 1
     images = (10 * pixels, 9, 9)
@@ -92,10 +92,13 @@ def test_batch_norm(channels: int, layout: str, dtype: str) -> None:
     trained, m, inv_std = F.batch_norm(x, *arrays, training=True, data_format=layout)
     axes = (0, 1, 2) if last else (0, 2, 3)
     wide = x.astype("float64")
-    close: dict[str, float] = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-9}
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-9}
     np.testing.assert_allclose(m, wide.mean(axes), **close)
     np.testing.assert_allclose(inv_std, (wide.var(axes) + 1e-5) ** -0.5, **close)
-    channel = (lambda a: a) if last else (lambda a: a[:, None, None])
+
+    def channel(a: Array) -> Array:
+        return a if last else a[:, None, None]
+
     wide = (wide[-PART:] - channel(m)) * channel(inv_std)
     np.testing.assert_allclose(trained[-PART:], wide * channel(gamma) + channel(beta), **close)
     dx, dgamma, dbeta = F.batch_norm_backward(dy, x, gamma, m, inv_std, data_format=layout)
