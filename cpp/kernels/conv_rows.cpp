@@ -19,7 +19,11 @@ using simd::Vec;
 // Hides where a number comes from. The compiler would otherwise keep an address for each pixel of a
 // tile, more than there are registers for, and fetch them in the inner loop from vector registers,
 // on one of the two units that multiply (81 to 93 % of the peak).
-#define HOTLOOP_OPAQUE(x) __asm__("" : "+r"(x))
+template <class A>
+HOTLOOP_INLINE A opaque(A a) {
+    __asm__("" : "+r"(a));
+    return a;
+}
 
 constexpr int kVectors = row_vectors(HOTLOOP_VECTOR_BYTES);
 template <int NV>
@@ -42,17 +46,13 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
         for (int p = 0; p < P; ++p) acc[p][j] = start;
     }
     const index_t pixel = a.pixel;
-    index_t three = 3 * pixel;
-    HOTLOOP_OPAQUE(three);
+    const index_t three = opaque(3 * pixel);
     constexpr int kFours = (P + KW + 2) / 4;
     const index_t w_tap = a.channels * a.w_row;
     for (index_t kh = 0; kh < a.KH; ++kh) {
         const T* from[kFours];
 #pragma GCC unroll 8
-        for (int i = 0; i < kFours; ++i) {
-            from[i] = x + kh * a.tap_row + 4 * i * pixel;
-            HOTLOOP_OPAQUE(from[i]);
-        }
+        for (int i = 0; i < kFours; ++i) from[i] = opaque(x + kh * a.tap_row + 4 * i * pixel);
         const T* w = a.w + kh * KW * w_tap;
         for (index_t c = 0; c < a.channels; ++c, w += a.w_row) {
             V column[KW][NV];

@@ -101,12 +101,13 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
         V mean[N];
         for (int j = 0; j < N; ++j) even[j] = odd[j] = V::zero();
         index_t r = 0;
-        for (; r + 1 < rows; r += 2)
+        for (; r + 1 < rows; r += 2) {
 #pragma GCC unroll 4
             for (int j = 0; j < N; ++j) {
                 even[j] = even[j] + load(x + r * stride, j);
                 odd[j] = odd[j] + load(x + (r + 1) * stride, j);
             }
+        }
 #pragma GCC unroll 4
         for (int j = 0; j < N; ++j) {
             if (r < rows) even[j] = even[j] + load(x + r * stride, j);
@@ -117,7 +118,7 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
         }
         // This pass is inside the first-level cache, and memory is idle.
         const T* const next = x + rows * stride;
-        for (r = 0; r + 1 < rows; r += 2)
+        for (r = 0; r + 1 < rows; r += 2) {
 #pragma GCC unroll 4
             for (int j = 0; j < N; ++j) {
                 const V d = load(x + r * stride, j) - mean[j];
@@ -127,6 +128,7 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
                 fetch(next + r * stride + j * V::size);
                 fetch(next + (r + 1) * stride + j * V::size);
             }
+        }
 #pragma GCC unroll 4
         for (int j = 0; j < N; ++j) {
             if (r < rows) {
@@ -228,12 +230,13 @@ void dots_rows(const T* dy,
             d[k][j] = simd::fma(g, load(x + r * stride, j) - m[j], d[k][j]);
         };
         index_t r = 0;
-        for (; r + 1 < rows; r += 2)
+        for (; r + 1 < rows; r += 2) {
 #pragma GCC unroll 4
             for (int j = 0; j < N; ++j) {
                 add(r, 0, j);
                 add(r + 1, 1, j);
             }
+        }
 #pragma GCC unroll 4
         for (int j = 0; j < N; ++j) {
             if (r < rows) add(r, 0, j);
