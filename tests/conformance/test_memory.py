@@ -146,7 +146,7 @@ def test_out(name: str, dtype: str) -> None:
 
 def refuse_bad_outs(op: Op, call: Outs) -> None:
     """Wrong shape, dtype, type and a read-only array are refused by name."""
-    good = [np.empty_like(a) for a in call.plain]
+    good = [np.zeros_like(a) for a in call.plain]
     first = good[0]
     fixed = first.copy()
     fixed.flags.writeable = False
