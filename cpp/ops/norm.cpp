@@ -15,7 +15,6 @@ constexpr index_t kColumns = 64;     // channels of one block of rows
 constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the first-level cache
 
 constexpr index_t kMostRows = 512;  // of few channels: longer sums would round more
-constexpr index_t kLongRow = 256;   // below, a row is more ends than whole cache lines
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
@@ -256,7 +255,7 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
 template <class T>
 void layer_norm(const LayerNormArgs<T>& s) {
     const double cost = 16.0 * static_cast<double>(s.rows * s.K) * sizeof(T);
-    const bool stream = s.K >= kLongRow && worth_streaming<T>(s.rows * s.K);
+    const bool stream = rows_worth_streaming<T>(s.rows, s.K);
     parallel_for(s.rows, cost, [&](index_t begin, index_t end) {
         const index_t at = begin * s.K;
         kernels<T>().norm->layer(s.x + at, end - begin, s.K, s.gamma, s.beta, s.eps, s.y + at,
@@ -270,7 +269,7 @@ void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
     T* const dgamma = scratch<T>(Scratch::partial, 2 * blocks * s.K);
     T* const dbeta = dgamma + blocks * s.K;
     const double cost = 24.0 * static_cast<double>(s.rows * s.K) * sizeof(T);
-    const bool stream = s.K >= kLongRow && worth_streaming<T>(s.rows * s.K);
+    const bool stream = rows_worth_streaming<T>(s.rows, s.K);
     parallel_for(blocks, cost, [&](index_t begin, index_t end) {
         for (index_t b = begin; b < end; ++b) {
             const index_t first = s.rows * b / blocks;

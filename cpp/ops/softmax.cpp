@@ -14,7 +14,6 @@ constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 // Rows a task: a multiple of every vector size, so that the transposed tiles of short rows are
 // full.
 constexpr index_t kRows = 16;
-constexpr index_t kLongRow = 256;  // below, a row is more ends than whole cache lines
 
 }  // namespace
 
@@ -33,7 +32,7 @@ void softmax(const SoftmaxArgs<T>& s) {
     if (s.K == 0) return;
     if (s.inner == 1) {
         const auto rows = kernel.rows[kind];
-        const bool stream = s.K >= kLongRow && worth_streaming<T>(s.outer * s.K);
+        const bool stream = rows_worth_streaming<T>(s.outer, s.K);
         parallel_for(ceil_div(s.outer, kRows), cost, [&](index_t begin, index_t end) {
             const index_t first = begin * kRows;
             const index_t n = std::min(end * kRows, s.outer) - first;

@@ -37,7 +37,7 @@ struct Free {
 };
 
 // n floats on large pages where the system has them, as NumPy asks for: on small ones the triad
-// would measure the look-up of addresses (28 against 45 GB/s).
+// would measure the look-up of addresses too.
 std::unique_ptr<float, Free> large_array(index_t n) {
     constexpr std::size_t kLargePage = std::size_t{2} << 20;
     const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(float);

@@ -13,4 +13,10 @@ constexpr bool worth_streaming(index_t elements) {
     return elements >= (index_t{32} << 20) / static_cast<index_t>(sizeof(T));
 }
 
+// The same for rows that are written one by one: a short one is more ends than whole cache lines.
+template <class T>
+constexpr bool rows_worth_streaming(index_t rows, index_t length) {
+    return length >= 256 && worth_streaming<T>(rows * length);
+}
+
 }  // namespace hotloop
