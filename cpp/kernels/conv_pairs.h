@@ -44,20 +44,29 @@ HOTLOOP_INLINE Floats pixel_of(Floats a) {
     return pixel_of<kPixel>(a, std::make_integer_sequence<int, Floats::size>{});
 }
 
-// The weight gradient holds up to two pairs before the first windows are whole.
-bool in_pairs(index_t channels, index_t pixel, index_t OW, int n) {
-    return channels == 1 && pixel == 1 && OW % 2 == 0 && OW >= 4 && 2 * n <= Floats::size;
+// Whether a row of the windows holds more than padding.
+HOTLOOP_INLINE bool holds_data(const RowWindows& a, index_t row) {
+    return row >= a.top && row < a.bottom;
 }
 
-// P pairs of pixels of one row: x points at the first pixel of the first window.
+// The weight gradient holds up to two pairs before the first windows are whole.
+bool in_pairs(const RowWindows& a, int n) {
+    return a.channels == 1 && a.pixel == 1 && a.dilation_w == 1 && a.OW % 2 == 0 && a.OW >= 4 &&
+           2 * n <= Floats::size;
+}
+
+// P pairs of pixels of one row: x points at the first pixel of the first window, whose kernel rows
+// begin at `row`.
 template <int P, int KW>
-void pair_tile(const ConvRowsArgs<float>& a, const Floats* w, const float* x, float* y) {
+void pair_tile(
+    const ConvRowsArgs<float>& a, const Floats* w, const float* x, float* y, index_t row) {
     Floats acc[P];
     const Floats bias = a.bias ? Floats::load(a.bias, a.n) : Floats::zero();
     const Floats start = zip(bias, bias);
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) acc[p] = start;
     for (index_t kh = 0; kh < a.KH; ++kh) {
+        if (!holds_data(a, row + kh * a.dilation_h)) continue;
         const float* from = x + kh * a.tap_row;
         Floats column[KW];
 #pragma GCC unroll 8
@@ -90,7 +99,7 @@ void pair_tile(const ConvRowsArgs<float>& a, const Floats* w, const float* x, fl
     }
 }
 
-using PairTile = void (*)(const ConvRowsArgs<float>&, const Floats*, const float*, float*);
+using PairTile = void (*)(const ConvRowsArgs<float>&, const Floats*, const float*, float*, index_t);
 
 template <int KW, int... P>
 PairTile pick_pairs(index_t pairs, std::integer_sequence<int, P...>) {
@@ -113,7 +122,8 @@ void conv_pairs(const ConvRowsArgs<float>& a) {
             const float* x = a.x + i * a.image + oh * a.row;
             for (index_t t = 0; t < tiles; ++t) {
                 const index_t width = pairs * (t + 1) / tiles - pairs * t / tiles;
-                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(a, w, x, y);
+                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(
+                    a, w, x, y, oh * a.stride_h);
                 x += 2 * width;
                 y += 2 * width * a.y_pixel;
             }

@@ -31,9 +31,24 @@ constexpr int kPixels = HOTLOOP_VECTOR_BYTES != 64 ? 8
                         : NV == 2                  ? 10
                                                    : 14;
 
-// P neighbouring pixels of one row: x points at the first pixel of the first window.
+// Pixels `dilation` apart along a row have windows that share pixels as those of neighbours do
+// without dilation: each of the `dilation` phases of a row is a row of its own.
+struct Phase {
+    index_t first;       // pixel
+    index_t pixels;      // windows
+    index_t begin, end;  // those of the pixels that they reach that hold data
+    Phase(const RowWindows& a, index_t phase)
+        : first(phase),
+          pixels(count(a.OW - phase, a.dilation_w)),
+          begin(count(a.left - phase, a.dilation_w)),
+          end(count(a.right - phase, a.dilation_w)) {}
+    static index_t count(index_t n, index_t step) { return n <= 0 ? 0 : (n + step - 1) / step; }
+};
+
+// P pixels of one phase of a row. x points at the first pixel of the first window, whose kernel
+// rows begin at `row`; of the pixels that the windows reach, [begin, end) hold data.
 template <class T, int NV, int KW, int P>
-void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
+void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y, index_t row, index_t begin, index_t end) {
     using V = Vec<T>;
     constexpr int W = V::size;
     const int tail = a.n - (NV - 1) * W;
@@ -45,11 +60,12 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
 #pragma GCC unroll 16
         for (int p = 0; p < P; ++p) acc[p][j] = start;
     }
-    const index_t pixel = a.pixel;
+    const index_t pixel = a.pixel * a.dilation_w;
     const index_t three = opaque(3 * pixel);
     constexpr int kFours = (P + KW + 2) / 4;
     const index_t w_tap = a.channels * a.w_row;
     for (index_t kh = 0; kh < a.KH; ++kh) {
+        if (!holds_data(a, row + kh * a.dilation_h)) continue;
         const T* from[kFours];
 #pragma GCC unroll 8
         for (int i = 0; i < kFours; ++i) from[i] = opaque(x + kh * a.tap_row + 4 * i * pixel);
@@ -60,8 +76,11 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
             for (int k = 0; k < KW; ++k)
 #pragma GCC unroll 2
                 for (int j = 0; j < NV; ++j) column[k][j] = V::load(w + k * w_tap + j * W);
+            begin = opaque(begin);
+            end = opaque(end);
 #pragma GCC unroll 32
             for (int q = 0; q < P + KW - 1; ++q) {
+                if ((q < KW - 1 && q < begin) || (q >= P && q >= end)) continue;
                 const int step = q % 4;
                 const V value = V::set(from[q / 4][step == 3 ? three : step * pixel]);
 #pragma GCC unroll 8
@@ -82,7 +101,7 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
 #pragma GCC unroll 2
             for (int j = 0; j < NV; ++j) acc[p][j] = simd::max(zero, acc[p][j]);
     }
-    const index_t y_pixel = a.y_pixel;
+    const index_t y_pixel = a.y_pixel * a.dilation_w;
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 2
@@ -105,7 +124,7 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y) {
 }
 
 template <class T>
-using RowTile = void (*)(const ConvRowsArgs<T>&, const T*, T*);
+using RowTile = void (*)(const ConvRowsArgs<T>&, const T*, T*, index_t, index_t, index_t);
 
 template <class T, int NV, int KW, int... P>
 RowTile<T> pick(index_t pixels, std::integer_sequence<int, P...>) {
@@ -120,30 +139,39 @@ RowTile<T> pick(index_t pixels, index_t kw) {
 }
 
 template <class T, int NV>
-void in_tiles(const ConvRowsArgs<T>& a) {
-    const index_t tiles = (a.OW + kPixels<NV> - 1) / kPixels<NV>;
-    const index_t low = a.OW / tiles;
-    const index_t taller = a.OW % tiles;
+void in_tiles(const ConvRowsArgs<T>& a, const Phase& phase) {
+    const index_t tiles = (phase.pixels + kPixels<NV> - 1) / kPixels<NV>;
+    const index_t low = phase.pixels / tiles;
+    const index_t taller = phase.pixels % tiles;
     const RowTile<T> high_tile = pick<T, NV>(taller ? low + 1 : low, a.KW);
     const RowTile<T> low_tile = pick<T, NV>(low, a.KW);
-    T* y = a.y;
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
-            const T* x = a.x + i * a.image + oh * a.row;
+            const T* x = a.x + i * a.image + oh * a.row + phase.first * a.pixel;
+            T* y = a.y + ((i * a.OH + oh) * a.OW + phase.first) * a.y_pixel;
+            index_t done = 0;
             for (index_t t = 0; t < tiles; ++t) {
                 const bool high = t < taller;
-                (high ? high_tile : low_tile)(a, x, y);
+                (high ? high_tile : low_tile)(a, x, y, oh * a.stride_h, phase.begin - done,
+                                              phase.end - done);
                 const index_t pixels = high ? low + 1 : low;
-                x += pixels * a.pixel;
-                y += pixels * a.y_pixel;
+                x += pixels * a.dilation_w * a.pixel;
+                y += pixels * a.dilation_w * a.y_pixel;
+                done += pixels;
             }
         }
+}
+
+template <class T, int NV>
+void in_tiles(const ConvRowsArgs<T>& a) {
+    for (index_t first = 0; first < a.dilation_w && first < a.OW; ++first)
+        in_tiles<T, NV>(a, Phase(a, first));
 }
 
 template <class T>
 void conv_rows(const ConvRowsArgs<T>& a) {
     if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a.channels, a.pixel, a.OW, a.n) && a.KH * a.KW <= kMostCells && !a.gate) {
+        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostCells && !a.gate) {
             conv_pairs(a);
             return;
         }
@@ -184,10 +212,8 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
 #pragma GCC unroll 2
             for (int j = 0; j < NV; ++j)
                 acc[r][k][j] = a.accumulate ? load(a.dw + target[r] + k * column, j) : V::zero();
-    const index_t pixel = a.pixel;
-    const index_t step = a.dy_pixel;
-    const index_t OW = a.OW;
-    const T* dy = a.dy;
+    const index_t pixel = a.pixel * a.dilation_w;
+    const index_t step = a.dy_pixel * a.dilation_w;
     V ring[KW][NV];
     const auto take = [&](int at, const T* p) HOTLOOP_LAMBDA {
 #pragma GCC unroll 2
@@ -207,44 +233,57 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
                             simd::fma(value, ring[(at - k + 2 * KW) % KW][j], acc[r][k][j]);
         }
     };
-    for (index_t i = 0; i < a.images; ++i)
-        for (index_t oh = 0; oh < a.OH; ++oh) {
-            const T* x = a.x + i * a.image + oh * a.row + (kAdjacent ? line[0] : 0);
-            if (OW < KW) {
-                for (index_t q = 0; q < OW + KW - 1; ++q, x += pixel)
+    const auto along = [&](const Phase& phase, const T* x, const T* dy) HOTLOOP_LAMBDA {
+        const index_t OW = phase.pixels;
+        if (OW < KW) {
+            for (index_t q = 0; q < OW + KW - 1; ++q, x += pixel)
 #pragma GCC unroll 8
-                    for (int k = 0; k < KW; ++k) {
-                        if (q < k || q - k >= OW) continue;
-                        take((KW - k) % KW, dy + (q - k) * step);
-                        meet(x, 0, k, k + 1);
-                    }
-                dy += OW * step;
-                continue;
-            }
-#pragma GCC unroll 8
-            for (int s = 0; s < KW - 1; ++s, x += pixel, dy += step) {
-                take(s, dy);
-                meet(x, s, 0, s + 1);
-            }
-            index_t left = OW - (KW - 1);
-            for (; left >= KW; left -= KW) {
-#pragma GCC unroll 8
-                for (int s = KW - 1; s < 2 * KW - 1; ++s, x += pixel, dy += step) {
-                    take(s % KW, dy);
-                    meet(x, s, 0, KW);
+                for (int k = 0; k < KW; ++k) {
+                    if (q < k || q - k >= OW) continue;
+                    take((KW - k) % KW, dy + (q - k) * step);
+                    meet(x, 0, k, k + 1);
                 }
-            }
-            for (; left > 0; --left, x += pixel, dy += step) {
-                take(KW - 1, dy);
-                meet(x, KW - 1, 0, KW);
-#pragma GCC unroll 8
-                for (int k = 0; k < KW - 1; ++k)
-#pragma GCC unroll 2
-                    for (int j = 0; j < NV; ++j) ring[k][j] = ring[k + 1][j];
-            }
-#pragma GCC unroll 8
-            for (int t = 0; t < KW - 1; ++t, x += pixel) meet(x, KW - 1 + t, t + 1, KW);
+            return;
         }
+#pragma GCC unroll 8
+        for (int s = 0; s < KW - 1; ++s, x += pixel, dy += step) {
+            take(s, dy);
+            if (s >= phase.begin) meet(x, s, 0, s + 1);
+        }
+        index_t left = OW - (KW - 1);
+        for (; left >= KW; left -= KW) {
+#pragma GCC unroll 8
+            for (int s = KW - 1; s < 2 * KW - 1; ++s, x += pixel, dy += step) {
+                take(s % KW, dy);
+                meet(x, s, 0, KW);
+            }
+        }
+        for (; left > 0; --left, x += pixel, dy += step) {
+            take(KW - 1, dy);
+            meet(x, KW - 1, 0, KW);
+#pragma GCC unroll 8
+            for (int k = 0; k < KW - 1; ++k)
+#pragma GCC unroll 2
+                for (int j = 0; j < NV; ++j) ring[k][j] = ring[k + 1][j];
+        }
+#pragma GCC unroll 8
+        for (int t = 0; t < KW - 1; ++t, x += pixel)
+            if (OW + t < phase.end) meet(x, KW - 1 + t, t + 1, KW);
+    };
+    for (index_t first_pixel = 0; first_pixel < a.dilation_w && first_pixel < a.OW; ++first_pixel) {
+        const Phase phase(a, first_pixel);
+        for (index_t i = 0; i < a.images; ++i)
+            for (index_t oh = 0; oh < a.OH; ++oh) {
+                // Lines side by side are of one row of the kernel.
+                if (kAdjacent &&
+                    !holds_data(a, oh * a.stride_h + first / a.channels * a.dilation_h))
+                    continue;
+                along(phase,
+                      a.x + i * a.image + oh * a.row + first_pixel * a.pixel +
+                          (kAdjacent ? line[0] : 0),
+                      a.dy + ((i * a.OH + oh) * a.OW + first_pixel) * a.dy_pixel);
+            }
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
@@ -278,7 +317,7 @@ void by_lines(const ConvRowsWeightsArgs<T>& a) {
 template <class T>
 void conv_rows_weights(const ConvRowsWeightsArgs<T>& a) {
     if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a.channels, a.pixel, a.OW, a.n)) {
+        if (in_pairs(a, a.n)) {
             conv_pairs_weights(a);
             return;
         }

@@ -1,14 +1,11 @@
 #include "hotloop/ops/conv2d.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
-#include <limits>
-#include <type_traits>
 
 #include "conv_depthwise.h"
 #include "conv_implicit.h"
 #include "conv_patches.h"
+#include "conv_rows.h"
 #include "conv_scatter.h"
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
@@ -85,13 +82,7 @@ const T* weights_last(const ConvShape& s, const T* w) {
 // that are not all finite take a way that multiplies no zeros.
 template <class T>
 bool meets_infinity(const ConvShape& s, const T* w) {
-    if (scatters<T>(s) || depthwise(s)) return false;
-    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-    constexpr auto kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-    const index_t n = s.w_size();
-    bool finite = true;
-    for (index_t i = 0; i < n; ++i) finite &= (std::bit_cast<Bits>(w[i]) & kExponent) != kExponent;
-    return !finite;
+    return !scatters<T>(s) && !depthwise(s) && !all_finite(w, s.w_size());
 }
 
 template <class T>

@@ -90,6 +90,7 @@ void conv_forward(const ConvShape& s,
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
     const bool rows_kernel = by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
+    const bool finite = all_finite(w, s.w_size());
     // A pool needs whole images.
     const bool pooled = pool && pieces.stretches == 1;
     const auto convolve = [&](index_t begin, index_t end) {
@@ -112,7 +113,8 @@ void conv_forward(const ConvShape& s,
                 a.a = part;
             }
             if (rows_kernel) {
-                auto r = windows<ConvRowsArgs<T>>(v, frame, v.stride_h);
+                auto r =
+                    windows<ConvRowsArgs<T>>(v, frame, v.stride_h, row0 * v.stride_h, 0, !finite);
                 r.x = a.a;
                 r.images = images;
                 r.OH = row1 - row0;
@@ -240,8 +242,10 @@ void conv_input_gradient(const ConvShape& s,
     const bool rows_kernel = v.stride_h == 1 && by_rows<T>(cg, v.W, v.KW, v.stride_w, v.dilation_w);
     const auto run_rows = [&](const Work& job, const T* from, index_t first, index_t images,
                               index_t row0, index_t row1) {
-        auto r = windows<ConvRowsArgs<T>>(v, frame, 1);
-        r.x = from + job.pixel[0] + job.runs.offset[0] + row0 * frame.row();
+        const index_t start = job.pixel[0] + job.runs.offset[0];
+        auto r = windows<ConvRowsArgs<T>>(v, frame, 1, start / frame.row() + row0,
+                                          start % frame.row() / s.O, false);
+        r.x = from + start + row0 * frame.row();
         r.images = images;
         r.OH = row1 - row0;
         r.OW = v.W;

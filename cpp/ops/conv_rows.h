@@ -2,6 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include "conv_frame.h"
 #include "hotloop/conv_rows_args.h"
@@ -15,10 +19,21 @@ namespace hotloop {
 // unless a row is so short that sums would wait for themselves.
 template <class T>
 bool by_rows(index_t columns, index_t OW, index_t kernel_w, index_t stride_w, index_t dilation_w) {
-    if ((kernel_w != 3 && kernel_w != 5) || stride_w != 1 || dilation_w != 1) return false;
+    if ((kernel_w != 3 && kernel_w != 5) || stride_w != 1) return false;
     const index_t width = kernels<T>().gemm->vector_size;
     return columns <= width ||
-           (row_vectors(width * static_cast<index_t>(sizeof(T))) == 2 && OW >= 6);
+           (row_vectors(width * static_cast<index_t>(sizeof(T))) == 2 && OW >= 6 * dilation_w);
+}
+
+// Whether all numbers are finite. The kernels may leave out the zeros of a frame then: zero times
+// infinity would be NaN.
+template <class T>
+bool all_finite(const T* x, index_t n) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    constexpr auto kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+    bool finite = true;
+    for (index_t i = 0; i < n; ++i) finite &= (std::bit_cast<Bits>(x[i]) & kExponent) != kExponent;
+    return finite;
 }
 
 // body(first column, columns) for the columns that one call takes: a panel of the packed weights.
@@ -29,9 +44,15 @@ void each_panel(index_t columns, Body body) {
         body(first, static_cast<int>(std::min(most, columns - first)));
 }
 
-// The part of their arguments that says where the windows of a framed image lie.
+// The part of their arguments that says where the windows of framed images lie, whose first begins
+// at (row, column) of the frame. With `whole`, the zeros around the images count as data.
 template <class Args>
-Args windows(const Window& v, const Frame& frame, index_t stride_h) {
+Args windows(const Window& v,
+             const Frame& frame,
+             index_t stride_h,
+             index_t row,
+             index_t column,
+             bool whole) {
     Args args{};
     args.KH = v.KH;
     args.KW = v.KW;
@@ -39,6 +60,13 @@ Args windows(const Window& v, const Frame& frame, index_t stride_h) {
     args.row = stride_h * frame.row();
     args.tap_row = v.dilation_h * frame.row();
     args.pixel = frame.C;
+    args.stride_h = stride_h;
+    args.dilation_h = v.dilation_h;
+    args.dilation_w = v.dilation_w;
+    args.top = (whole ? 0 : frame.top) - row;
+    args.bottom = (whole ? frame.height : frame.top + frame.H) - row;
+    args.left = (whole ? 0 : frame.left) - column;
+    args.right = (whole ? frame.width : frame.left + frame.W) - column;
     return args;
 }
 

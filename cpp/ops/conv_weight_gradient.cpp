@@ -56,6 +56,9 @@ void conv_weight_gradient(
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
     const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
+    // Zeros of the frame are left out where dy is finite, which its sums tell; without a bias to
+    // sum for, that is worth a look at dy only where each of its numbers meets many weights.
+    const bool leave_out = rows_kernel && !frame.plain() && depth >= 128;
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
     parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
         for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
@@ -75,16 +78,19 @@ void conv_weight_gradient(
                 const T* from = framed(frame, x, first, images);
                 const T* const gradient = dy.images(s, first, images);
                 a.segments = images * v.OH;
+                T* const sums = scratch<T>(Scratch::bias, s.O);
+                bool finite = false;
+                if (partial_bias || leave_out) {
+                    kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O, sums);
+                    finite = all_finite(sums, s.O);  // then all of dy is
+                }
                 if (partial_bias) {
-                    T* const sum = partial_bias + block * s.O;
-                    T* const part = scratch<T>(Scratch::bias, s.O);
-                    kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O,
-                                                  a.accumulate ? part : sum);
-                    if (a.accumulate)
-                        for (index_t o = 0; o < s.O; ++o) sum[o] += part[o];
+                    T* const total = partial_bias + block * s.O;
+                    if (!a.accumulate) std::fill_n(total, s.O, T{0});
+                    for (index_t o = 0; o < s.O; ++o) total[o] += sums[o];
                 }
                 if (rows_kernel) {
-                    auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h);
+                    auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h, 0, 0, !finite);
                     r.images = images;
                     r.OH = v.OH;
                     r.OW = v.OW;

@@ -10,15 +10,23 @@ namespace hotloop {
 // that a number of x meets twice as many weights.
 constexpr int row_vectors(index_t vector_bytes) { return vector_bytes == 64 ? 2 : 1; }
 
-// y[i][oh][ow][n] = sum over kh, kw, c of
-//     x[i * image + oh * row + kh * tap_row + (ow + kw) * pixel + c] *
-//     w[((kh * KW + kw) * channels + c) * w_row + n]
-template <class T>
-struct ConvRowsArgs {
-    const T* x;
+// The windows of framed images: number c of cell (kh, kw) of window (i, oh, ow) lies at
+//     i * image + oh * row + kh * tap_row + (ow + kw * dilation_w) * pixel + c
+// A cell whose row oh * stride_h + kh * dilation_h is not in [top, bottom), or whose column
+// ow + kw * dilation_w is not in [left, right), lies in the padding and may be left out.
+struct RowWindows {
     index_t images, OH, OW;
     index_t KH, KW, channels;
     index_t image, row, tap_row, pixel;
+    index_t stride_h, dilation_h, dilation_w;
+    index_t top, bottom, left, right;
+};
+
+// y[i][oh][ow][n] = sum over kh, kw, c of
+//     x[(i, oh, ow), (kh, kw), c] * w[((kh * KW + kw) * channels + c) * w_row + n]
+template <class T>
+struct ConvRowsArgs : RowWindows {
+    const T* x;
     const T* w;  // rows may be read to whole vectors
     index_t w_row;
     T* y;  // the pixels of all images one after another, y_pixel apart
@@ -31,13 +39,10 @@ struct ConvRowsArgs {
 };
 
 // dw[((kh * KW + kw) * channels + c) * dw_row + n] = [itself +] sum over i, oh, ow of
-//     x[i * image + oh * row + kh * tap_row + (ow + kw) * pixel + c] * dy[pixel (i, oh, ow)][n]
+//     x[(i, oh, ow), (kh, kw), c] * dy[(i, oh, ow)][n]
 template <class T>
-struct ConvRowsWeightsArgs {
+struct ConvRowsWeightsArgs : RowWindows {
     const T* x;
-    index_t images, OH, OW;
-    index_t KH, KW, channels;
-    index_t image, row, tap_row, pixel;
     const T* dy;
     index_t dy_pixel;
     T* dw;
