@@ -10,20 +10,12 @@
 #include "conv_pairs.h"
 #include "ending.h"
 #include "kernels.h"
+#include "opaque.h"
 
 namespace hotloop {
 namespace {
 
 using simd::Vec;
-
-// Hides where a number comes from. The compiler would otherwise keep an address for each pixel of a
-// tile, more than there are registers for, and fetch them in the inner loop from vector registers,
-// on one of the two units that multiply (81 to 93 % of the peak).
-template <class A>
-HOTLOOP_INLINE A opaque(A a) {
-    __asm__("" : "+r"(a));
-    return a;
-}
 
 constexpr int kVectors = row_vectors(HOTLOOP_VECTOR_BYTES);
 template <int NV>

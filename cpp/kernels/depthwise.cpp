@@ -25,18 +25,23 @@ HOTLOOP_INLINE Vec<T> finish(const DepthwiseArgs<T>& a, Vec<T> y, const T* gate,
 
 // P pixels at a time share each load of the weights.
 template <class T, int P>
-HOTLOOP_INLINE void pixels(const DepthwiseArgs<T>& a, index_t p, index_t c, int n) {
+HOTLOOP_INLINE void pixels(
+    const DepthwiseArgs<T>& a, const DepthwiseRun& run, index_t p, index_t c, int n) {
     using V = Vec<T>;
+    const index_t step = a.x_step;
     V acc[P];
-    for (int i = 0; i < P; ++i) acc[i] = a.bias ? V::load(a.bias + c, n) : V::zero();
-    for (index_t t = 0; t < a.taps; ++t) {
+    const V start = a.bias ? V::load(a.bias + c, n) : V::zero();
+#pragma GCC unroll 8
+    for (int i = 0; i < P; ++i) acc[i] = start;
+    for (index_t t = run.tap; t < run.tap + run.taps; ++t) {
         const V w = V::load(a.w + a.tap_cell[t] * a.channels + c, n);
-        const T* x = a.x + a.tap_offset[t] + c;
-#pragma GCC unroll 4
-        for (int i = 0; i < P; ++i) acc[i] = simd::fma(V::load(x + a.pixel[p + i], n), w, acc[i]);
+        const T* x = a.x + a.tap_offset[t] + p * step + c;
+#pragma GCC unroll 8
+        for (int i = 0; i < P; ++i) acc[i] = simd::fma(V::load(x + i * step, n), w, acc[i]);
     }
+#pragma GCC unroll 8
     for (int i = 0; i < P; ++i) {
-        const index_t to = (a.target ? a.target[p + i] : (p + i) * a.channels) + c;
+        const index_t to = run.first + (p + i) * a.y_step + c;
         finish(a, acc[i], a.gate ? a.gate + to : nullptr, n).store(a.y + to, n);
     }
 }
@@ -46,26 +51,40 @@ void depthwise(const DepthwiseArgs<T>& a) {
     constexpr index_t W = Vec<T>::size;
     for (index_t c = 0; c < a.channels; c += W) {
         const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
-        index_t p = 0;
-        for (; p + 4 <= a.pixels; p += 4) pixels<T, 4>(a, p, c, n);
-        for (; p < a.pixels; ++p) pixels<T, 1>(a, p, c, n);
+        for (index_t r = 0; r < a.runs; ++r) {
+            const DepthwiseRun& run = a.run[r];
+            index_t p = 0;
+            for (; p + 8 <= run.pixels; p += 8) pixels<T, 8>(a, run, p, c, n);
+            for (; p + 4 <= run.pixels; p += 4) pixels<T, 4>(a, run, p, c, n);
+            for (; p < run.pixels; ++p) pixels<T, 1>(a, run, p, c, n);
+        }
     }
 }
 
-// dw[t][c] += sum over p of x[pixel[p] + tap[t] + c] * dy[p][c], G taps at a time.
+// dw[cell] += sum over the pixels of a run of x * dy, G taps at a time.
 template <class T, int G>
-HOTLOOP_INLINE void taps(const DepthwiseArgs<T>& a, index_t t, index_t c, int n, T* dw) {
+HOTLOOP_INLINE void taps(
+    const DepthwiseArgs<T>& a, const DepthwiseRun& run, index_t t, index_t c, int n) {
     using V = Vec<T>;
     V acc[G];
-    for (int i = 0; i < G; ++i) acc[i] = V::load(dw + (t + i) * a.channels + c, n);
-    for (index_t p = 0; p < a.pixels; ++p) {
-        const V d = V::load(a.w + p * a.channels + c, n);
-        const T* x = a.x + a.pixel[p] + c;
-#pragma GCC unroll 8
-        for (int i = 0; i < G; ++i)
-            acc[i] = simd::fma(V::load(x + a.tap_offset[t + i], n), d, acc[i]);
+    T* dw[G];
+    const T* x[G];
+#pragma GCC unroll 9
+    for (int i = 0; i < G; ++i) {
+        dw[i] = a.y + a.tap_cell[t + i] * a.channels + c;
+        x[i] = a.x + a.tap_offset[t + i] + c;
+        acc[i] = V::load(dw[i], n);
     }
-    for (int i = 0; i < G; ++i) acc[i].store(dw + (t + i) * a.channels + c, n);
+    const T* dy = a.w + run.first + c;
+    const index_t step = a.x_step;
+    const index_t dy_step = a.y_step;
+    for (index_t p = 0; p < run.pixels; ++p, dy += dy_step) {
+        const V d = V::load(dy, n);
+#pragma GCC unroll 9
+        for (int i = 0; i < G; ++i) acc[i] = simd::fma(V::load(x[i] + p * step, n), d, acc[i]);
+    }
+#pragma GCC unroll 9
+    for (int i = 0; i < G; ++i) acc[i].store(dw[i], n);
 }
 
 template <class T>
@@ -73,10 +92,14 @@ void depthwise_weights(const DepthwiseArgs<T>& a) {
     constexpr index_t W = Vec<T>::size;
     for (index_t c = 0; c < a.channels; c += W) {
         const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
-        index_t t = 0;
-        for (; t + 8 <= a.taps; t += 8) taps<T, 8>(a, t, c, n, a.y);
-        for (; t + 3 <= a.taps; t += 3) taps<T, 3>(a, t, c, n, a.y);
-        for (; t < a.taps; ++t) taps<T, 1>(a, t, c, n, a.y);
+        for (index_t r = 0; r < a.runs; ++r) {
+            const DepthwiseRun& run = a.run[r];
+            const index_t end = run.tap + run.taps;
+            index_t t = run.tap;
+            for (; t + 9 <= end; t += 9) taps<T, 9>(a, run, t, c, n);
+            for (; t + 3 <= end; t += 3) taps<T, 3>(a, run, t, c, n);
+            for (; t < end; ++t) taps<T, 1>(a, run, t, c, n);
+        }
     }
 }
 

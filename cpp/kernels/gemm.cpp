@@ -5,6 +5,7 @@
 // the bits of C depend neither on the tile nor on who computes it.
 #include "ending.h"
 #include "kernels.h"
+#include "opaque.h"
 #include "simd/transpose.h"
 #include "simd/vec.h"
 
@@ -30,17 +31,19 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr int kTileCols = kTileVectors * Vec<T>::size;
 
-// How the numbers of one column of A lie: in rows that each have a pointer, or side by side.
-enum class Rows { pointers, adjacent };
+// How the numbers of one column of A lie: in rows that each have a pointer, in rows equally far
+// apart, or side by side.
+enum class Rows { pointers, equal, adjacent };
 
 // The rarer endings run over the stored tile, which is still in the first-level cache.
 template <class T>
-__attribute__((noinline)) void finish(const GemmArgs<T>& g, T* const* c, int rows, int cols) {
+__attribute__((noinline)) void finish(
+    const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols) {
     using V = Vec<T>;
-    for (int i = 0; i < rows; ++i)
+    for (index_t m = first_row; m < first_row + rows; ++m)
         for (int j = 0; j < cols; j += V::size) {
             const int n = cols - j < V::size ? cols - j : V::size;
-            T* at = c[i] + j;
+            T* at = g.c + first_col + j + (g.c_row_offset ? g.c_row_offset[m] : m * g.c_row_stride);
             V y = V::load(at, n);
             y = g.gate ? apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind)
                        : activate(y, g.activation);
@@ -58,25 +61,49 @@ void tile(
         return kPartial && j == NV - 1 ? V::load(p + j * W, tail) : V::load(p + j * W);
     };
 
-    const T* a[kRows == Rows::adjacent ? 1 : MR];
-    if constexpr (kRows == Rows::adjacent) {
-        a[0] = g.a + first_row;
-    } else {
+    // Equal rows need a pointer for every four only: three more are one, two and three times the
+    // stride away.
+    constexpr int kPointers = kRows == Rows::pointers ? MR
+                              : kRows == Rows::equal  ? (MR + 3) / 4
+                                                      : 1;
+    const index_t stride = g.a_row_stride;
+    const index_t three = opaque(3 * stride);
+    const T* a[kPointers];
+    const auto begin_at = [&](index_t segment) HOTLOOP_LAMBDA {
+#pragma GCC unroll 16
+        for (int i = 0; i < kPointers; ++i)
+            a[i] = opaque(g.a + segment + (first_row + 4 * i) * stride);
+    };
+    if constexpr (kRows == Rows::adjacent) a[0] = g.a + first_row;
+    if constexpr (kRows == Rows::pointers)
         for (int i = 0; i < MR; ++i)
-            a[i] = g.a + (g.a_row_offset ? g.a_row_offset[first_row + i]
-                                         : (first_row + i) * g.a_row_stride);
-    }
-    T* c[MR];
-    for (int i = 0; i < MR; ++i)
-        c[i] = g.c + first_col +
-               (g.c_row_offset ? g.c_row_offset[first_row + i] : (first_row + i) * g.c_row_stride);
+            a[i] =
+                g.a + (g.a_row_offset ? g.a_row_offset[first_row + i] : (first_row + i) * stride);
+    const auto number = [&](int i, index_t at) HOTLOOP_LAMBDA {
+        if constexpr (kRows == Rows::pointers) return a[i][at];
+        if constexpr (kRows == Rows::adjacent) return a[0][at + i];
+        return a[i / 4][i % 4 == 3 ? three : i % 4 * stride];
+    };
+
+    // body(i, row i of C) for each row.
+    const auto each_row = [&](auto body) HOTLOOP_LAMBDA {
+        T* const c = g.c + first_col;
+        if (g.c_row_offset) {
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; ++i) body(i, c + g.c_row_offset[first_row + i]);
+        } else {
+            T* row = c + first_row * g.c_row_stride;
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; ++i, row += g.c_row_stride) body(i, row);
+        }
+    };
 
     V acc[MR][NV];
     if (g.accumulate) {
-#pragma GCC unroll 16
-        for (int i = 0; i < MR; ++i)
+        each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
 #pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] = load(c[i], j);
+            for (int j = 0; j < NV; ++j) acc[i][j] = load(c, j);
+        });
     } else {
         V start[NV];
 #pragma GCC unroll 4
@@ -101,14 +128,18 @@ void tile(
         if constexpr (kRows == Rows::adjacent) __builtin_prefetch(a[0] + at + 8 * step + MR - 1);
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i) {
-            const V x = V::set(kRows == Rows::adjacent ? a[0][at + i] : a[i][at]);
+            const V x = V::set(number(i, at));
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) acc[i][j] = simd::fma(x, row[j], acc[i][j]);
         }
         b += b_row;
+        if constexpr (kRows == Rows::equal)
+#pragma GCC unroll 4
+            for (int i = 0; i < kPointers; ++i) a[i] += step;
     };
     for (index_t s = 0; s < g.segments; ++s) {
         index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
+        if constexpr (kRows == Rows::equal) begin_at(at);
         for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);
     }
 
@@ -119,18 +150,18 @@ void tile(
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) acc[i][j] = simd::max(zero, acc[i][j]);
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i)
+    each_row([&](int i, T* c) HOTLOOP_LAMBDA {
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) {
             if (kPartial && j == NV - 1)
-                acc[i][j].store(c[i] + j * W, tail);
+                acc[i][j].store(c + j * W, tail);
             else
-                acc[i][j].store(c[i] + j * W);
+                acc[i][j].store(c + j * W);
         }
+    });
 
     if (g.gate || g.activation == Activation::sigmoid || g.activation == Activation::tanh)
-        finish<T>(g, c, MR, (NV - 1) * W + tail);
+        finish<T>(g, first_row, first_col, MR, (NV - 1) * W + tail);
 }
 
 template <class T>
@@ -156,15 +187,22 @@ Tile<T> pick(bool partial, bool mask_b, int rows, int vectors) {
     // Masked stores cost nothing on some sets: there the partial tile serves whole panels too. A
     // masked load always costs a little, which the loop over k repeats (3 %).
     constexpr bool kAlways = HOTLOOP_FREE_MASKS != 0;
-    if (partial && mask_b) return pick<T, kRows, true, true>(rows, vectors);
+    if constexpr (kRows != Rows::equal)
+        if (partial && mask_b) return pick<T, kRows, true, true>(rows, vectors);
     if (partial || kAlways) return pick<T, kRows, true, false>(rows, vectors);
     return pick<T, kRows, kAlways, false>(rows, vectors);
 }
 
 template <class T>
-Tile<T> pick(bool adjacent, bool partial, bool mask_b, int rows, int vectors) {
-    return adjacent ? pick<T, Rows::adjacent>(partial, mask_b, rows, vectors)
-                    : pick<T, Rows::pointers>(partial, mask_b, rows, vectors);
+Tile<T> pick(const GemmArgs<T>& g, bool partial, int rows, int vectors) {
+    const bool mask_b = !g.b_padded;
+    if (!g.a_row_offset && g.a_row_stride == 1)
+        return pick<T, Rows::adjacent>(partial, mask_b, rows, vectors);
+    // Taller tiles have more rows than registers for pointers (2 to 4 % at k = 784 and 4320).
+    if constexpr (kTileRows > 8)
+        if (!g.a_row_offset && !(partial && mask_b))
+            return pick<T, Rows::equal>(partial, mask_b, rows, vectors);
+    return pick<T, Rows::pointers>(partial, mask_b, rows, vectors);
 }
 
 // Rows [m0, m1) times columns [n0, n1) of C; n0 is a multiple of the tile's columns.
@@ -177,14 +215,13 @@ void gemm(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1) 
     const index_t tiles = (rows + kTileRows - 1) / kTileRows;
     const index_t low = rows / tiles;
     const index_t taller = rows % tiles;
-    const bool adjacent = g.a_row_stride == 1 && !g.a_row_offset;
     for (index_t n = n0; n < n1; n += kTileCols<T>) {
         const index_t cols = n1 - n < kTileCols<T> ? n1 - n : kTileCols<T>;
         const int vectors = static_cast<int>((cols + W - 1) / W);
         const int tail = static_cast<int>(cols - (vectors - 1) * W);
         const T* b = g.b + (n / kTileCols<T>)*g.b_panel_stride;
         const auto tile_of = [&](index_t height) {
-            return pick<T>(adjacent, tail < W, !g.b_padded, static_cast<int>(height), vectors);
+            return pick<T>(g, tail < W, static_cast<int>(height), vectors);
         };
         const Tile<T> high_tile = tile_of(taller ? low + 1 : low);
         const Tile<T> low_tile = tile_of(low);

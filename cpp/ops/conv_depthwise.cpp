@@ -11,25 +11,120 @@
 namespace hotloop {
 namespace {
 
-// Window bases and taps of the forward pass, for one image.
-struct Geometry {
-    std::vector<index_t> pixel;
+struct Tap {
+    index_t cell;    // of the kernel
+    index_t source;  // what it meets at position 0; `step` further at each position
+};
+
+// Positions along one axis that meet the same taps.
+struct Span {
+    index_t first, count;
+    std::vector<Tap> taps;  // sources at `first`
+};
+
+// What lies outside of [0, size) is padding, and left out.
+std::vector<Span> spans(index_t positions,
+                        const std::vector<Tap>& taps,
+                        index_t step,
+                        index_t size) {
+    std::vector<Span> found;
+    for (index_t i = 0; i < positions; ++i) {
+        std::vector<Tap> here;
+        for (const Tap& tap : taps) {
+            const index_t source = tap.source + i * step;
+            if (source >= 0 && source < size) here.push_back({tap.cell, source});
+        }
+        const auto same = [](const Tap& a, const Tap& b) { return a.cell == b.cell; };
+        if (!found.empty() && std::ranges::equal(found.back().taps, here, same))
+            ++found.back().count;
+        else
+            found.push_back({i, 1, std::move(here)});
+    }
+    return found;
+}
+
+// One axis of a pass over the images: its positions lie `out_step` apart from `out` on.
+struct Line {
+    index_t out, out_step, step;
+    std::vector<Span> spans;
+};
+
+Line forward_line(index_t size,
+                  index_t windows,
+                  index_t kernel,
+                  index_t stride,
+                  index_t dilation,
+                  index_t before) {
+    std::vector<Tap> taps;
+    for (index_t k = 0; k < kernel; ++k) taps.push_back({k, k * dilation - before});
+    return {0, 1, stride, spans(windows, taps, stride, size)};
+}
+
+// Input pixels with the same remainder by the stride share the cells that reach them.
+Line backward_line(index_t phase,
+                   index_t size,
+                   index_t windows,
+                   index_t kernel,
+                   index_t stride,
+                   index_t dilation,
+                   index_t before) {
+    std::vector<Tap> taps;
+    for (index_t k = 0; k < kernel; ++k) {
+        const index_t reach = phase + before - k * dilation;
+        if (reach % stride == 0) taps.push_back({k, reach / stride});
+    }
+    return {phase, stride, 1,
+            spans(phase < size ? ceil_div(size - phase, stride) : 0, taps, 1, windows)};
+}
+
+struct Runs {
+    std::vector<DepthwiseRun> run;
     std::vector<index_t> offset;
     std::vector<index_t> cell;
 };
 
-Geometry forward_geometry(const ConvShape& s, const Frame& frame) {
+// The runs of one image, `out_width` and `in_width` pixels a row.
+Runs runs_of(const Line& h,
+             const Line& w,
+             index_t KW,
+             index_t channels,
+             index_t out_width,
+             index_t in_width) {
+    Runs found;
+    for (const Span& rows : h.spans)
+        for (index_t r = 0; r < rows.count; ++r)
+            for (const Span& columns : w.spans) {
+                const index_t row = h.out + (rows.first + r) * h.out_step;
+                const index_t column = w.out + columns.first * w.out_step;
+                const auto before = static_cast<index_t>(found.cell.size());
+                for (const Tap& up : rows.taps)
+                    for (const Tap& left : columns.taps) {
+                        found.cell.push_back(up.cell * KW + left.cell);
+                        found.offset.push_back(((up.source + r * h.step) * in_width + left.source) *
+                                               channels);
+                    }
+                found.run.push_back({(row * out_width + column) * channels, columns.count, before,
+                                     static_cast<index_t>(found.cell.size()) - before});
+            }
+    return found;
+}
+
+Runs forward_runs(const ConvShape& s) {
     const Window& v = s.win;
-    Geometry g;
-    for (index_t oh = 0; oh < v.OH; ++oh)
-        for (index_t ow = 0; ow < v.OW; ++ow)
-            g.pixel.push_back(oh * v.stride_h * frame.row() + ow * v.stride_w * s.C);
-    for (index_t kh = 0; kh < v.KH; ++kh)
-        for (index_t kw = 0; kw < v.KW; ++kw) {
-            g.offset.push_back(kh * v.dilation_h * frame.row() + kw * v.dilation_w * s.C);
-            g.cell.push_back(kh * v.KW + kw);
-        }
-    return g;
+    return runs_of(forward_line(v.H, v.OH, v.KH, v.stride_h, v.dilation_h, v.top),
+                   forward_line(v.W, v.OW, v.KW, v.stride_w, v.dilation_w, v.left), v.KW, s.C, v.OW,
+                   v.W);
+}
+
+template <class T>
+DepthwiseArgs<T> args_of(const Runs& runs, index_t channels) {
+    DepthwiseArgs<T> a{};
+    a.run = runs.run.data();
+    a.runs = static_cast<index_t>(runs.run.size());
+    a.tap_offset = runs.offset.data();
+    a.tap_cell = runs.cell.data();
+    a.channels = channels;
+    return a;
 }
 
 // Memory decides here more than arithmetic does: an honest cost counts the bytes.
@@ -43,23 +138,18 @@ double cost(const ConvShape& s) {
 template <class T>
 void depthwise_forward(
     const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
-    const Frame frame = input_frame(s);
-    const Geometry g = forward_geometry(s, frame);
-    const index_t out = s.win.OH * s.win.OW * s.O;
+    const Window& v = s.win;
+    const Runs runs = forward_runs(s);
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
+        auto a = args_of<T>(runs, s.C);
+        a.x_step = v.stride_w * s.C;
+        a.y_step = s.C;
+        a.w = w;
+        a.bias = b;
+        a.activation = activation;
         for (index_t n = begin; n < end; ++n) {
-            DepthwiseArgs<T> a{};
-            a.x = framed(frame, x, n, 1);
-            a.pixel = g.pixel.data();
-            a.pixels = static_cast<index_t>(g.pixel.size());
-            a.tap_offset = g.offset.data();
-            a.tap_cell = g.cell.data();
-            a.taps = s.taps();
-            a.channels = s.C;
-            a.w = w;
-            a.y = y + n * out;
-            a.bias = b;
-            a.activation = activation;
+            a.x = x + n * v.H * v.W * s.C;
+            a.y = y + n * v.OH * v.OW * s.O;
             kernels<T>().depthwise->forward(a);
         }
     });
@@ -69,75 +159,47 @@ template <class T>
 void depthwise_input_gradient(
     const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
     const Window& v = s.win;
-    const Frame frame = gradient_frame(s);
-    struct Work : Geometry {
-        std::vector<index_t> target;
-    };
-    std::vector<Work> work;
+    std::vector<Runs> phases;
     for (index_t ph = 0; ph < v.stride_h; ++ph)
-        for (index_t pw = 0; pw < v.stride_w; ++pw) {
-            const Axis h = axis_phase(ph, v.H, v.KH, v.stride_h, v.dilation_h, v.top);
-            const Axis c = axis_phase(pw, v.W, v.KW, v.stride_w, v.dilation_w, v.left);
-            Work job;
-            for (std::size_t i = 0; i < h.cell.size(); ++i)
-                for (std::size_t j = 0; j < c.cell.size(); ++j) {
-                    job.offset.push_back((h.shift[i] + frame.top) * frame.row() +
-                                         (c.shift[j] + frame.left) * s.O);
-                    job.cell.push_back(h.cell[i] * v.KW + c.cell[j]);
-                }
-            for (std::size_t i = 0; i < h.input.size(); ++i)
-                for (std::size_t j = 0; j < c.input.size(); ++j) {
-                    job.pixel.push_back(h.base[i] * frame.row() + c.base[j] * s.O);
-                    job.target.push_back((h.input[i] * v.W + c.input[j]) * s.C);
-                }
-            work.push_back(std::move(job));
-        }
+        for (index_t pw = 0; pw < v.stride_w; ++pw)
+            phases.push_back(
+                runs_of(backward_line(ph, v.H, v.OH, v.KH, v.stride_h, v.dilation_h, v.top),
+                        backward_line(pw, v.W, v.OW, v.KW, v.stride_w, v.dilation_w, v.left), v.KW,
+                        s.C, v.W, v.OW));
     const index_t image = v.H * v.W * s.C;
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
-        for (index_t n = begin; n < end; ++n) {
-            const T* from = framed(frame, dy, n, 1);
-            for (const Work& job : work) {
-                DepthwiseArgs<T> a{};
-                a.x = from;
-                a.pixel = job.pixel.data();
-                a.pixels = static_cast<index_t>(job.pixel.size());
-                a.tap_offset = job.offset.data();
-                a.tap_cell = job.cell.data();
-                a.taps = static_cast<index_t>(job.cell.size());
-                a.channels = s.C;
+        for (index_t n = begin; n < end; ++n)
+            for (const Runs& runs : phases) {
+                auto a = args_of<T>(runs, s.C);
+                a.x_step = s.C;
+                a.y_step = v.stride_w * s.C;
                 a.w = w;
-                a.y = dx + n * image;
-                a.target = job.target.data();
-                a.gate = gate ? gate + n * image : nullptr;
                 a.gate_kind = gate_kind;
+                a.x = dy + n * v.OH * v.OW * s.O;
+                a.y = dx + n * image;
+                a.gate = gate ? gate + n * image : nullptr;
                 kernels<T>().depthwise->forward(a);
             }
-        }
     });
 }
 
 template <class T>
 void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
-    const Frame frame = input_frame(s);
-    const Geometry g = forward_geometry(s, frame);
+    const Window& v = s.win;
+    const Runs runs = forward_runs(s);
     const index_t size = s.w_size();
-    const index_t out = s.win.OH * s.win.OW * s.O;
     const index_t blocks = std::min(s.N, index_t{8});
     T* const partial = scratch<T>(Scratch::partial, blocks * size);
     parallel_for(blocks, cost<T>(s), [&](index_t begin, index_t end) {
+        auto a = args_of<T>(runs, s.C);
+        a.x_step = v.stride_w * s.C;
+        a.y_step = s.C;
         for (index_t block = begin; block < end; ++block) {
-            T* sum = partial + block * size;
-            std::fill_n(sum, size, T{0});
+            a.y = partial + block * size;
+            std::fill_n(a.y, size, T{0});
             for (index_t n = s.N * block / blocks; n < s.N * (block + 1) / blocks; ++n) {
-                DepthwiseArgs<T> a{};
-                a.x = framed(frame, x, n, 1);
-                a.pixel = g.pixel.data();
-                a.pixels = static_cast<index_t>(g.pixel.size());
-                a.tap_offset = g.offset.data();
-                a.taps = s.taps();
-                a.channels = s.C;
-                a.w = dy + n * out;
-                a.y = sum;
+                a.x = x + n * v.H * v.W * s.C;
+                a.w = dy + n * v.OH * v.OW * s.O;
                 kernels<T>().depthwise->weights(a);
             }
         }

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "hotloop/buffer.h"
@@ -63,6 +67,20 @@ void copy_unframed(const Frame& f, const T* framed, T* image) {
                     static_cast<std::size_t>((f.W - reached) * f.C) * sizeof(T));
     }
 }
+
+// Whether all numbers are finite. The zeros around an image may be left out then: zero times
+// infinity would be NaN.
+template <class T>
+bool all_finite(const T* x, index_t n) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+    constexpr auto kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+    bool finite = true;
+    for (index_t i = 0; i < n; ++i) finite &= (std::bit_cast<Bits>(x[i]) & kExponent) != kExponent;
+    return finite;
+}
+
+// Whether windows may meet nothing but padding.
+bool windows_in_padding(const Window& v);
 
 // `images` framed images starting at image `first`: copied into scratch, or where they are.
 template <class T>

@@ -2,10 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
-#include <limits>
-#include <type_traits>
 
 #include "conv_frame.h"
 #include "hotloop/conv_rows_args.h"
@@ -23,17 +19,6 @@ bool by_rows(index_t columns, index_t OW, index_t kernel_w, index_t stride_w, in
     const index_t width = kernels<T>().gemm->vector_size;
     return columns <= width ||
            (row_vectors(width * static_cast<index_t>(sizeof(T))) == 2 && OW >= 6 * dilation_w);
-}
-
-// Whether all numbers are finite. The kernels may leave out the zeros of a frame then: zero times
-// infinity would be NaN.
-template <class T>
-bool all_finite(const T* x, index_t n) {
-    using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-    constexpr auto kExponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-    bool finite = true;
-    for (index_t i = 0; i < n; ++i) finite &= (std::bit_cast<Bits>(x[i]) & kExponent) != kExponent;
-    return finite;
 }
 
 // body(first column, columns) for the columns that one call takes: a panel of the packed weights.

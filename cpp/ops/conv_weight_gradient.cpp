@@ -56,77 +56,79 @@ void conv_weight_gradient(
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
     const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
-    // Zeros of the frame are left out where dy is finite, which its sums tell; without a bias to
-    // sum for, that is worth a look at dy only where each of its numbers meets many weights.
-    const bool leave_out = rows_kernel && !frame.plain() && depth >= 128;
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
-    parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
-        for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
-            const index_t m0 = depth * std::max(begin - block * shares, index_t{0}) / shares;
-            const index_t m1 = depth * std::min(end - block * shares, shares) / shares;
-            const index_t last = s.N * (block + 1) / blocks;
-            GemmArgs<T> a;
-            a.a_row_offset = rows.data();
-            a.a_step = v.stride_w * s.C;
-            a.segment_length = v.OW;
-            a.a_segment_offset = segments.data();
-            a.b_row_stride = s.O;
-            a.b_panel_stride = kernel.tile_cols;
-            a.c_row_stride = s.O;
-            for (index_t first = s.N * block / blocks; first < last; first += fit) {
-                const index_t images = std::min(fit, last - first);
-                const T* from = framed(frame, x, first, images);
-                const T* const gradient = dy.images(s, first, images);
-                a.segments = images * v.OH;
-                T* const sums = scratch<T>(Scratch::bias, s.O);
-                bool finite = false;
-                if (partial_bias || leave_out) {
-                    kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O, sums);
-                    finite = all_finite(sums, s.O);  // then all of dy is
-                }
-                if (partial_bias) {
-                    T* const total = partial_bias + block * s.O;
-                    if (!a.accumulate) std::fill_n(total, s.O, T{0});
-                    for (index_t o = 0; o < s.O; ++o) total[o] += sums[o];
-                }
-                if (rows_kernel) {
-                    auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h, 0, 0, !finite);
-                    r.images = images;
-                    r.OH = v.OH;
-                    r.OW = v.OW;
-                    r.channels = cg;
-                    r.dy_pixel = s.O;
-                    r.dw_row = s.O;
-                    r.accumulate = a.accumulate;
-                    for (index_t g = 0; g < s.groups; ++g)
-                        each_panel<T>(og, [&](index_t o, int columns) {
-                            r.x = from + g * cg;
-                            r.dy = gradient + g * og + o;
-                            r.dw = partial + block * size + g * og + o;
-                            r.n = columns;
-                            kernels<T>().conv_rows->weights(r);
-                        });
+    const auto sum = [&](bool whole) {
+        parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
+            for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
+                const index_t m0 = depth * std::max(begin - block * shares, index_t{0}) / shares;
+                const index_t m1 = depth * std::min(end - block * shares, shares) / shares;
+                const index_t last = s.N * (block + 1) / blocks;
+                GemmArgs<T> a;
+                a.a_row_offset = rows.data();
+                a.a_step = v.stride_w * s.C;
+                a.segment_length = v.OW;
+                a.a_segment_offset = segments.data();
+                a.b_row_stride = s.O;
+                a.b_panel_stride = kernel.tile_cols;
+                a.c_row_stride = s.O;
+                for (index_t first = s.N * block / blocks; first < last; first += fit) {
+                    const index_t images = std::min(fit, last - first);
+                    const T* from = framed(frame, x, first, images);
+                    const T* const gradient = dy.images(s, first, images);
+                    a.segments = images * v.OH;
+                    if (partial_bias) {
+                        T* const total = partial_bias + block * s.O;
+                        T* const part = scratch<T>(Scratch::bias, s.O);
+                        kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O,
+                                                      a.accumulate ? part : total);
+                        if (a.accumulate)
+                            for (index_t o = 0; o < s.O; ++o) total[o] += part[o];
+                    }
+                    if (rows_kernel) {
+                        auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h, 0, 0, whole);
+                        r.images = images;
+                        r.OH = v.OH;
+                        r.OW = v.OW;
+                        r.channels = cg;
+                        r.dy_pixel = s.O;
+                        r.dw_row = s.O;
+                        r.accumulate = a.accumulate;
+                        for (index_t g = 0; g < s.groups; ++g)
+                            each_panel<T>(og, [&](index_t o, int columns) {
+                                r.x = from + g * cg;
+                                r.dy = gradient + g * og + o;
+                                r.dw = partial + block * size + g * og + o;
+                                r.n = columns;
+                                kernels<T>().conv_rows->weights(r);
+                            });
+                        a.accumulate = true;
+                        continue;
+                    }
+                    for (index_t g = 0; g < s.groups; ++g) {
+                        a.a = from + g * cg;
+                        a.b = gradient + g * og;
+                        a.c = partial + block * size + g * og;
+                        kernel.gemm(a, m0, m1, 0, og);
+                    }
                     a.accumulate = true;
-                    continue;
                 }
-                for (index_t g = 0; g < s.groups; ++g) {
-                    a.a = from + g * cg;
-                    a.b = gradient + g * og;
-                    a.c = partial + block * size + g * og;
-                    kernel.gemm(a, m0, m1, 0, og);
-                }
-                a.accumulate = true;
             }
-        }
-    });
-    if (blocks == 1) return;
-    if (db) kernels<T>().reduce->sum_rows(partial_bias, blocks, s.O, s.O, db);
-    parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T),
-                 [&](index_t begin, index_t end) {
-                     const index_t first = begin * 1024;
-                     const index_t n = std::min(end * 1024, size) - first;
-                     kernels<T>().reduce->sum_rows(partial + first, blocks, size, n, dw + first);
-                 });
+        });
+        if (blocks == 1) return;
+        if (db) kernels<T>().reduce->sum_rows(partial_bias, blocks, s.O, s.O, db);
+        parallel_for(ceil_div(size, 1024), 8.0 * static_cast<double>(blocks * size) * sizeof(T),
+                     [&](index_t begin, index_t end) {
+                         const index_t first = begin * 1024;
+                         const index_t n = std::min(end * 1024, size) - first;
+                         kernels<T>().reduce->sum_rows(partial + first, blocks, size, n,
+                                                       dw + first);
+                     });
+    };
+    // The zeros of the frame are left out. Where dy was infinite they would have made NaN; but then
+    // dw is not finite either, and is summed again.
+    const bool leave_out = rows_kernel && !frame.plain() && !windows_in_padding(v);
+    sum(!leave_out);
+    if (leave_out && !all_finite(dw, size)) sum(true);
 }
 
 #define HOTLOOP_INSTANTIATE(T)                                                                  \

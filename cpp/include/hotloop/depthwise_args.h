@@ -1,22 +1,30 @@
-// What the depthwise kernels work on: channels-last pixels reached through tables of offsets.
+// What the depthwise kernels work on: channels-last images, cut into runs of pixels along a row
+// that meet the same cells of the kernel.
 #pragma once
 
 #include "hotloop/common.h"
 
 namespace hotloop {
 
+struct DepthwiseRun {
+    index_t first;  // where its first pixel lies in y, or in dy for the weight gradient
+    index_t pixels;
+    index_t tap;  // its taps stand in the tables from here on
+    index_t taps;
+};
+
 template <class T>
 struct DepthwiseArgs {
-    const T* x;            // framed images
-    const index_t* pixel;  // (pixels): base of each window in x
-    index_t pixels;
-    const index_t* tap_offset;  // (taps): offset of each tap from a base
-    const index_t* tap_cell;    // (taps): its row in w; not read for the weight gradient
-    index_t taps;
+    const DepthwiseRun* run;
+    index_t runs;
+    const index_t* tap_offset;  // where the tap of the run's first pixel lies in x
+    const index_t* tap_cell;    // its row in w
     index_t channels;
-    const T* w;  // (cells, channels); for the weight gradient dy (pixels, channels)
-    T* y;        // row p at target[p], or p * channels; for the weight gradient dw, added to
-    const index_t* target;
+    const T* x;
+    index_t x_step;  // from pixel to pixel of a run
+    T* y;            // for the weight gradient dw (cells, channels), added to
+    index_t y_step;
+    const T* w;     // (cells, channels); for the weight gradient dy, y_step from pixel to pixel
     const T* bias;  // (channels), or none
     Activation activation = Activation::none;
     const T* gate = nullptr;  // laid out as y: y *= act'(gate)
