@@ -31,15 +31,15 @@ HOTLOOP_INLINE void pixels(
     const index_t step = a.x_step;
     V acc[P];
     const V start = a.bias ? V::load(a.bias + c, n) : V::zero();
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < P; ++i) acc[i] = start;
     for (index_t t = run.tap; t < run.tap + run.taps; ++t) {
         const V w = V::load(a.w + a.tap_cell[t] * a.channels + c, n);
         const T* x = a.x + a.tap_offset[t] + p * step + c;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < P; ++i) acc[i] = simd::fma(V::load(x + i * step, n), w, acc[i]);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < P; ++i) {
         const index_t to = run.first + (p + i) * a.y_step + c;
         finish(a, acc[i], a.gate ? a.gate + to : nullptr, n).store(a.y + to, n);
@@ -49,11 +49,12 @@ HOTLOOP_INLINE void pixels(
 template <class T>
 void depthwise(const DepthwiseArgs<T>& a) {
     constexpr index_t W = Vec<T>::size;
-    for (index_t c = 0; c < a.channels; c += W) {
-        const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
-        for (index_t r = 0; r < a.runs; ++r) {
-            const DepthwiseRun& run = a.run[r];
+    for (index_t r = 0; r < a.runs; ++r) {
+        const DepthwiseRun& run = a.run[r];
+        for (index_t c = 0; c < a.channels; c += W) {
+            const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
             index_t p = 0;
+            for (; p + 12 <= run.pixels; p += 12) pixels<T, 12>(a, run, p, c, n);
             for (; p + 8 <= run.pixels; p += 8) pixels<T, 8>(a, run, p, c, n);
             for (; p + 4 <= run.pixels; p += 4) pixels<T, 4>(a, run, p, c, n);
             for (; p < run.pixels; ++p) pixels<T, 1>(a, run, p, c, n);
@@ -90,11 +91,11 @@ HOTLOOP_INLINE void taps(
 template <class T>
 void depthwise_weights(const DepthwiseArgs<T>& a) {
     constexpr index_t W = Vec<T>::size;
-    for (index_t c = 0; c < a.channels; c += W) {
-        const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
-        for (index_t r = 0; r < a.runs; ++r) {
-            const DepthwiseRun& run = a.run[r];
-            const index_t end = run.tap + run.taps;
+    for (index_t r = 0; r < a.runs; ++r) {
+        const DepthwiseRun& run = a.run[r];
+        const index_t end = run.tap + run.taps;
+        for (index_t c = 0; c < a.channels; c += W) {
+            const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
             index_t t = run.tap;
             for (; t + 9 <= end; t += 9) taps<T, 9>(a, run, t, c, n);
             for (; t + 3 <= end; t += 3) taps<T, 3>(a, run, t, c, n);

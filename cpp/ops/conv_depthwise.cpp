@@ -28,8 +28,9 @@ std::vector<Span> spans(index_t positions,
                         index_t step,
                         index_t size) {
     std::vector<Span> found;
+    std::vector<Tap> here;
     for (index_t i = 0; i < positions; ++i) {
-        std::vector<Tap> here;
+        here.clear();
         for (const Tap& tap : taps) {
             const index_t source = tap.source + i * step;
             if (source >= 0 && source < size) here.push_back({tap.cell, source});
@@ -38,7 +39,7 @@ std::vector<Span> spans(index_t positions,
         if (!found.empty() && std::ranges::equal(found.back().taps, here, same))
             ++found.back().count;
         else
-            found.push_back({i, 1, std::move(here)});
+            found.push_back({i, 1, here});
     }
     return found;
 }
@@ -91,6 +92,12 @@ Runs runs_of(const Line& h,
              index_t out_width,
              index_t in_width) {
     Runs found;
+    std::size_t taps = 0;
+    for (const Span& rows : h.spans)
+        for (const Span& columns : w.spans)
+            taps += static_cast<std::size_t>(rows.count) * rows.taps.size() * columns.taps.size();
+    found.offset.reserve(taps);
+    found.cell.reserve(taps);
     for (const Span& rows : h.spans)
         for (index_t r = 0; r < rows.count; ++r)
             for (const Span& columns : w.spans) {
