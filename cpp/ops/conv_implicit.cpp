@@ -102,20 +102,20 @@ void conv_forward(const ConvShape& s,
             T* const out = pooled && !keep
                                ? scratch<T>(Scratch::stage, pieces.most() * out_pixels * s.O)
                                : y + (first * out_pixels + row0 * v.OW) * s.O;
-            GemmArgs<T> a;
+            const T* from;
             if (pieces.stretches == 1 || frame.plain()) {
-                a.a = framed(frame, x, first, images) + row0 * v.stride_h * frame.row();
+                from = framed(frame, x, first, images) + row0 * v.stride_h * frame.row();
             } else {
                 const index_t top = row0 * v.stride_h;
                 const index_t bottom = (row1 - 1) * v.stride_h + (v.KH - 1) * v.dilation_h + 1;
                 T* part = scratch<T>(Scratch::padded, (bottom - top) * frame.row());
                 copy_framed(frame, x + first * v.H * v.W * s.C, top, bottom, part);
-                a.a = part;
+                from = part;
             }
             if (rows_kernel) {
                 auto r =
                     windows<ConvRowsArgs<T>>(v, frame, v.stride_h, row0 * v.stride_h, 0, !finite);
-                r.x = a.a;
+                r.x = from;
                 r.images = images;
                 r.OH = row1 - row0;
                 r.OW = v.OW;
@@ -134,27 +134,40 @@ void conv_forward(const ConvShape& s,
                 if (pooled) max_pool2d_images(*pool, out, first, images);
                 continue;
             }
-            a.a_row_offset = pixels.data();
+            GemmArgs<T> a;
             a.segments = static_cast<index_t>(runs.offset.size());
             a.segment_length = runs.length;
             a.a_segment_offset = runs.offset.data();
             a.b_row_stride = kernel.tile_cols;
             a.b_padded = true;
             a.b_panel_stride = panel;
-            a.c = out;
             a.c_row_stride = s.O;
             a.activation = activation;
-            const index_t rows = (pieces.stretches == 1 ? images * v.OH : row1 - row0) * v.OW;
-            // Where the first-level cache holds all weights, rows of tiles pass over all panels,
-            // and y is written from its first number to its last (15 % at 32 to 64 channels, 1 x
-            // 1).
+            const index_t lines = pieces.stretches == 1 ? images * v.OH : row1 - row0;
+            // Pixels of one line lie equally far apart, which the tile kernel likes better than a
+            // table, where they fill its tiles.
+            const bool even = v.OW >= ceil_div(v.OW, kernel.tile_rows) * (kernel.tile_rows - 2);
+            const index_t blocks = even ? lines : 1;
+            const index_t rows = even ? v.OW : lines * v.OW;
+            if (even)
+                a.a_row_stride = v.stride_w * s.C;
+            else
+                a.a_row_offset = pixels.data();
+            // Where the first-level cache holds all weights, each line meets all panels at once,
+            // and y is written from its first number to its last (15 % for 1 x 1, 32 to 64
+            // channels).
             const bool few = s.w_size() * static_cast<index_t>(sizeof(T)) <= 16 * 1024;
-            const index_t together = few ? kernel.tile_rows : rows;
-            for (index_t g = 0; g < s.groups; ++g, a.a += cg, a.c += og) {
+            const index_t columns = few ? og : kernel.tile_cols;
+            for (index_t g = 0; g < s.groups; ++g) {
                 a.b = packed + g * panels * panel;
                 a.bias = b ? b + g * og : nullptr;
-                for (index_t m = 0; m < rows; m += together)
-                    kernel.gemm(a, m, std::min(m + together, rows), 0, og);
+                for (index_t n = 0; n < og; n += columns)
+                    for (index_t block = 0; block < blocks; ++block) {
+                        a.a = from + g * cg +
+                              (even ? pixels[static_cast<std::size_t>(block * v.OW)] : 0);
+                        a.c = out + g * og + block * v.OW * s.O;
+                        kernel.gemm(a, 0, rows, n, std::min(n + columns, og));
+                    }
             }
             if (pooled) max_pool2d_images(*pool, out, first, images);
         }
