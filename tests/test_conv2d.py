@@ -47,6 +47,18 @@ CASES: list[Case] = [
     (2, 13, 4, 3, 16, (3, 3), {"dilation": (2, 1), "padding": 2}),
     (1, 3, 40, 5, 4, (1, 5), {}),
     (9, 11, 8, 16, 10, (3, 3), {"padding": 1}),
+    # The same with dilation: phases of a row, some of them shorter than the kernel.
+    (3, 5, 15, 20, 32, (3, 3), {"dilation": 2, "padding": 2}),
+    (2, 3, 9, 23, 20, (3, 5), {"dilation": (1, 3), "padding": (1, 7)}),
+    (2, 3, 5, 5, 8, (1, 3), {"dilation": (1, 4), "padding": (0, 4)}),
+    (9, 16, 8, 8, 40, (3, 3), {"padding": 2}),
+    # Depthwise runs: windows of several strides, some in the padding alone.
+    (3, 17, 7, 26, 17, (3, 5), {"padding": (1, 2), "groups": 17}),
+    (2, 4, 6, 5, 4, (2, 2), {"padding": 3, "stride": (1, 2), "groups": 4}),
+    (9, 3, 9, 10, 3, (3, 3), {"padding": 2, "stride": 2, "dilation": 2, "groups": 3}),
+    # Lines of pixels that fill the tiles.
+    (2, 6, 5, 28, 70, (1, 1), {}),
+    (2, 7, 9, 27, 50, (3, 3), {"stride": 2, "padding": 1}),
 ]
 
 
@@ -210,3 +222,31 @@ def test_a_weight_that_is_no_number_reaches_only_the_pixels_that_it_meets(
     want = R.conv2d_backward(dy, x, w, data_format="channels_last")[0]
     np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))
     np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
+
+
+# Zeros of the padding are left out where nothing can tell; here an infinity meets them.
+@pytest.mark.parametrize("where", ["x", "w", "dy"])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize(
+    "case",
+    [
+        (3, 3, 6, 8, 5, (3, 3), {"padding": 1}),
+        (9, 1, 8, 8, 6, (3, 3), {"padding": 1}),
+        (9, 8, 8, 8, 40, (3, 3), {"padding": 2}),
+        (9, 8, 8, 9, 20, (3, 5), {"padding": (2, 4), "dilation": 2}),
+        (9, 6, 7, 7, 6, (3, 3), {"padding": 1, "groups": 6}),
+        (2, 4, 6, 5, 4, (2, 2), {"padding": 3, "groups": 4}),
+        (9, 3, 5, 5, 4, (3, 3), {"padding": 4}),
+    ],
+)
+def test_what_meets_the_padding_is_no_number(case: Case, value: float, where: str) -> None:
+    x, w, b, dy = tensors(case, "channels_last", "float64")
+    array = {"x": x, "w": w, "dy": dy}[where]
+    array.reshape(-1)[[0, array.size // 2, array.size - 1]] = value
+    options = {"data_format": "channels_last", **case[-1]}
+    with np.errstate(invalid="ignore"):
+        wanted = [R.conv2d(x, w, b, **options), *R.conv2d_backward(dy, x, w, **options)]
+    got = [F.conv2d(x, w, b, **options), *F.conv2d_backward(dy, x, w, **options)]
+    for y, want in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(np.isfinite(y), np.isfinite(want))
+        np.testing.assert_allclose(y, want, rtol=1e-9, atol=1e-9)

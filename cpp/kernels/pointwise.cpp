@@ -21,9 +21,11 @@ template <int kUnroll, class T, class F>
 HOTLOOP_INLINE void each(T* y, index_t n, bool stream, F f) {
     constexpr index_t W = Vec<T>::size;
     index_t i = 0;
-    if (stream) {
+    if (stream || n >= kManyVectors * W) {
         i = head_of(y, n);
         if (const int head = static_cast<int>(i)) f(0, head).store(y, head);
+    }
+    if (stream) {
         for (; i + W <= n; i += W) f(i).stream(y + i);
         simd::native_stream_end();
     }

@@ -214,7 +214,13 @@ void global_avg_pool2d_backward(const GlobalPoolArgs<T>& s) {
         for (index_t n = begin; n < end; ++n) {
             T* const first = s.to + n * s.pixels * s.C;
             for (index_t c = 0; c < s.C; ++c) first[c] = s.from[n * s.C + c] / pixels;
-            for (index_t i = 1; i < s.pixels; ++i) std::copy_n(first, s.C, first + i * s.C);
+            // Copies of what is there already, twice as much each time, up to a few KB.
+            constexpr index_t kMost = 2048;
+            const index_t all = s.pixels * s.C;
+            for (index_t done = s.C, more = 0; done < all; done += more) {
+                more = std::min({done, std::max(kMost / s.C, index_t{1}) * s.C, all - done});
+                std::copy_n(first, more, first + done);
+            }
         }
     });
 }
