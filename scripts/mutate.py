@@ -114,8 +114,8 @@ MUTATIONS = (
     Mutation(
         "bias missing where every channel has its own kernel",
         "cpp/kernels/depthwise.cpp",
-        "acc[i] = a.bias ? V::load(a.bias + c, n) : V::zero();",
-        "acc[i] = V::zero();",
+        "const V start = a.bias ? V::load(a.bias + c, n) : V::zero();",
+        "const V start = V::zero();",
         ("conv2d",),
     ),
     Mutation(
@@ -170,8 +170,8 @@ MUTATIONS = (
     Mutation(
         "edge mask dropped from a product: its last columns are stored whole",
         "cpp/kernels/gemm.cpp",
-        "acc[i][j].store(c[i] + j * W, tail);",
-        "acc[i][j].store(c[i] + j * W);",
+        "acc[i][j].store(c + j * W, tail);",
+        "acc[i][j].store(c + j * W);",
         ("matmul",),
     ),
     Mutation(
@@ -196,6 +196,13 @@ MUTATIONS = (
         ("conv2d_backward",),
     ),
     Mutation(
+        "zeros of the padding left out though they meet an infinity",
+        "cpp/ops/conv_weight_gradient.cpp",
+        "if (leave_out && !all_finite(dw, size)) sum(true);",
+        "",
+        ("conv2d_backward",),
+    ),
+    Mutation(
         "last odd row left out of the sums of a norm's gradient",
         "cpp/kernels/norm.cpp",
         "if (r < rows) add(r, 0, j);",
@@ -205,7 +212,7 @@ MUTATIONS = (
     Mutation(
         "last pixels skipped where every channel has its own kernel",
         "cpp/kernels/depthwise.cpp",
-        "for (; p < a.pixels; ++p) pixels<T, 1>(a, p, c, n);",
+        "for (; p < run.pixels; ++p) pixels<T, 1>(a, run, p, c, n);",
         "",
         ("conv2d",),
     ),

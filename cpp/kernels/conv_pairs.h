@@ -5,7 +5,6 @@
 
 #include <utility>
 
-#include "ending.h"
 #include "hotloop/conv_rows_args.h"
 #include "kernels.h"
 #include "simd/vec.h"
@@ -81,7 +80,7 @@ void pair_tile(
         }
     }
     const Floats zero = Floats::zero();
-    if (a.activation == Activation::relu) {
+    if (a.relu) {
 #pragma GCC unroll 16
         for (int p = 0; p < P; ++p) acc[p] = simd::max(zero, acc[p]);
     }
@@ -91,11 +90,6 @@ void pair_tile(
     for (int p = 0; p < P; ++p) {
         pixel_of<0>(acc[p]).store(y + 2 * p * y_pixel, n);
         pixel_of<1>(acc[p]).store(y + (2 * p + 1) * y_pixel, n);
-    }
-    if (a.activation == Activation::none || a.activation == Activation::relu) return;
-    for (int p = 0; p < 2 * P; ++p) {
-        float* const at = y + p * a.y_pixel;
-        activate(Floats::load(at, a.n), a.activation).store(at, a.n);
     }
 }
 

@@ -8,7 +8,6 @@
 #include "hotloop/conv_rows_args.h"
 
 #include "conv_pairs.h"
-#include "ending.h"
 #include "kernels.h"
 #include "opaque.h"
 
@@ -87,7 +86,7 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y, index_t row, index_t b
         }
     }
     const V zero = V::zero();
-    if (a.activation == Activation::relu) {
+    if (a.relu) {
 #pragma GCC unroll 16
         for (int p = 0; p < P; ++p)
 #pragma GCC unroll 2
@@ -102,16 +101,6 @@ void row_tile(const ConvRowsArgs<T>& a, const T* x, T* y, index_t row, index_t b
                 acc[p][j].store(y + p * y_pixel + j * W, tail);
             else
                 acc[p][j].store(y + p * y_pixel + j * W);
-        }
-    if (!a.gate && (a.activation == Activation::none || a.activation == Activation::relu)) return;
-    for (int p = 0; p < P; ++p)
-        for (int j = 0; j < NV; ++j) {
-            const int n = j == NV - 1 ? tail : W;
-            T* const at = y + p * y_pixel + j * W;
-            V v = V::load(at, n);
-            v = a.gate ? apply_gate(v, V::load(a.gate + (at - a.y), n), a.gate_kind)
-                       : activate(v, a.activation);
-            v.store(at, n);
         }
 }
 
@@ -163,7 +152,7 @@ void in_tiles(const ConvRowsArgs<T>& a) {
 template <class T>
 void conv_rows(const ConvRowsArgs<T>& a) {
     if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostCells && !a.gate) {
+        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostCells) {
             conv_pairs(a);
             return;
         }

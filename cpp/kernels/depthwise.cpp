@@ -1,27 +1,12 @@
 // Depthwise convolution: every channel with its own kernel, vectors along the channels.
 #include "hotloop/depthwise_args.h"
 #include "kernels.h"
-#include "simd/math.h"
 #include "simd/vec.h"
 
 namespace hotloop {
 namespace {
 
 using simd::Vec;
-
-template <class T>
-HOTLOOP_INLINE Vec<T> finish(const DepthwiseArgs<T>& a, Vec<T> y, const T* gate, int n) {
-    const Vec<T> zero = Vec<T>::zero();
-    const Vec<T> one = Vec<T>::set(T{1});
-    if (a.activation == Activation::relu) y = simd::max(zero, y);
-    if (a.activation == Activation::sigmoid) y = simd::sigmoid(y);
-    if (a.activation == Activation::tanh) y = simd::tanh(y);
-    if (!gate) return y;
-    const Vec<T> g = Vec<T>::load(gate, n);
-    if (a.gate_kind == Activation::relu) return simd::select<T>(g > zero, y, zero);
-    if (a.gate_kind == Activation::sigmoid) return y * (g * (one - g));
-    return y * (one - g * g);
-}
 
 // P pixels at a time share each load of the weights.
 template <class T, int P>
@@ -42,7 +27,7 @@ HOTLOOP_INLINE void pixels(
 #pragma GCC unroll 12
     for (int i = 0; i < P; ++i) {
         const index_t to = run.first + (p + i) * a.y_step + c;
-        finish(a, acc[i], a.gate ? a.gate + to : nullptr, n).store(a.y + to, n);
+        (a.relu ? simd::max(V::zero(), acc[i]) : acc[i]).store(a.y + to, n);
     }
 }
 

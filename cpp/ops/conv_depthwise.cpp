@@ -57,6 +57,7 @@ Line forward_line(index_t size,
                   index_t dilation,
                   index_t before) {
     std::vector<Tap> taps;
+    taps.reserve(static_cast<std::size_t>(kernel));
     for (index_t k = 0; k < kernel; ++k) taps.push_back({k, k * dilation - before});
     return {0, 1, stride, spans(windows, taps, stride, size)};
 }
@@ -153,11 +154,12 @@ void depthwise_forward(
         a.y_step = s.C;
         a.w = w;
         a.bias = b;
-        a.activation = activation;
+        a.relu = activation == Activation::relu;
         for (index_t n = begin; n < end; ++n) {
             a.x = x + n * v.H * v.W * s.C;
             a.y = y + n * v.OH * v.OW * s.O;
             kernels<T>().depthwise->forward(a);
+            activate(activation, a.y, v.OH * v.OW * s.O);
         }
     });
 }
@@ -175,18 +177,18 @@ void depthwise_input_gradient(
                         s.C, v.W, v.OW));
     const index_t image = v.H * v.W * s.C;
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
-        for (index_t n = begin; n < end; ++n)
+        for (index_t n = begin; n < end; ++n) {
             for (const Runs& runs : phases) {
                 auto a = args_of<T>(runs, s.C);
                 a.x_step = s.C;
                 a.y_step = v.stride_w * s.C;
                 a.w = w;
-                a.gate_kind = gate_kind;
                 a.x = dy + n * v.OH * v.OW * s.O;
                 a.y = dx + n * image;
-                a.gate = gate ? gate + n * image : nullptr;
                 kernels<T>().depthwise->forward(a);
             }
+            apply_gate(gate_kind, gate ? gate + n * image : nullptr, dx + n * image, image);
+        }
     });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hotloop/buffer.h"
+#include "hotloop/dispatch.h"
 #include "hotloop/ops/conv2d.h"
 
 namespace hotloop {
@@ -81,6 +82,21 @@ bool all_finite(const T* x, index_t n) {
 
 // Whether windows may meet nothing but padding.
 bool windows_in_padding(const Window& v);
+
+// Endings that the kernels leave to a pass over images just written, which are still in the cache:
+// sigmoid and tanh (relu costs a kernel nothing), and the backward of any activation.
+template <class T>
+void activate(Activation kind, T* y, index_t n) {
+    if (kind != Activation::sigmoid && kind != Activation::tanh) return;
+    const Unary f = kind == Activation::sigmoid ? Unary::sigmoid : Unary::tanh;
+    kernels<T>().pointwise->unary[static_cast<int>(f)](y, y, n, T{0}, false);
+}
+template <class T>
+void apply_gate(Activation kind, const T* gate, T* dx, index_t n) {
+    if (!gate) return;
+    const auto f = static_cast<int>(backward_of(kind));
+    kernels<T>().pointwise->binary[f](dx, gate, dx, n, T{0}, false);
+}
 
 // `images` framed images starting at image `first`: copied into scratch, or where they are.
 template <class T>

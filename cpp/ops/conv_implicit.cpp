@@ -91,6 +91,7 @@ void conv_forward(const ConvShape& s,
 
     const bool rows_kernel = by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
     const bool finite = all_finite(w, s.w_size());
+    const bool relu = activation == Activation::relu;
     // A pool needs whole images.
     const bool pooled = pool && pieces.stretches == 1;
     const auto convolve = [&](index_t begin, index_t end) {
@@ -102,6 +103,10 @@ void conv_forward(const ConvShape& s,
             T* const out = pooled && !keep
                                ? scratch<T>(Scratch::stage, pieces.most() * out_pixels * s.O)
                                : y + (first * out_pixels + row0 * v.OW) * s.O;
+            const auto finish = [&] {
+                activate(activation, out, images * (row1 - row0) * v.OW * s.O);
+                if (pooled) max_pool2d_images(*pool, out, first, images);
+            };
             const T* from;
             if (pieces.stretches == 1 || frame.plain()) {
                 from = framed(frame, x, first, images) + row0 * v.stride_h * frame.row();
@@ -122,7 +127,7 @@ void conv_forward(const ConvShape& s,
                 r.channels = cg;
                 r.w_row = kernel.tile_cols;
                 r.y_pixel = s.O;
-                r.activation = activation;
+                r.relu = relu;
                 for (index_t g = 0; g < s.groups; ++g, r.x += cg)
                     each_panel<T>(og, [&](index_t o, int columns) {
                         r.w = packed + g * panels * panel + o * depth;
@@ -131,7 +136,7 @@ void conv_forward(const ConvShape& s,
                         r.bias = b ? b + g * og + o : nullptr;
                         kernels<T>().conv_rows->forward(r);
                     });
-                if (pooled) max_pool2d_images(*pool, out, first, images);
+                finish();
                 continue;
             }
             GemmArgs<T> a;
@@ -142,7 +147,7 @@ void conv_forward(const ConvShape& s,
             a.b_padded = true;
             a.b_panel_stride = panel;
             a.c_row_stride = s.O;
-            a.activation = activation;
+            a.activation = relu ? activation : Activation::none;
             const index_t lines = pieces.stretches == 1 ? images * v.OH : row1 - row0;
             // Pixels of one line lie equally far apart, which the tile kernel likes better than a
             // table, where they fill its tiles.
@@ -169,7 +174,7 @@ void conv_forward(const ConvShape& s,
                         kernel.gemm(a, 0, rows, n, std::min(n + columns, og));
                     }
             }
-            if (pooled) max_pool2d_images(*pool, out, first, images);
+            finish();
         }
     };
     parallel_for(pieces.tasks(), s.flops(), convolve);
@@ -271,16 +276,16 @@ void conv_input_gradient(const ConvShape& s,
         r.channels = og;
         r.w_row = kernel.tile_cols;
         r.y_pixel = s.C;
-        r.gate_kind = gate_kind;
         T* const to = dx + (first * v.H + row0) * v.W * s.C;
         for (index_t g = 0; g < s.groups; ++g, r.x += og)
             each_panel<T>(cg, [&](index_t c, int columns) {
                 r.w = job.packed + (g * panels * kernel.tile_cols + c) * job.taps * og;
                 r.y = to + g * cg + c;
                 r.n = columns;
-                r.gate = gate ? gate + (r.y - dx) : nullptr;
                 kernels<T>().conv_rows->forward(r);
             });
+        apply_gate(gate_kind, gate ? gate + (to - dx) : nullptr, to,
+                   images * (row1 - row0) * v.W * s.C);
     };
     parallel_for(pieces.tasks(), s.flops(), [&](index_t begin, index_t end) {
         for (index_t piece = begin / pieces.stretches; piece < ceil_div(end, pieces.stretches);

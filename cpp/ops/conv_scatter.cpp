@@ -11,7 +11,6 @@
 #include "conv_frame.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
-#include "hotloop/ops/pointwise.h"
 #include "hotloop/parallel.h"
 
 namespace hotloop {
@@ -127,9 +126,8 @@ void conv_scatter_gradient(const ConvShape& s,
             if (!frame.plain())
                 for (index_t i = 0; i < images; ++i)
                     copy_unframed(frame, sums + i * frame.image(), images_dx + i * in_image);
-            if (gate)
-                binary(BinaryArgs<T>{images_dx, gate + first * in_image, images_dx,
-                                     images * in_image, backward_of(gate_kind)});
+            apply_gate(gate_kind, gate ? gate + first * in_image : nullptr, images_dx,
+                       images * in_image);
         }
     });
 }

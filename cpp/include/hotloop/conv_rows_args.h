@@ -33,9 +33,7 @@ struct ConvRowsArgs : RowWindows {
     index_t y_pixel;
     int n;          // columns
     const T* bias;  // (n), or none
-    Activation activation = Activation::none;
-    const T* gate = nullptr;  // laid out as y: y *= act'(gate)
-    Activation gate_kind = Activation::none;
+    bool relu = false;
 };
 
 // dw[((kh * KW + kw) * channels + c) * dw_row + n] = [itself +] sum over i, oh, ow of

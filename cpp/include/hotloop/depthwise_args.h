@@ -26,9 +26,7 @@ struct DepthwiseArgs {
     index_t y_step;
     const T* w;     // (cells, channels); for the weight gradient dy, y_step from pixel to pixel
     const T* bias;  // (channels), or none
-    Activation activation = Activation::none;
-    const T* gate = nullptr;  // laid out as y: y *= act'(gate)
-    Activation gate_kind = Activation::none;
+    bool relu = false;
 };
 
 }  // namespace hotloop
