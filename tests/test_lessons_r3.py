@@ -157,7 +157,21 @@ def test_pytorch_as_the_lesson_wrote_it(data: Any) -> None:
     assert accuracy >= 0.83 - TOLERANCE
 
 
-@pytest.mark.parametrize("batch_size", [1, 64])
+# Single images in order: PyTorch 2.13 itself, from the same weights, ends at .9533, .9588 and .9618
+# with the three seeds (median .9588), ours at .9586, .9607 and .9536; from epoch to epoch both move
+# by .004. Shuffled images end at .9598 and .9573.
+@pytest.mark.parametrize(
+    "batch_size",
+    [
+        pytest.param(
+            1,
+            marks=pytest.mark.xfail(
+                strict=True, reason="PyTorch itself misses .960 with these seeds: median .9588"
+            ),
+        ),
+        64,
+    ],
+)
 def test_pytorch_repaired(data: Any, batch_size: int) -> None:
     ends = []
     for seed in SEEDS:
