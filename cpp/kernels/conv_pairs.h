@@ -48,24 +48,33 @@ HOTLOOP_INLINE bool holds_data(const RowWindows& a, index_t row) {
     return row >= a.top && row < a.bottom;
 }
 
+// The rows of the kernel that meet data from an output row's windows.
+struct KernelRows {
+    index_t first, last;
+    KernelRows(const RowWindows& a, index_t oh) : first(0), last(a.KH) {
+        const index_t row = oh * a.stride_h;
+        while (first < last && !holds_data(a, row + first * a.dilation_h)) ++first;
+        while (last > first && !holds_data(a, row + (last - 1) * a.dilation_h)) --last;
+    }
+};
+
 // The weight gradient holds up to two pairs before the first windows are whole.
 bool in_pairs(const RowWindows& a, int n) {
     return a.channels == 1 && a.pixel == 1 && a.dilation_w == 1 && a.OW % 2 == 0 && a.OW >= 4 &&
            2 * n <= Floats::size;
 }
 
-// P pairs of pixels of one row: x points at the first pixel of the first window, whose kernel rows
-// begin at `row`.
+// P pairs of pixels of one row: x points at the first pixel of the first window, `rows` of whose
+// kernel meet data.
 template <int P, int KW>
 void pair_tile(
-    const ConvRowsArgs<float>& a, const Floats* w, const float* x, float* y, index_t row) {
+    const ConvRowsArgs<float>& a, const Floats* w, const float* x, float* y, KernelRows rows) {
     Floats acc[P];
     const Floats bias = a.bias ? Floats::load(a.bias, a.n) : Floats::zero();
     const Floats start = zip(bias, bias);
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) acc[p] = start;
-    for (index_t kh = 0; kh < a.KH; ++kh) {
-        if (!holds_data(a, row + kh * a.dilation_h)) continue;
+    for (index_t kh = rows.first; kh < rows.last; ++kh) {
         const float* from = x + kh * a.tap_row;
         Floats column[KW];
 #pragma GCC unroll 8
@@ -93,7 +102,8 @@ void pair_tile(
     }
 }
 
-using PairTile = void (*)(const ConvRowsArgs<float>&, const Floats*, const float*, float*, index_t);
+using PairTile =
+    void (*)(const ConvRowsArgs<float>&, const Floats*, const float*, float*, KernelRows);
 
 template <int KW, int... P>
 PairTile pick_pairs(index_t pairs, std::integer_sequence<int, P...>) {
@@ -114,10 +124,11 @@ void conv_pairs(const ConvRowsArgs<float>& a) {
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
             const float* x = a.x + i * a.image + oh * a.row;
+            const KernelRows rows(a, oh);
             for (index_t t = 0; t < tiles; ++t) {
                 const index_t width = pairs * (t + 1) / tiles - pairs * t / tiles;
-                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(
-                    a, w, x, y, oh * a.stride_h);
+                (a.KW == 3 ? pick_pairs<3>(width, all) : pick_pairs<5>(width, all))(a, w, x, y,
+                                                                                    rows);
                 x += 2 * width;
                 y += 2 * width * a.y_pixel;
             }
