@@ -18,6 +18,8 @@ Case = tuple[int, int, int, int, int, tuple[int, int], dict[str, Any]]
 # N, C, H, W, O, kernel, options
 CASES: list[Case] = [
     (2, 2, 5, 6, 3, (3, 2), {"stride": (1, 2), "padding": ((1, 0), (2, 1))}),
+    (3, 2, 5, 6, 4, (3, 3), {"padding": 1}),
+    (2, 3, 5, 4, 3, (3, 3), {"padding": 1, "groups": 3}),
     (2, 2, 6, 6, 2, (2, 2), {"groups": 2, "dilation": 2, "padding": 1}),
     (0, 2, 5, 5, 3, (3, 3), {}),
     (2, 1, 7, 8, 3, (3, 3), {}),

@@ -182,8 +182,8 @@ def test_special(name: str, dtype: str) -> None:
     """NaN, infinities, zeros of both signs and subnormal numbers, in one argument at a time."""
     op = TABLE[name]
     rng = np.random.default_rng(0)
-    chosen = [s for s in op.small if s.size >= 6 and not s.empty][:12]
-    for sample in chosen:
+    chosen = [s for s in op.small if s.size >= 6 and not s.empty]
+    for sample in chosen[:: max(1, len(chosen) // 16)]:
         given_ = sample.cast(dtype)
         usual = [max(n, sample.floor) for n in largest_of(expected(op, given_, np.float64))]
         for argument in given_.named(*FLOATING):
