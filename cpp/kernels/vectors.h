@@ -37,13 +37,13 @@ HOTLOOP_INLINE void each_vector(index_t n, Body body) {
             [i, tail](T* p, V v) HOTLOOP_LAMBDA { v.store(p + i, tail); });
 }
 
-// y = f(i, load) in whole cache lines of y; past the caches, if nothing reads it soon. Then ends
-// with simd::native_stream_end() before anybody reads y.
+// y = f(i, load), from whole cache lines of y on if there are many vectors. With kStream past the
+// caches, where nothing reads y soon; ends with simd::native_stream_end() before anybody does.
 template <class T, bool kStream, class F>
-HOTLOOP_INLINE void whole_lines(T* y, index_t n, F f) {
+HOTLOOP_INLINE void write_lines(T* y, index_t n, F f) {
     using V = simd::Vec<T>;
     constexpr index_t W = V::size;
-    index_t i = head_of(y, n);
+    index_t i = kStream || n >= kManyVectors * W ? head_of(y, n) : 0;
     if (const int head = static_cast<int>(i))
         f(index_t{0}, [head](const T* p) HOTLOOP_LAMBDA {
             return V::load(p, head);
@@ -61,16 +61,13 @@ HOTLOOP_INLINE void whole_lines(T* y, index_t n, F f) {
         }).store(y + i, tail);
 }
 
-// y = f(i, load).
+// Either.
 template <class T, class F>
 HOTLOOP_INLINE void write_vectors(T* y, index_t n, bool stream, F f) {
     if (stream)
-        whole_lines<T, true>(y, n, f);
-    else if (n >= kManyVectors * simd::Vec<T>::size)
-        whole_lines<T, false>(y, n, f);
+        write_lines<T, true>(y, n, f);
     else
-        each_vector<T>(
-            n, [&](index_t i, auto load, auto store) HOTLOOP_LAMBDA { store(y, f(i, load)); });
+        write_lines<T, false>(y, n, f);
 }
 
 }  // namespace
