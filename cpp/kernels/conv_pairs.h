@@ -50,8 +50,9 @@ HOTLOOP_INLINE bool holds_data(const RowWindows& a, index_t row) {
 
 // The rows of the kernel that meet data from an output row's windows.
 struct KernelRows {
-    index_t first, last;
-    KernelRows(const RowWindows& a, index_t oh) : first(0), last(a.KH) {
+    index_t first = 0;
+    index_t last;
+    KernelRows(const RowWindows& a, index_t oh) : last(a.KH) {
         const index_t row = oh * a.stride_h;
         while (first < last && !holds_data(a, row + first * a.dilation_h)) ++first;
         while (last > first && !holds_data(a, row + (last - 1) * a.dilation_h)) --last;
