@@ -78,15 +78,6 @@ const T* weights_last(const ConvShape& s, const T* w) {
     return turned;
 }
 
-// The depthwise kernels leave out the padding. Where its zeros would have met an infinity, the
-// patches show them.
-bool padded(const ConvShape& s) {
-    const Window& v = s.win;
-    return v.top > 0 || v.left > 0 ||
-           (v.OH - 1) * v.stride_h + (v.KH - 1) * v.dilation_h >= v.H + v.top ||
-           (v.OW - 1) * v.stride_w + (v.KW - 1) * v.dilation_w >= v.W + v.left;
-}
-
 // The zeros around a framed gradient meet every weight, and zero times infinity is NaN. So weights
 // that are not all finite take a way that multiplies no zeros.
 template <class T>
@@ -117,7 +108,9 @@ void conv2d(const Conv2dArgs<T>& a) {
     if (s.y_size() == 0) return;
     const index_t in_pixels = s.win.H * s.win.W;
     const index_t out_pixels = s.win.OH * s.win.OW;
-    const bool zeros_tell = depthwise(s) && padded(s) && !all_finite(a.w, s.w_size());
+    // The depthwise kernels leave out the padding. Where its zeros would have met an infinity, the
+    // patches show them.
+    const bool zeros_tell = depthwise(s) && !input_frame(s).plain() && !all_finite(a.w, s.w_size());
     if (s.algorithm == ConvAlgorithm::im2col || zeros_tell) {
         patches_forward(a);
         return;
@@ -155,7 +148,7 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
         else
             conv_weight_gradient(s, {dy}, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
-        if (depthwise(s) && s.y_size() > 0 && padded(s) &&
+        if (depthwise(s) && s.y_size() > 0 && !input_frame(s).plain() &&
             (windows_in_padding(s.win) || !all_finite(a.dw, s.w_size()))) {
             Conv2dBackwardArgs<T> weights = a;
             weights.dx = nullptr;

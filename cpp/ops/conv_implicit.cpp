@@ -90,7 +90,7 @@ void conv_forward(const ConvShape& s,
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
     const bool rows_kernel = by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
-    const bool finite = all_finite(w, s.w_size());
+    const bool leave_out = rows_kernel && !frame.plain() && all_finite(w, s.w_size());
     const bool relu = activation == Activation::relu;
     // A pool needs whole images.
     const bool pooled = pool && pieces.stretches == 1;
@@ -118,8 +118,8 @@ void conv_forward(const ConvShape& s,
                 from = part;
             }
             if (rows_kernel) {
-                auto r =
-                    windows<ConvRowsArgs<T>>(v, frame, v.stride_h, row0 * v.stride_h, 0, !finite);
+                auto r = windows<ConvRowsArgs<T>>(v, frame, v.stride_h, row0 * v.stride_h, 0,
+                                                  !leave_out);
                 r.x = from;
                 r.images = images;
                 r.OH = row1 - row0;
