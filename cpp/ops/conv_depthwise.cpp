@@ -50,33 +50,22 @@ struct Line {
     std::vector<Span> spans;
 };
 
-Line forward_line(index_t size,
-                  index_t windows,
-                  index_t kernel,
-                  index_t stride,
-                  index_t dilation,
-                  index_t before) {
+Line forward_line(const WindowAxis& a) {
     std::vector<Tap> taps;
-    taps.reserve(static_cast<std::size_t>(kernel));
-    for (index_t k = 0; k < kernel; ++k) taps.push_back({k, k * dilation - before});
-    return {0, 1, stride, spans(windows, taps, stride, size)};
+    taps.reserve(static_cast<std::size_t>(a.kernel));
+    for (index_t k = 0; k < a.kernel; ++k) taps.push_back({k, k * a.dilation - a.before});
+    return {0, 1, a.stride, spans(a.windows, taps, a.stride, a.size)};
 }
 
 // Input pixels with the same remainder by the stride share the cells that reach them.
-Line backward_line(index_t phase,
-                   index_t size,
-                   index_t windows,
-                   index_t kernel,
-                   index_t stride,
-                   index_t dilation,
-                   index_t before) {
+Line backward_line(const WindowAxis& a, index_t phase) {
     std::vector<Tap> taps;
-    for (index_t k = 0; k < kernel; ++k) {
-        const index_t reach = phase + before - k * dilation;
-        if (reach % stride == 0) taps.push_back({k, reach / stride});
+    for (index_t k = 0; k < a.kernel; ++k) {
+        const index_t reach = phase + a.before - k * a.dilation;
+        if (reach % a.stride == 0) taps.push_back({k, reach / a.stride});
     }
-    return {phase, stride, 1,
-            spans(phase < size ? ceil_div(size - phase, stride) : 0, taps, 1, windows)};
+    const index_t pixels = phase < a.size ? ceil_div(a.size - phase, a.stride) : 0;
+    return {phase, a.stride, 1, spans(pixels, taps, 1, a.windows)};
 }
 
 struct Runs {
@@ -119,9 +108,7 @@ Runs runs_of(const Line& h,
 
 Runs forward_runs(const ConvShape& s) {
     const Window& v = s.win;
-    return runs_of(forward_line(v.H, v.OH, v.KH, v.stride_h, v.dilation_h, v.top),
-                   forward_line(v.W, v.OW, v.KW, v.stride_w, v.dilation_w, v.left), v.KW, s.C, v.OW,
-                   v.W);
+    return runs_of(forward_line(rows_of(v)), forward_line(columns_of(v)), v.KW, s.C, v.OW, v.W);
 }
 
 template <class T>
@@ -171,10 +158,8 @@ void depthwise_input_gradient(
     std::vector<Runs> phases;
     for (index_t ph = 0; ph < v.stride_h; ++ph)
         for (index_t pw = 0; pw < v.stride_w; ++pw)
-            phases.push_back(
-                runs_of(backward_line(ph, v.H, v.OH, v.KH, v.stride_h, v.dilation_h, v.top),
-                        backward_line(pw, v.W, v.OW, v.KW, v.stride_w, v.dilation_w, v.left), v.KW,
-                        s.C, v.W, v.OW));
+            phases.push_back(runs_of(backward_line(rows_of(v), ph),
+                                     backward_line(columns_of(v), pw), v.KW, s.C, v.W, v.OW));
     const index_t image = v.H * v.W * s.C;
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
         for (index_t n = begin; n < end; ++n) {

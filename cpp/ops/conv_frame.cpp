@@ -16,20 +16,18 @@ Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
 }
 
 bool windows_in_padding(const Window& v) {
-    const auto some = [](index_t size, index_t before, index_t kernel, index_t stride,
-                         index_t dilation, index_t windows) {
-        for (index_t o = 0; o < windows; ++o) {
+    const auto some = [](const WindowAxis& a) {
+        for (index_t o = 0; o < a.windows; ++o) {
             bool meets = false;
-            for (index_t k = 0; k < kernel && !meets; ++k) {
-                const index_t at = o * stride + k * dilation - before;
-                meets = at >= 0 && at < size;
+            for (index_t k = 0; k < a.kernel && !meets; ++k) {
+                const index_t at = o * a.stride + k * a.dilation - a.before;
+                meets = at >= 0 && at < a.size;
             }
             if (!meets) return true;
         }
         return false;
     };
-    return some(v.H, v.top, v.KH, v.stride_h, v.dilation_h, v.OH) ||
-           some(v.W, v.left, v.KW, v.stride_w, v.dilation_w, v.OW);
+    return some(rows_of(v)) || some(columns_of(v));
 }
 
 std::vector<index_t>& table(int which) {

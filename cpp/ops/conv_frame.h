@@ -80,6 +80,17 @@ bool all_finite(const T* x, index_t n) {
     return finite;
 }
 
+// One axis of the windows.
+struct WindowAxis {
+    index_t size, windows, kernel, stride, dilation, before;
+};
+inline WindowAxis rows_of(const Window& v) {
+    return {v.H, v.OH, v.KH, v.stride_h, v.dilation_h, v.top};
+}
+inline WindowAxis columns_of(const Window& v) {
+    return {v.W, v.OW, v.KW, v.stride_w, v.dilation_w, v.left};
+}
+
 // Whether windows may meet nothing but padding.
 bool windows_in_padding(const Window& v);
 
