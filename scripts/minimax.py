@@ -76,6 +76,11 @@ def log_tail(z: Real) -> Real:
     return (2 * mp.atanh(s) / s - 2) / z
 
 
+def log1p_tail(x: Real) -> Real:
+    """(log(1 + x) - x) / x^2."""
+    return -mp.mpf(1) / 2 if x == 0 else (mp.log1p(x) - x) / x**2
+
+
 def odd(f: Function) -> Function:
     """f(x) / x as a function of x^2."""
     return lambda z: f(mp.sqrt(z)) / mp.sqrt(z)
@@ -164,9 +169,10 @@ def main() -> None:
     zero = mp.mpf("1e-14")
     erf, normal = odd(mp.erf), odd(lambda x: mp.erf(x / mp.sqrt(2)) / 2)
     for is_single in (True, False):
-        degrees = (4, 5, 2, 6, 4, 9) if is_single else (9, 10, 6, 11, 9, 22)
+        degrees = (4, 5, 2, 8, 6, 4, 9) if is_single else (9, 10, 6, 20, 11, 9, 22)
         center, largest = (3, mp.mpf("10.3")) if is_single else (4, mp.mpf("27.6"))
-        exp_degree, expm1_degree, log_degree, erf_degree, normal_degree, erfc_degree = degrees
+        exp_degree, expm1_degree, log_degree, log1p_degree, *others = degrees
+        erf_degree, normal_degree, erfc_degree = others
         ends = (-LN2_HALF, LN2_HALF)
         of_exp = remez(exp_tail, lambda r: r**2 / mp.exp(r), exp_degree, *ends)
         report("exp", is_single, of_exp)
@@ -174,6 +180,8 @@ def main() -> None:
         report("expm1", is_single, of_expm1)
         of_log = remez(log_tail, lambda z: z / 2, log_degree, zero, mp.mpf("0.02945"))
         report("log", is_single, of_log)
+        of_log1p = remez(log1p_tail, lambda x: x**2 / mp.log1p(x), log1p_degree, zero, 1)
+        report("log1p", is_single, of_log1p)
         of_erf = remez(erf, lambda z: 1 / erf(z), erf_degree, zero, 1)
         of_erf[0] -= 1  # erf(x) = x + x p(x^2)
         report("erf", is_single, of_erf)

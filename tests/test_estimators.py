@@ -274,7 +274,7 @@ def test_losses_and_optimizers_by_name_or_object(iris: tuple[Array, Array]) -> N
     assert model.model_.optimizer.iterations == 20
     assert isinstance(model.model_.loss, hl.losses.MeanAbsoluteError)
     decayed = HotloopRegressor(
-        (), optimizer="sgd", learning_rate=0.05, weight_decay=2.0, max_iter=50
+        (), optimizer="sgd", learning_rate=0.05, weight_decay=2.0, max_iter=50, random_state=0
     )
     plain = clone(decayed).set_params(weight_decay=0.0)
     norms = [abs(m.fit(x, y).model_.get_weights()[0]).sum() for m in (decayed, plain)]

@@ -121,3 +121,41 @@ def test_dropout(offset: int, dtype: str) -> None:
     np.testing.assert_array_equal(y, np.where(mask, x * scale, 0))
     dx = F.dropout_backward(x, mask, 0.3, out=apart(shape, dtype, offset))
     np.testing.assert_array_equal(dx, y)
+
+
+@pytest.mark.parametrize("dtype", ROWS)
+@pytest.mark.parametrize("width", [*WIDTHS, 8192])
+@pytest.mark.parametrize("dense", [False, True])
+def test_cross_entropy(dense: bool, width: int, dtype: str) -> None:
+    """The mean over a power of two of rows scales the gradient without rounding."""
+    part = 16
+    rows = 1024 if width == 8192 else 4096 if width == 4093 else 2048
+    shape = (rows, width)
+    logits = np.resize(normal((part, width), dtype), shape)
+    ids = np.arange(part) * (width // part)
+    labels = np.resize(normal((part, width), dtype, 1), shape) if dense else np.resize(ids, rows)
+    small, want = F.softmax_cross_entropy(logits[:part], labels[:part])
+    want_dx = F.softmax_cross_entropy_backward(want, labels[:part]) * (part / rows)
+    loss, probs = F.softmax_cross_entropy(logits, labels)
+    assert loss == pytest.approx(small, rel=1e-6 if dtype == "float32" else 1e-13)
+    for offset in (0, 3):
+        dx = F.softmax_cross_entropy_backward(probs, labels, out=apart(shape, dtype, offset))
+        for some in (slice(0, part), slice(rows - part, rows)):
+            np.testing.assert_array_equal(probs[some], want)
+            np.testing.assert_array_equal(dx[some], want_dx)
+
+
+@pytest.mark.parametrize("dtype", ROWS)
+@pytest.mark.parametrize("channels", [19, 64, 80])
+def test_avg_pool2d_backward(channels: int, dtype: str) -> None:
+    size = {"pool_size": 2, "data_format": "channels_last"}
+    images = (32 << 20) // np.dtype(dtype).itemsize // (channels * 36 * 50) + PART
+    shape = (images, 36, 50, channels)
+    dy = normal((images, 18, 25, channels), dtype)
+    want = F.avg_pool2d_backward(dy[:PART], (PART, *shape[1:]), **size)
+    np.testing.assert_array_equal(want[:, ::2, ::2], dy[:PART] / 4)
+    for offset in (0, 3):
+        dx = F.avg_pool2d_backward(dy, shape, out=apart(shape, dtype, offset), **size)
+        np.testing.assert_array_equal(dx[:PART], want)
+        np.testing.assert_array_equal(dx[1::2, 1::2, 1::2], dy[1::2] / 4)
+        np.testing.assert_array_equal(dx[-1, :, 1::2], dx[-1, :, ::2])

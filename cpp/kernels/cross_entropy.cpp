@@ -146,12 +146,12 @@ HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s,
     }
 }
 
-// One long row.
+// One long row. Its exponentials wait at `nearby` if there is such a place, else in an output.
 template <class T>
-HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& total) {
+HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, T* nearby, Total<T>& total) {
     using V = Vec<T>;
     const index_t K = s.K;
-    const AlongRow<T> line{K};
+    const AlongRow<T> line{K, s.stream};
     const index_t steps = line.steps();
     const T* const x = s.logits + n * K;
     const T* const t = s.ids ? nullptr : s.rows + n * K;
@@ -160,16 +160,15 @@ HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& 
     const bool known = s.ids && s.ids[n] >= 0 && s.ids[n] < K;
     const index_t label = known ? s.ids[n] : 0;
     const T weight = s.weights ? s.weights[n] : T{1};
+    T* const e = !probs && !dx ? nullptr : nearby ? nearby : probs ? probs : dx;
 
     const V m = largest(line, x);
     V sum = V::zero();
     for (index_t i = 0; i < steps; ++i) {
-        const V e = simd::exp_negative(line.load(x, i, m) - m);
-        if (probs)
-            line.store(probs, i, e);
-        else if (dx)
-            line.store(dx, i, e);
-        sum = sum + line.inside(i, e);
+        const V v = simd::exp_negative(line.load(x, i, m) - m);
+        if (e) line.store(e, i, v);
+        sum = sum + line.inside(i, v);
+        line.fetch_next(x, i);
     }
     sum = sum_lanes(line, sum);
     const V r = constant(T{1}) / sum;
@@ -200,27 +199,22 @@ HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, Total<T>& 
 
     const T scale = weight * s.scale;
     const V c = constant(s.ids && !known ? kNaN<T> : scale);
-    const T* const e = probs ? probs : dx;
+    // The gradient first: the exponentials may lie where the probabilities will.
     if (dx && s.ids) {
         r.store(lane);
-        const T at_label = (e[label] * lane[0] - T{1}) * scale;
-        for (index_t i = 0; i < steps; ++i) {
-            const V p = line.load(e, i, V::zero()) * r;
-            if (probs) line.store(probs, i, p);
-            line.store(dx, i, p * c);
-        }
+        const T at_label = known ? (e[label] * lane[0] - T{1}) * scale : T{0};
+        line.write(dx, [=](auto load) HOTLOOP_LAMBDA { return load(e) * r * c; });
         if (known) dx[label] = at_label;
     } else if (dx) {
-        for (index_t i = 0; i < steps; ++i) {
-            const V p = line.load(e, i, V::zero()) * r;
-            if (probs) line.store(probs, i, p);
-            line.store(dx, i, (p * t_sum - line.load(t, i, V::zero())) * c);
-        }
-    } else if (probs) {
-        for (index_t i = 0; i < steps; ++i)
-            line.store(probs, i, line.load(probs, i, V::zero()) * r);
+        line.write(dx,
+                   [=](auto load) HOTLOOP_LAMBDA { return (load(e) * r * t_sum - load(t)) * c; });
     }
+    if (probs) line.write(probs, [=](auto load) HOTLOOP_LAMBDA { return load(e) * r; });
 }
+
+// Numbers of a row that are kept nearby while its outputs go past the caches (16 KB).
+template <class T>
+constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
 
 template <class T>
 void forward(
@@ -228,7 +222,10 @@ void forward(
     constexpr index_t W = Vec<T>::size;
     Total<T> total;
     if (s.K > kShortRow<T>) {
-        for (index_t n = begin; n < end; ++n) long_row(s, n, total);
+        alignas(64) T nearby[kNearby<T>];
+        T* const e = s.stream && s.K <= kNearby<T> ? nearby : nullptr;
+        for (index_t n = begin; n < end; ++n) long_row(s, n, e, total);
+        if (s.stream) simd::native_stream_end();
     } else {
         for (index_t n = begin; n < end; n += W)
             short_rows(s, n, static_cast<int>(end - n < W ? end - n : W), total);
@@ -241,7 +238,7 @@ template <class T>
 void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
     using V = Vec<T>;
     const index_t K = s.K;
-    const AlongRow<T> line{K};
+    const AlongRow<T> line{K, s.stream};
     const index_t steps = line.steps();
     for (index_t n = begin; n < end; ++n) {
         const T* const p = s.probs + n * K;
@@ -251,8 +248,9 @@ void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
             const index_t label = s.ids[n];
             const bool known = label >= 0 && label < K;
             const V c = constant(known ? scale : kNaN<T>);
-            for (index_t i = 0; i < steps; ++i) line.store(dx, i, line.load(p, i, V::zero()) * c);
-            if (known) dx[label] = (p[label] - T{1}) * scale;
+            const T at_label = known ? (p[label] - T{1}) * scale : T{0};
+            line.write(dx, [=](auto load) HOTLOOP_LAMBDA { return load(p) * c; });
+            if (known) dx[label] = at_label;
             continue;
         }
         const T* const t = s.rows + n * K;
@@ -260,10 +258,9 @@ void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
         for (index_t i = 0; i < steps; ++i) t_sum = t_sum + line.load(t, i, V::zero());
         t_sum = sum_lanes(line, t_sum);
         const V c = constant(scale);
-        for (index_t i = 0; i < steps; ++i)
-            line.store(dx, i,
-                       (line.load(p, i, V::zero()) * t_sum - line.load(t, i, V::zero())) * c);
+        line.write(dx, [=](auto load) HOTLOOP_LAMBDA { return (load(p) * t_sum - load(t)) * c; });
     }
+    if (s.stream) simd::native_stream_end();
 }
 
 template <class T>

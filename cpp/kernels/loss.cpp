@@ -70,13 +70,11 @@ double squared_error(const T* y, const T* t, T* dy, index_t n, T scale) {
 // max(x, 0) - x t + log(1 + exp(-|x|))
 template <class T>
 double binary_cross_entropy(const T* x, const T* t, index_t n) {
-    const Vec<T> one = constant(T{1});
     return total<T>(n, [=](index_t i, int count) HOTLOOP_LAMBDA {
         const Vec<T> v = load(x + i, count);
-        const Vec<T> e = simd::exp_negative(-abs(v));
-        // log(1 + e) with what the sum 1 + e lost to rounding.
-        const Vec<T> u = one + e;
-        const Vec<T> log1p = simd::log(u) + (e - (u - one)) / u;
+        __builtin_prefetch(x + i + 1024);
+        __builtin_prefetch(t + i + 1024);
+        const Vec<T> log1p = simd::log1p(simd::exp_negative(-abs(v)));
         return max(Vec<T>::zero(), v) - v * load(t + i, count) + log1p;
     });
 }

@@ -20,7 +20,7 @@ void max_rows(const PoolArgs<T>& a, index_t begin, index_t end) {
             T* y = a.y + (r * w.OW + ow) * C;
             Place* place = static_cast<Place*>(a.place) + (r * w.OW + ow) * C;
             const bool empty = kh.first == kh.last || kw.first == kw.last;
-            each_vector<T>(C, [&](index_t c, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+            each_group<T>(C, [&](index_t c, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
                 V best = V::set(-infinity<T>());
                 I where = no_place<T>();
                 if (!empty) {
@@ -60,7 +60,7 @@ void max_rows_2x2(const PoolArgs<T>& a, index_t begin, index_t end) {
         Place* place = static_cast<Place*>(a.place) + r * w.OW * C;
         for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, y += C, place += C) {
             const T* lower = upper + w.W * C;
-            each_vector<T>(C, [&](index_t c, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+            each_group<T>(C, [&](index_t c, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
                 V best = load(upper + c);
                 I where = I{};
                 const auto meet = [&](V v, Integer<T> cell) HOTLOOP_LAMBDA {
@@ -121,22 +121,21 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
             const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
             const index_t out = ((n * w.OH + oh) * w.OW + ow) * C;
             const Place* place = static_cast<const Place*>(a.place) + out;
-            each_vector<T>(
-                c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
-                    const index_t c = c0 + v;
-                    V dy = load(a.dy + out + c);
-                    if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
-                    const I where = load_places<T>(place + c, places_end, lanes);
-                    for (index_t i = kh.first; i < kh.last; ++i) {
-                        T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
-                        for (index_t j = kw.first; j < kw.last; ++j) {
-                            T* cell = at + j * w.dilation_w * C;
-                            const I hit = where == I{} + static_cast<Integer<T>>(i * w.KW + j);
-                            const V share = simd::select<T>(hit, dy, V::zero());
-                            store(cell, apart ? share : load(cell) + share);
-                        }
+            each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+                const index_t c = c0 + v;
+                V dy = load(a.dy + out + c);
+                if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
+                const I where = load_places<T>(place + c, places_end, lanes);
+                for (index_t i = kh.first; i < kh.last; ++i) {
+                    T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
+                    for (index_t j = kw.first; j < kw.last; ++j) {
+                        T* cell = at + j * w.dilation_w * C;
+                        const I hit = where == I{} + static_cast<Integer<T>>(i * w.KW + j);
+                        const V share = simd::select<T>(hit, dy, V::zero());
+                        store(cell, apart ? share : load(cell) + share);
                     }
-                });
+                }
+            });
         }
     }
 }
@@ -147,8 +146,30 @@ void max_last_backward(const PoolBackwardArgs<T>& a, index_t n, index_t c0, inde
     return scatter_last<T, std::int32_t>(a, n, c0, c1);
 }
 
+// The usual pool once more.
+template <class T>
+void mean_rows_2x2(const PoolArgs<T>& a, index_t begin, index_t end) {
+    using V = Vec<T>;
+    const Window& w = a.win;
+    const index_t C = a.C;
+    const V quarter = V::set(static_cast<T>(0.25));
+    for (index_t r = begin; r < end; ++r) {
+        const T* upper = a.x + (r / w.OH * w.H + r % w.OH * 2) * w.W * C;
+        T* y = a.y + r * w.OW * C;
+        for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, y += C) {
+            const T* lower = upper + w.W * C;
+            each_group<T>(C, [&](index_t c, auto load, auto store, int) HOTLOOP_LAMBDA {
+                const V sum = V::zero() + load(upper + c) + load(upper + C + c) + load(lower + c) +
+                              load(lower + C + c);
+                store(y + c, sum * quarter);
+            });
+        }
+    }
+}
+
 template <class T>
 void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
+    if (is_plain_2x2(a.win)) return mean_rows_2x2(a, begin, end);
     using V = Vec<T>;
     const Window& w = a.win;
     const index_t C = a.C;
@@ -161,7 +182,7 @@ void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
             const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             T* y = a.y + (r * w.OW + ow) * C;
-            each_vector<T>(C, [&](index_t c, auto load, auto store, int) HOTLOOP_LAMBDA {
+            each_group<T>(C, [&](index_t c, auto load, auto store, int) HOTLOOP_LAMBDA {
                 V sum = V::zero();
                 for (index_t i = kh.first; i < kh.last; ++i) {
                     const T* at = image + ((h0 + i) * w.W + w0) * C + c;
@@ -173,8 +194,44 @@ void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
     }
 }
 
+// And back: every pixel belongs to one window, and the two rows of a window are the same. Past the
+// caches they go from a copy nearby: rows that begin within a cache line want whole lines written.
+template <class T>
+void spread_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
+    using V = Vec<T>;
+    constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
+    const Window& w = a.win;
+    const index_t C = a.C;
+    const index_t length = w.W * C;
+    const bool stream = a.stream && c1 - c0 == C && length <= kNearby;
+    const V quarter = V::set(static_cast<T>(0.25));
+    const T* dy = a.dy + n * w.OH * w.OW * C;
+    T* dx = a.dx + n * w.H * length;
+    alignas(64) T nearby[kNearby];
+    for (index_t oh = 0; oh < w.OH; ++oh, dx += 2 * length) {
+        T* upper = stream ? nearby : dx;
+        for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, dy += C) {
+            T* lower = stream ? upper : upper + length;
+            each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int) HOTLOOP_LAMBDA {
+                const index_t c = c0 + v;
+                const V share = load(dy + c) * quarter;
+                store(upper + c, share);
+                store(upper + C + c, share);
+                store(lower + c, share);
+                store(lower + C + c, share);
+            });
+        }
+        if (!stream) continue;
+        for (T* row : {dx, dx + length})
+            write_lines<T, true>(row, length,
+                                 [&](index_t, auto load) HOTLOOP_LAMBDA { return load(nearby); });
+    }
+    if (stream) simd::native_stream_end();
+}
+
 template <class T>
 void mean_last_backward(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
+    if (is_plain_2x2(a.win) && covers_all(a.win)) return spread_rows_2x2(a, n, c0, c1);
     using V = Vec<T>;
     const Window& w = a.win;
     const index_t C = a.C;
@@ -189,7 +246,7 @@ void mean_last_backward(const PoolBackwardArgs<T>& a, index_t n, index_t c0, ind
             const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             const T* dy = a.dy + ((n * w.OH + oh) * w.OW + ow) * C;
-            each_vector<T>(c1 - c0, [&](index_t v, auto load, auto store, int) HOTLOOP_LAMBDA {
+            each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int) HOTLOOP_LAMBDA {
                 const index_t c = c0 + v;
                 const V share = load(dy + c) / divisor;
                 for (index_t i = kh.first; i < kh.last; ++i) {

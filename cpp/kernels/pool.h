@@ -5,6 +5,7 @@
 #include "kernels.h"
 #include "simd/convert.h"
 #include "simd/vec.h"
+#include "vectors.h"
 
 namespace hotloop {
 namespace {
@@ -33,7 +34,7 @@ HOTLOOP_INLINE Ints<T> beats(Vec<T> v, Vec<T> best) {
 
 // body(i, load, store, lanes) for the vectors of [0, n), the partial one last.
 template <class T, class Body>
-HOTLOOP_INLINE void each_vector(index_t n, Body body) {
+HOTLOOP_INLINE void each_group(index_t n, Body body) {
     using V = Vec<T>;
     constexpr int W = V::size;
     index_t i = 0;

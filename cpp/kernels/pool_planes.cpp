@@ -207,7 +207,7 @@ void scatter_2x2(const PoolBackwardArgs<T>& a, index_t p) {
         const index_t out = (p * w.OH + oh) * w.OW;
         T* upper = plane + oh * 2 * w.W;
         T* lower = upper + w.W;
-        each_vector<T>(w.OW, [&](index_t ow, auto load, auto, int n) HOTLOOP_LAMBDA {
+        each_group<T>(w.OW, [&](index_t ow, auto load, auto, int n) HOTLOOP_LAMBDA {
             V dy = load(a.dy + out + ow);
             if (a.gate) dy = gated(a, dy, load(a.gate + out + ow));
             const Ints<T> where = load_places<T>(places + out + ow, end, n);

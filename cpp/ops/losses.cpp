@@ -7,6 +7,7 @@
 #include "hotloop/cross_entropy_rows.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "hotloop/streaming.h"
 
 namespace hotloop {
 namespace {
@@ -94,6 +95,7 @@ void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& s) {
     rows.K = s.K;
     rows.scale = inverse<T>(s.N);
     rows.count_correct = s.correct != nullptr;
+    rows.stream = rows_worth_streaming<T>(s.N, s.K) && s.probs != s.logits && s.dlogits != s.logits;
 
     const index_t block = rows_a_block(s.K);
     const index_t blocks = s.K > 0 ? ceil_div(s.N, block) : 0;
@@ -130,6 +132,7 @@ void softmax_cross_entropy_backward(const SoftmaxCrossEntropyBackwardArgs<T>& s)
     rows.dlogits = s.dx;
     rows.K = s.K;
     rows.scale = inverse<T>(s.N);
+    rows.stream = rows_worth_streaming<T>(s.N, s.K) && s.dx != s.probs;
     const auto backward = kernels<T>().cross_entropy->backward;
     const double cost = 16.0 * static_cast<double>(s.N * s.K) * sizeof(T);
     parallel_for(s.N, cost, [&](index_t begin, index_t end) { backward(rows, begin, end); });

@@ -6,6 +6,7 @@
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
 #include "hotloop/shape.h"
+#include "hotloop/streaming.h"
 
 namespace hotloop {
 namespace {
@@ -133,18 +134,32 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
                 right &= at == -1;
         };
         if (s.channels_last && C > 1) {
-            if (c1 - c0 == C)
-                std::fill_n(dx, s.pixels * C, T{0});
-            else
-                for (index_t i = 0; i < s.pixels; ++i)
-                    std::fill(dx + i * C + c0, dx + i * C + c1, T{0});
+            // Zeros come just before the first gradient among them, which so finds them nearby.
+            constexpr index_t kAhead = 32;
+            index_t zeroed = 0;
+            const auto zero_until = [&](index_t stop) {
+                stop = std::min(stop, s.pixels);
+                if (c1 - c0 == C)
+                    std::fill(dx + zeroed * C, dx + stop * C, T{0});
+                else
+                    for (index_t i = zeroed; i < stop; ++i)
+                        std::fill(dx + i * C + c0, dx + i * C + c1, T{0});
+                zeroed = stop;
+            };
             for (index_t i = 0; i < outputs; ++i, dy += C, argmax += C)
-                for (index_t c = c0; c < c1; ++c) add(dx + c, C, argmax[c], dy[c]);
+                for (index_t c = c0; c < c1; ++c) {
+                    const std::int64_t at = argmax[c];
+                    if (at >= zeroed && zeroed < s.pixels)
+                        zero_until(at < s.pixels ? at + kAhead : s.pixels);
+                    add(dx + c, C, at, dy[c]);
+                }
+            zero_until(s.pixels);
         } else {
-            std::fill(dx + c0 * s.pixels, dx + c1 * s.pixels, T{0});
-            for (index_t c = c0; c < c1; ++c)
+            for (index_t c = c0; c < c1; ++c) {
+                std::fill_n(dx + c * s.pixels, s.pixels, T{0});
                 for (index_t i = 0; i < outputs; ++i)
                     add(dx + c * s.pixels, 1, argmax[c * outputs + i], dy[c * outputs + i]);
+            }
         }
         if (!right) inside = false;
     });
@@ -168,6 +183,7 @@ void avg_pool2d_backward(const AvgPoolArgs<T>& s) {
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = backward_args(s.from, s.to, s.win, s.C, planes);
     p.count_include_pad = s.count_include_pad;
+    p.stream = worth_streaming<T>(s.N * s.C * s.win.H * s.win.W);
     const double cost = pool_cost<T>(s.win, s.N * s.C);
     if (planes)
         parallel_for(s.N * s.C, cost, [&](index_t begin, index_t end) {

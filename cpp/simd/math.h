@@ -169,6 +169,12 @@ HOTLOOP_INLINE Vec<T> log(Vec<T> x) {
     return select(x > Vec<T>::zero(), select(x == infinity, x, y), outside);
 }
 
+// log(1 + x) for 0 <= x <= 1, relative to itself.
+template <class T>
+HOTLOOP_INLINE Vec<T> log1p(Vec<T> x) {
+    return fma(x * x, polynomial(x, MathConstants<T>::log1p), x);
+}
+
 // exp(-c z^2) = p 2^k for z >= 0 and c = 1 or 1/2. The square is split in an exact high part and a
 // rest: its rounding error alone would cost c z^2 ULP.
 template <class T>

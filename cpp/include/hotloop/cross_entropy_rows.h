@@ -18,6 +18,7 @@ struct CrossEntropyRows {
     index_t K = 0;
     T scale = T{1};
     bool count_correct = false;
+    bool stream = false;  // outputs go past the caches; then neither may be an input
 };
 
 }  // namespace hotloop

@@ -32,6 +32,7 @@ struct PoolBackwardArgs {
     Window win;
     index_t C;
     bool count_include_pad;
+    bool stream;  // in means: dx goes past the caches
     // Backward of an activation before the pool, fused: dy *= act'(gate). gate is the pool's
     // output y, since the maximum of act(x) is act at the place of the maximum.
     const T* gate;
