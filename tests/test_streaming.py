@@ -148,7 +148,7 @@ def test_cross_entropy(dense: bool, width: int, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ROWS)
 @pytest.mark.parametrize("channels", [19, 64, 80])
 def test_avg_pool2d_backward(channels: int, dtype: str) -> None:
-    size = {"pool_size": 2, "data_format": "channels_last"}
+    size: dict[str, Any] = {"pool_size": 2, "data_format": "channels_last"}
     images = (32 << 20) // np.dtype(dtype).itemsize // (channels * 36 * 50) + PART
     shape = (images, 36, 50, channels)
     dy = normal((images, 18, 25, channels), dtype)
