@@ -212,10 +212,6 @@ HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, T* nearby,
     if (probs) line.write(probs, [=](auto load) HOTLOOP_LAMBDA { return load(e) * r; });
 }
 
-// Numbers of a row that are kept nearby while its outputs go past the caches (16 KB).
-template <class T>
-constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
-
 template <class T>
 void forward(
     const CrossEntropyRows<T>& s, index_t begin, index_t end, double* loss, std::int64_t* correct) {

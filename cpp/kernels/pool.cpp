@@ -199,15 +199,14 @@ void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
 template <class T>
 void spread_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
     using V = Vec<T>;
-    constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
     const Window& w = a.win;
     const index_t C = a.C;
     const index_t length = w.W * C;
-    const bool stream = a.stream && c1 - c0 == C && length <= kNearby;
+    const bool stream = a.stream && c1 - c0 == C && length <= kNearby<T>;
     const V quarter = V::set(static_cast<T>(0.25));
     const T* dy = a.dy + n * w.OH * w.OW * C;
     T* dx = a.dx + n * w.H * length;
-    alignas(64) T nearby[kNearby];
+    alignas(64) T nearby[kNearby<T>];
     for (index_t oh = 0; oh < w.OH; ++oh, dx += 2 * length) {
         T* upper = stream ? nearby : dx;
         for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, dy += C) {

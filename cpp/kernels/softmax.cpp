@@ -61,10 +61,6 @@ HOTLOOP_INLINE void log_softmax_backward(const Line& line, const T* dy, const T*
 template <class T>
 constexpr index_t kShortRow = 2 * Vec<T>::size;
 
-// Numbers of a row that are kept nearby while its output goes past the caches (16 KB).
-template <class T>
-constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
-
 // One of the four along a line of either kind.
 template <class T, Softmax kKind, class Line>
 HOTLOOP_INLINE void run(const Line& line, const T* a, const T* b, T* out) {

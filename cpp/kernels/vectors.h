@@ -21,6 +21,10 @@ HOTLOOP_INLINE int head_of(const T* y, index_t n) {
 // a store across two lines costs twice (1 MB: 29 to 22 us).
 constexpr index_t kManyVectors = 16;
 
+// Numbers of a row that are kept nearby while its output goes past the caches (16 KB).
+template <class T>
+constexpr index_t kNearby = 16384 / static_cast<index_t>(sizeof(T));
+
 // body(i, load, store): load(p) gives what lies at p + i, store(p, v) puts v there.
 template <class T, class Body>
 HOTLOOP_INLINE void each_vector(index_t n, Body body) {
