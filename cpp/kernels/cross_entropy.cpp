@@ -146,12 +146,13 @@ HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s,
     }
 }
 
-// One long row. Its exponentials wait at `nearby` if there is such a place, else in an output.
+// One long row. Its exponentials wait at `nearby`, and the outputs go past the caches; or, if that
+// is null, in an output, which then stays in the caches.
 template <class T>
 HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, T* nearby, Total<T>& total) {
     using V = Vec<T>;
     const index_t K = s.K;
-    const AlongRow<T> line{K, s.stream};
+    const AlongRow<T> line{K, nearby != nullptr};
     const index_t steps = line.steps();
     const T* const x = s.logits + n * K;
     const T* const t = s.ids ? nullptr : s.rows + n * K;
@@ -221,7 +222,7 @@ void forward(
         alignas(64) T nearby[kNearby<T>];
         T* const e = s.stream && s.K <= kNearby<T> ? nearby : nullptr;
         for (index_t n = begin; n < end; ++n) long_row(s, n, e, total);
-        if (s.stream) simd::native_stream_end();
+        if (e) simd::native_stream_end();
     } else {
         for (index_t n = begin; n < end; n += W)
             short_rows(s, n, static_cast<int>(end - n < W ? end - n : W), total);

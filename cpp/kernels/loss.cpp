@@ -72,8 +72,7 @@ template <class T>
 double binary_cross_entropy(const T* x, const T* t, index_t n) {
     return total<T>(n, [=](index_t i, int count) HOTLOOP_LAMBDA {
         const Vec<T> v = load(x + i, count);
-        // So much arithmetic a vector hides what comes next from the hardware (64 MB: 6.8 to 5.9
-        // ms).
+        // So much arithmetic hides what comes next from the hardware (64 MB: 6.8 to 5.9 ms).
         __builtin_prefetch(x + i + 1024);
         __builtin_prefetch(t + i + 1024);
         const Vec<T> log1p = simd::log1p(simd::exp_negative(-abs(v)));
