@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import platform
 import subprocess
 import sys
 import threading
@@ -48,6 +49,47 @@ def test_rebinding_reads_the_new_array() -> None:
         plan.rebind(other, make((3, 3)))
     with pytest.raises(ValueError, match=r"Plan.rebind"):
         plan.rebind(other, other.astype(np.float64))
+
+
+# Elsewhere subnormal numbers cost nothing, and a plan keeps them.
+on_x86 = pytest.mark.skipif(
+    platform.machine() not in {"x86_64", "AMD64"}, reason="this processor keeps subnormal numbers"
+)
+
+
+@on_x86
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_a_plan_takes_subnormal_numbers_as_zero_on_every_thread(
+    threads: int, restore_threads: Any
+) -> None:
+    restore_threads(threads)
+    x, w = np.full((2100, 100), 1e-30, np.float32), np.full((100, 64), 1e-10, np.float32)
+    plan = _core.Plan()
+    with plan.recording():
+        y = F.affine(x, w)
+    plan.run()
+    np.testing.assert_array_equal(y, np.zeros_like(y))
+    x[::2] = 1  # what lies above is computed as ever
+    plan.run()
+    expected = np.broadcast_to(F.affine(x[:1], w), (1050, 64))
+    np.testing.assert_array_equal(y[::2], expected)
+    np.testing.assert_array_equal(y[1::2], np.zeros_like(expected))
+
+
+@on_x86
+def test_what_follows_a_plan_keeps_its_subnormal_numbers(restore_threads: Any) -> None:
+    x, w = np.full((600, 300), 1e-30, np.float32), np.full((300, 64), 1e-11, np.float32)
+    before = F.affine(x, w)
+    assert 0 < before.min() < np.finfo(np.float32).smallest_normal
+    plan = _core.Plan()
+    with plan.recording():
+        y = F.affine(x, w)
+    for threads in (1, 2, 7):
+        restore_threads(threads)
+        plan.run()
+        np.testing.assert_array_equal(F.affine(x, w), before)
+        assert x[0, 0] * w[0, 0] > 0
+    np.testing.assert_array_equal(y, np.zeros_like(y))
 
 
 @pytest.mark.parametrize("kind", ["relu", "sigmoid", "tanh"])

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "arrays.h"
+#include "hotloop/subnormals.h"
 
 namespace hotloop::bind {
 namespace {
@@ -25,6 +26,7 @@ void Plan::start() {
 void Plan::stop() { current = nullptr; }
 
 void Plan::run() const {
+    const ScopedArithmeticMode fast{without_subnormals(arithmetic_mode())};
     for (const std::unique_ptr<Step>& step : steps_) step->run();
 }
 

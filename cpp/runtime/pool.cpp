@@ -94,6 +94,7 @@ void Pool::take(int part, int left) {
         const index_t size = region_.tasks * (part + 1) / parts - first;
         const index_t begin = first + size * eighths(left) / 8;
         const index_t end = first + size * eighths(left - 1) / 8;
+        const ScopedArithmeticMode mode{region_.mode};
         if (begin < end) region_.task(region_.context, begin, end);
     } catch (...) {
         if (!failed_.exchange(true)) error_ = std::current_exception();
@@ -126,6 +127,7 @@ bool Pool::run(index_t tasks, int parts, bool sliced, Task task, void* context) 
     grow(parts - 1);
     error_ = nullptr;
     failed_.store(false, std::memory_order_relaxed);
+    region_.mode = arithmetic_mode();
     const int slices = sliced ? kSlices : 1;
     left_.store(parts * slices, std::memory_order_relaxed);
     const std::uint32_t region = region_.number.load(std::memory_order_relaxed) + 1;

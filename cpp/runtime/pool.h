@@ -15,6 +15,7 @@
 #include <exception>
 
 #include "hotloop/common.h"
+#include "hotloop/subnormals.h"
 
 namespace hotloop {
 
@@ -47,6 +48,7 @@ class Pool {
         Task task = nullptr;
         void* context = nullptr;
         index_t tasks = 0;
+        ArithmeticMode mode{};  // of the caller
     };
     struct alignas(64) Part {
         // The region's number times kSlots, plus the slices that nobody has taken. A worker that
