@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,42 @@ def test_affine_for_any_shape(n: int, o: int, i: int, dtype: str, seed: int) -> 
     dy = make((n, o), dtype, seed + 3)
     for got, expected in zip(F.affine_backward(dy, x, w), R.affine_backward(dy, x, w), strict=True):
         assert_close(got, expected.astype(np.float64), dtype)
+
+
+# Of every way to go about a product: rows that share cache sets or not, few and many; panels copied
+# while others are multiplied, whole and partial, short of time; k in blocks; columns that lie apart.
+LARGE = [
+    (28, 256, 9),
+    (29, 512, 100),
+    (57, 288, 3),
+    (113, 256, 65),
+    (192, 33, 7),
+    (200, 97, 250),
+    (230, 300, 31),
+    (300, 64, 1024),
+    (31, 256, 2600),
+    (194, 70, 4100),
+    (1100, 130, 300),
+    (1000, 1, 40),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("m", "n", "k"), LARGE)
+def test_large_products_are_exact_for_small_integers(m: int, n: int, k: int, dtype: str) -> None:
+    rng = np.random.default_rng(m)
+    a, b = rng.integers(-4, 5, (m, k)), rng.integers(-4, 5, (k, n))
+    exact = (a @ b).astype(dtype)
+    a, b = a.astype(dtype), b.astype(dtype)
+    np.testing.assert_array_equal(F.matmul(a, b), exact)
+    columns = np.ascontiguousarray(a.T)
+    np.testing.assert_array_equal(F.matmul(columns, b, transpose_a=True), exact)
+    rows = np.ascontiguousarray(b.T)
+    np.testing.assert_array_equal(F.matmul(a, rows, transpose_b=True), exact)
+    bias = rng.integers(-9, 9, n).astype(dtype)
+    np.testing.assert_array_equal(
+        F.affine(a, b, bias, activation="relu"), np.maximum(exact + bias, 0)
+    )
 
 
 def test_one_sample_answers_in_kind() -> None:

@@ -83,9 +83,16 @@ void compute(const Product<T>& p,
     const index_t cols = kernel.tile_cols;
     const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
     const bool fits = (m1 - m0) * row_bytes <= kBlockBytes * 5 / 4;
+    if (fits && p.b_col_stride == 1 && whole.a_row_stride != 1) {
+        kernel.gemm_packing(whole, m0, m1, n0, n1, scratch<T>(Scratch::packed_b, 2 * cols * p.k));
+        return;
+    }
     const index_t rows = fits ? m1 - m0 : 2 * kernel.tile_rows;
-    const index_t room = fits ? kPackedBytes : kBlockBytes;
-    const index_t together = std::clamp<index_t>(room / (cols * row_bytes), 1, 8);
+    // Columns of A that lie apart are copied again for each group of panels: the fewer groups, the
+    // better (1024 x 1024 x 256: 147 to 158 GFLOP/s).
+    const bool apart = columns_apart(whole, n1 - n0);
+    const index_t room = fits && !apart ? kPackedBytes : kBlockBytes;
+    const index_t together = std::clamp<index_t>(room / (cols * row_bytes), 1, apart ? 64 : 8);
     const bool transposed = p.b_col_stride != 1;
     T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
     GemmArgs<T> g = whole;

@@ -31,6 +31,10 @@ struct GemmKernels {
     int vector_size;
     // Rows [m0, m1) and columns [n0, n1) of C; n0 a multiple of tile_cols.
     void (*gemm)(const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1);
+    // The same where rows of B lie far apart and those of A equally far, in one segment: copies B,
+    // a panel ahead, to `panels`, which holds two of tile_cols columns.
+    void (*gemm_packing)(
+        const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1, T* panels);
     // Panels of tile_cols columns, k rows each, zeros beyond n: b(k, n) at b[k * row_stride + n].
     void (*pack)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
     // The same panels from the transpose: b(k, n) at b[n * row_stride + k].
