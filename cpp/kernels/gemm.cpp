@@ -268,16 +268,23 @@ struct Heights {
     index_t taller;  // so many have a row more
 };
 
-// Rows [m0, m1), at least one, times one panel, which is `cols` columns from n on; copies `next`.
+// Columns of the panel that begins at n, of those before `end`.
+template <class T>
+index_t panel_width(index_t n, index_t end) {
+    return end - n < kTileCols<T> ? end - n : kTileCols<T>;
+}
+
+// Rows [m0, m1), at least one, times the panel at b, which begins at column n of n1; copies `next`.
 template <class T>
 void multiply_panel(const GemmArgs<T>& g,
                     index_t m0,
                     index_t m1,
                     const T* b,
                     index_t n,
-                    index_t cols,
+                    index_t n1,
                     const PanelCopy<T>& next) {
     constexpr int W = Vec<T>::size;
+    const index_t cols = panel_width<T>(n, n1);
     const Heights heights{m1 - m0};
     const int vectors = static_cast<int>((cols + W - 1) / W);
     const int tail = static_cast<int>(cols - (vectors - 1) * W);
@@ -304,8 +311,7 @@ template <class T>
 void gemm(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1) {
     if (m0 >= m1) return;
     for (index_t n = n0; n < n1; n += kTileCols<T>)
-        multiply_panel<T>(g, m0, m1, g.b + n / kTileCols<T> * g.b_panel_stride, n,
-                          n1 - n < kTileCols<T> ? n1 - n : kTileCols<T>, {});
+        multiply_panel<T>(g, m0, m1, g.b + n / kTileCols<T> * g.b_panel_stride, n, n1, {});
 }
 
 // Panels of B^T for C = A B^T: out[p][k][j] = b[(p * cols + j) * row_stride + k], columns beyond
@@ -369,16 +375,16 @@ void gemm_packing(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, inde
     GemmArgs<T> packed = g;
     packed.b_padded = true;
     packed.b_row_stride = cols;
-    const auto width = [n1](index_t n) { return n1 - n < cols ? n1 - n : cols; };
     T* now = panels;
     T* next = panels + cols * k;
-    pack(g.b + n0, g.b_row_stride, width(n0), k, now);
+    pack(g.b + n0, g.b_row_stride, panel_width<T>(n0, n1), k, now);
     for (index_t n = n0; n < n1; n += cols) {
         const index_t after = n + cols;
         const bool meanwhile = tall && after + cols <= n1;
         const PanelCopy<T> copy = {g.b + after, g.b_row_stride, next, meanwhile ? k : 0};
-        multiply_panel<T>(packed, m0, m1, now, n, width(n), copy);
-        if (after < n1 && !meanwhile) pack(g.b + after, g.b_row_stride, width(after), k, next);
+        multiply_panel<T>(packed, m0, m1, now, n, n1, copy);
+        if (after < n1 && !meanwhile)
+            pack(g.b + after, g.b_row_stride, panel_width<T>(after, n1), k, next);
         T* const free = now;
         now = next;
         next = free;

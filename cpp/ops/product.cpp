@@ -83,7 +83,8 @@ void compute(const Product<T>& p,
     const index_t cols = kernel.tile_cols;
     const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
     const bool fits = (m1 - m0) * row_bytes <= kBlockBytes * 5 / 4;
-    if (fits && p.b_col_stride == 1 && whole.a_row_stride != 1) {
+    const bool transposed = p.b_col_stride != 1;
+    if (fits && !transposed && whole.a_row_stride != 1) {
         kernel.gemm_packing(whole, m0, m1, n0, n1, scratch<T>(Scratch::packed_b, 2 * cols * p.k));
         return;
     }
@@ -93,7 +94,6 @@ void compute(const Product<T>& p,
     const bool apart = columns_apart(whole, n1 - n0);
     const index_t room = fits && !apart ? kPackedBytes : kBlockBytes;
     const index_t together = std::clamp<index_t>(room / (cols * row_bytes), 1, apart ? 64 : 8);
-    const bool transposed = p.b_col_stride != 1;
     T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
     GemmArgs<T> g = whole;
     g.b_padded = true;
