@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "sign lost in the gradient of softmax",
         "cpp/kernels/softmax.cpp",
-        "load(y) * (load(dy) - d)",
-        "load(y) * (load(dy) + d)",
+        "load(y) * (load(dy) - sum)",
+        "load(y) * (load(dy) + sum)",
         ("softmax",),
     ),
     Mutation(

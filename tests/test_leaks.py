@@ -86,7 +86,7 @@ def models() -> None:
 def test_the_heap_does_not_grow(call: Callable[[], None], rounds: int) -> None:
     # Caches of NumPy, of the interpreter and of malloc itself fill at first, the more slowly the more
     # ran before this; a leak grows in every span, however many there are.
-    growth = []
+    growth: list[int] = []
     while not growth or (growth[-1] >= 16 * rounds and len(growth) < 40):
         before = heap()
         for _ in range(rounds):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from hotloop import _core
 from hotloop import functional as F
 
 Array = npt.NDArray[Any]
@@ -40,7 +41,7 @@ ROW_OPS: dict[str, Callable[..., Array]] = {
 
 
 @pytest.mark.parametrize("dtype", ROWS)
-@pytest.mark.parametrize("width", [*WIDTHS, 8192])
+@pytest.mark.parametrize("width", [*WIDTHS, 8192, 271])
 @pytest.mark.parametrize("name", ROW_OPS)
 def test_rows(name: str, width: int, dtype: str) -> None:
     shape = (ROWS[dtype] * 4096 // width + 1, width)
@@ -124,12 +125,12 @@ def test_dropout(offset: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ROWS)
-@pytest.mark.parametrize("width", [*WIDTHS, 8192])
+@pytest.mark.parametrize("width", [*WIDTHS, 8192, 271])
 @pytest.mark.parametrize("dense", [False, True])
 def test_cross_entropy(dense: bool, width: int, dtype: str) -> None:
     """The mean over a power of two of rows scales the gradient without rounding."""
     part = 16
-    rows = 1024 if width == 8192 else 4096 if width == 4093 else 2048
+    rows = {4096: 2048, 4093: 4096, 8192: 1024, 271: 32768}[width]
     shape = (rows, width)
     logits = np.resize(normal((part, width), dtype), shape)
     ids = np.arange(part) * (width // part)
@@ -143,6 +144,18 @@ def test_cross_entropy(dense: bool, width: int, dtype: str) -> None:
         for some in (slice(0, part), slice(rows - part, rows)):
             np.testing.assert_array_equal(probs[some], want)
             np.testing.assert_array_equal(dx[some], want_dx)
+    # The same in one visit, with both outputs and with each of them.
+    total, correct = np.empty(1), np.empty(1, "int64")
+    expected = (logits.argmax(1) == (labels.argmax(1) if dense else labels)).sum()
+    for wanted in ((True, False), (False, True), (True, True)):
+        p, d = (apart(shape, dtype, 3) if w else None for w in wanted)
+        _core.softmax_cross_entropy_train(logits, labels, None, total, correct, p, d)
+        assert total[0] == loss
+        assert correct[0] == expected
+        if p is not None:
+            np.testing.assert_array_equal(p, probs)
+        if d is not None:
+            np.testing.assert_allclose(d, dx, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ROWS)

@@ -146,72 +146,83 @@ HOTLOOP_INLINE void short_rows(const CrossEntropyRows<T>& s,
     }
 }
 
-// One long row. Its exponentials wait at `nearby`, and the outputs go past the caches; or, if that
-// is null, in an output, which then stays in the caches.
+// One long row: a pass over the logits, a step at a time, then the sums, then the outputs. The
+// exponentials wait at `nearby`; or, if that is null, in an output.
 template <class T>
-HOTLOOP_INLINE void long_row(const CrossEntropyRows<T>& s, index_t n, T* nearby, Total<T>& total) {
+struct LongRow {
     using V = Vec<T>;
-    const index_t K = s.K;
-    const AlongRow<T> line{K, nearby != nullptr};
-    const index_t steps = line.steps();
-    const T* const x = s.logits + n * K;
-    const T* const t = s.ids ? nullptr : s.rows + n * K;
-    T* const probs = s.probs ? s.probs + n * K : nullptr;
-    T* const dx = s.dlogits ? s.dlogits + n * K : nullptr;
-    const bool known = s.ids && s.ids[n] >= 0 && s.ids[n] < K;
-    const index_t label = known ? s.ids[n] : 0;
-    const T weight = s.weights ? s.weights[n] : T{1};
-    T* const e = !probs && !dx ? nullptr : nearby ? nearby : probs ? probs : dx;
+    const CrossEntropyRows<T>* s;
+    index_t n;
+    T* nearby;
+    Total<T>* total;
 
-    const V m = largest(line, x);
-    V sum = V::zero();
-    for (index_t i = 0; i < steps; ++i) {
+    const T* x = s->logits + n * s->K;
+    const T* t = s->ids ? nullptr : s->rows + n * s->K;
+    T* probs = s->probs ? s->probs + n * s->K : nullptr;
+    T* dx = s->dlogits ? s->dlogits + n * s->K : nullptr;
+    T* e = !probs && !dx ? nullptr : nearby ? nearby : probs ? probs : dx;
+    index_t label = s->ids && s->ids[n] >= 0 && s->ids[n] < s->K ? s->ids[n] : -1;
+    V m = V::zero();
+    V sum = V::zero();  // of the exponentials; then one over it
+    V t_sum = V::zero();
+    V c = V::zero();
+    T dx_at_label = T{0};
+
+    HOTLOOP_INLINE int head(index_t length) const { return head_of(dx ? dx : probs, length); }
+    HOTLOOP_INLINE void begin(const AlongRow<T>& line) { m = largest(line, x); }
+    HOTLOOP_INLINE void step(const AlongRow<T>& line, index_t i) {
         const V v = simd::exp_negative(line.load(x, i, m) - m);
         if (e) line.store(e, i, v);
         sum = sum + line.inside(i, v);
         line.fetch_next(x, i);
     }
-    sum = sum_lanes(line, sum);
-    const V r = constant(T{1}) / sum;
-    const V log_sum = simd::log(sum);
-
-    V loss;
-    V t_sum = V::zero();
-    if (s.ids) {
-        loss = log_sum - (constant(known ? x[label] : kNaN<T>) - m);
-    } else {
-        loss = V::zero();
-        for (index_t i = 0; i < steps; ++i) {
-            const V ti = line.load(t, i, V::zero());
-            t_sum = t_sum + ti;
-            // Beyond the row t and the logarithm are zero.
-            loss = loss - ti * (line.load(x, i, V::zero()) - m - log_sum);
+    HOTLOOP_INLINE void end(const AlongRow<T>& line) {
+        sum = sum_lanes(line, sum);
+        const V log_sum = simd::log(sum);
+        sum = constant(T{1}) / sum;
+        V loss = V::zero();
+        if (s->ids) {
+            loss = log_sum - (constant(label >= 0 ? x[label] : kNaN<T>) - m);
+        } else {
+            for (index_t i = 0; i < line.steps(); ++i) {
+                const V ti = line.load(t, i, V::zero());
+                t_sum = t_sum + ti;
+                // Beyond the row t and the logarithm are zero.
+                loss = loss - ti * (line.load(x, i, V::zero()) - m - log_sum);
+            }
+            t_sum = sum_lanes(line, t_sum);
+            loss = sum_lanes(line, loss);
         }
-        t_sum = sum_lanes(line, t_sum);
-        loss = sum_lanes(line, loss);
+        const T weight = s->weights ? s->weights[n] : T{1};
+        T lane[V::size];
+        (constant(weight) * loss).store(lane);
+        total->loss += static_cast<double>(lane[0]);
+        if (s->count_correct) {
+            const index_t target = s->ids ? s->ids[n] : first_largest(line, t);
+            total->correct += first_largest(line, x) == target;
+        }
+        const T scale = weight * s->scale;
+        c = constant(s->ids && label < 0 ? kNaN<T> : scale);
+        if (dx && label >= 0) {
+            sum.store(lane);
+            dx_at_label = (e[label] * lane[0] - T{1}) * scale;
+        }
     }
-    T lane[V::size];
-    (constant(weight) * loss).store(lane);
-    total.loss += static_cast<double>(lane[0]);
-    if (s.count_correct) {
-        const index_t target = s.ids ? s.ids[n] : first_largest(line, t);
-        total.correct += first_largest(line, x) == target;
-    }
-
-    const T scale = weight * s.scale;
-    const V c = constant(s.ids && !known ? kNaN<T> : scale);
     // The gradient first: the exponentials may lie where the probabilities will.
-    if (dx && s.ids) {
-        r.store(lane);
-        const T at_label = known ? (e[label] * lane[0] - T{1}) * scale : T{0};
-        line.write(dx, [=](auto load) HOTLOOP_LAMBDA { return load(e) * r * c; });
-        if (known) dx[label] = at_label;
-    } else if (dx) {
-        line.write(dx,
-                   [=](auto load) HOTLOOP_LAMBDA { return (load(e) * r * t_sum - load(t)) * c; });
+    HOTLOOP_INLINE void write(const AlongRow<T>& line, index_t from, index_t to) const {
+        const auto prob = [this](auto load) HOTLOOP_LAMBDA { return load(e) * sum; };
+        if (dx && s->ids) {
+            line.write(dx, from, to,
+                       [=, this](auto load) HOTLOOP_LAMBDA { return prob(load) * c; });
+            if (label >= from && label < to) dx[label] = dx_at_label;
+        } else if (dx) {
+            line.write(dx, from, to, [=, this](auto load) HOTLOOP_LAMBDA {
+                return (prob(load) * t_sum - load(t)) * c;
+            });
+        }
+        if (probs) line.write(probs, from, to, prob);
     }
-    if (probs) line.write(probs, [=](auto load) HOTLOOP_LAMBDA { return load(e) * r; });
-}
+};
 
 template <class T>
 void forward(
@@ -220,9 +231,11 @@ void forward(
     Total<T> total;
     if (s.K > kShortRow<T>) {
         alignas(64) T nearby[kNearby<T>];
-        T* const e = s.stream && s.K <= kNearby<T> ? nearby : nullptr;
-        for (index_t n = begin; n < end; ++n) long_row(s, n, e, total);
-        if (e) simd::native_stream_end();
+        T* const e = s.K <= kNearby<T> ? nearby : nullptr;
+        const bool stream = s.stream && e;
+        in_turns(AlongRow<T>{s.K, stream}, end - begin,
+                 [&](index_t i) HOTLOOP_LAMBDA { return LongRow<T>{&s, begin + i, e, &total}; });
+        if (stream) simd::native_stream_end();
     } else {
         for (index_t n = begin; n < end; n += W)
             short_rows(s, n, static_cast<int>(end - n < W ? end - n : W), total);

@@ -83,11 +83,50 @@ struct AlongRow {
         write_vectors(y, length, stream,
                       [&](index_t, auto load) HOTLOOP_LAMBDA { return f(load); });
     }
+    // The same from the number `from` up to `to` alone.
+    template <class F>
+    HOTLOOP_INLINE void write(T* y, index_t from, index_t to, F f) const {
+        write_vectors(y + from, to - from, stream, [&](index_t, auto load) HOTLOOP_LAMBDA {
+            return f([&](const T* p) HOTLOOP_LAMBDA { return load(p + from); });
+        });
+    }
     // Called at each step of a pass that leaves memory idle.
     HOTLOOP_INLINE void fetch_next(const T* p, index_t i) const {
         if (stream) __builtin_prefetch(p + length + i * V::size, 0, 2);
     }
 };
+
+// Rows whose outputs go past the caches: each is written a few vectors at a time between the steps
+// of the one after it, so that memory is busy while there is arithmetic (softmax of 64 MB: 3.7 to
+// 2.6 ms). row_at(i) is the i-th of them, with begin(line), step(line, i), end(line) and then
+// write(line, from, to), head(length) numbers before its output's first whole cache line. All may
+// keep what they need in one memory nearby: a step comes after the writing of what lies in its
+// place.
+template <class T, class RowAt>
+HOTLOOP_INLINE void in_turns(const AlongRow<T>& line, index_t n, const RowAt& row_at) {
+    constexpr index_t W = Vec<T>::size;
+    constexpr index_t kTurn = 8 * W;
+    const index_t length = line.length;
+    auto done = row_at(0);
+    for (index_t i = 0; i <= n; ++i) {
+        auto row = row_at(i < n ? i : 0);
+        if (i < n) row.begin(line);
+        const index_t head = done.head(length);
+        index_t from = 0;
+        for (index_t first = 0; first < length; first += kTurn) {
+            const index_t last = length - first < kTurn ? length : first + kTurn;
+            if (i > 0) {
+                const index_t to = length - last < head ? length : last + head;
+                done.write(line, from, last < length ? to : length);
+                from = to;
+            }
+            if (i < n)
+                for (index_t k = first / W; k * W < last; ++k) row.step(line, k);
+        }
+        if (i < n) row.end(line);
+        done = row;
+    }
+}
 
 // As many neighbouring lines as a vector has lanes, the first `count` of them real; element i of
 // all lies at p + i * stride.
