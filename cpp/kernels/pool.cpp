@@ -140,8 +140,42 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
     }
 }
 
+// The usual pool again: each window's gradient goes to one of four cells, zeros to the others.
+template <class T>
+void scatter_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
+    using V = Vec<T>;
+    using I = Ints<T>;
+    const Window& w = a.win;
+    const index_t C = a.C;
+    const index_t length = w.W * C;
+    T* upper = a.dx + n * w.H * length;
+    const auto* const places_end =
+        static_cast<const std::uint8_t*>(a.place) + (n + 1) * w.OH * w.OW * C;
+    if (!covers_all(w)) zero_channels(upper, w.H * w.W, C, c0, c1);
+    index_t out = n * w.OH * w.OW * C;
+    for (index_t oh = 0; oh < w.OH; ++oh, upper += 2 * length - w.OW * 2 * C)
+        for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, out += C) {
+            T* const lower = upper + length;
+            const auto* const place = static_cast<const std::uint8_t*>(a.place) + out;
+            each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+                const index_t c = c0 + v;
+                V dy = load(a.dy + out + c);
+                if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
+                const I where = load_places<T>(place + c, places_end, lanes);
+                const auto share = [&](Integer<T> cell) HOTLOOP_LAMBDA {
+                    return simd::select<T>(where == I{} + cell, dy, V::zero());
+                };
+                store(upper + c, share(0));
+                store(upper + C + c, share(1));
+                store(lower + c, share(2));
+                store(lower + C + c, share(3));
+            });
+        }
+}
+
 template <class T>
 void max_last_backward(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
+    if (is_plain_2x2(a.win) && a.kind == PlaceKind::cell8) return scatter_rows_2x2(a, n, c0, c1);
     if (a.kind == PlaceKind::cell8) return scatter_last<T, std::uint8_t>(a, n, c0, c1);
     return scatter_last<T, std::int32_t>(a, n, c0, c1);
 }
