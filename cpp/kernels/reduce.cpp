@@ -7,41 +7,43 @@ namespace {
 
 using simd::Vec;
 
-// Four vectors of columns at a time, and two rows an iteration into separate sums, so that the
-// additions do not wait for one another.
+// kVectors vectors of columns, the last of them of `lanes` lanes, and two rows an iteration into
+// separate sums, so that the additions do not wait for one another.
+template <class T, int kVectors>
+HOTLOOP_INLINE void sum_columns(const T* x, index_t rows, index_t stride, int lanes, T* out) {
+    using V = Vec<T>;
+    constexpr int W = V::size;
+    const auto load = [&](index_t r, int j) HOTLOOP_LAMBDA {
+        const T* p = x + r * stride + j * W;
+        return j + 1 < kVectors || lanes == W ? V::load(p) : V::load(p, lanes);
+    };
+    V even[kVectors];
+    V odd[kVectors];
+    for (int j = 0; j < kVectors; ++j) even[j] = odd[j] = V::zero();
+    index_t r = 0;
+    for (; r + 1 < rows; r += 2)
+        for (int j = 0; j < kVectors; ++j) {
+            even[j] = even[j] + load(r, j);
+            odd[j] = odd[j] + load(r + 1, j);
+        }
+    for (int j = 0; j < kVectors; ++j) {
+        if (r < rows) even[j] = even[j] + load(r, j);
+        (even[j] + odd[j]).store(out + j * W, j + 1 < kVectors ? W : lanes);
+    }
+}
+
 template <class T>
 void sum_rows(const T* x, index_t rows, index_t stride, index_t cols, T* out) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    constexpr int kWide = 4;
+    constexpr index_t W = Vec<T>::size;
     index_t c = 0;
-    for (; c + kWide * W <= cols; c += kWide * W) {
-        V even[kWide];
-        V odd[kWide];
-        for (int j = 0; j < kWide; ++j) even[j] = odd[j] = V::zero();
-        index_t r = 0;
-        for (; r + 1 < rows; r += 2)
-            for (int j = 0; j < kWide; ++j) {
-                even[j] = even[j] + V::load(x + r * stride + c + j * W);
-                odd[j] = odd[j] + V::load(x + (r + 1) * stride + c + j * W);
-            }
-        for (int j = 0; j < kWide; ++j) {
-            if (r < rows) even[j] = even[j] + V::load(x + r * stride + c + j * W);
-            (even[j] + odd[j]).store(out + c + j * W);
-        }
-    }
-    for (; c < cols; c += W) {
-        const int n = cols - c < W ? static_cast<int>(cols - c) : static_cast<int>(W);
-        V even = V::zero();
-        V odd = V::zero();
-        index_t r = 0;
-        for (; r + 1 < rows; r += 2) {
-            even = even + V::load(x + r * stride + c, n);
-            odd = odd + V::load(x + (r + 1) * stride + c, n);
-        }
-        if (r < rows) even = even + V::load(x + r * stride + c, n);
-        (even + odd).store(out + c, n);
-    }
+    for (; c + 4 * W <= cols; c += 4 * W) sum_columns<T, 4>(x + c, rows, stride, W, out + c);
+    if (c == cols) return;
+    const index_t vectors = (cols - c + W - 1) / W;
+    const int lanes = static_cast<int>(cols - c - (vectors - 1) * W);
+    if (vectors == 1) return sum_columns<T, 1>(x + c, rows, stride, lanes, out + c);
+    if (vectors == 2) return sum_columns<T, 2>(x + c, rows, stride, lanes, out + c);
+    if (vectors == 3) return sum_columns<T, 3>(x + c, rows, stride, lanes, out + c);
+    sum_columns<T, 4>(x + c, rows, stride, lanes, out + c);
 }
 
 template <class T>
