@@ -93,11 +93,10 @@ void max_last(const PoolArgs<T>& a, index_t begin, index_t end) {
 }
 
 template <class T>
-HOTLOOP_INLINE Vec<T> gated(const PoolBackwardArgs<T>& a, Vec<T> dy, Vec<T> y) {
+HOTLOOP_INLINE Vec<T> gated(Activation kind, Vec<T> dy, Vec<T> y) {
     const Vec<T> one = Vec<T>::set(T{1});
-    if (a.gate_kind == Activation::relu)
-        return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
-    if (a.gate_kind == Activation::sigmoid) return dy * (y * (one - y));
+    if (kind == Activation::relu) return simd::select<T>(y > Vec<T>::zero(), dy, Vec<T>::zero());
+    if (kind == Activation::sigmoid) return dy * (y * (one - y));
     return dy * (one - y * y);
 }
 
@@ -124,7 +123,7 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
             each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
                 const index_t c = c0 + v;
                 V dy = load(a.dy + out + c);
-                if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
+                if (a.gate) dy = gated(a.gate_kind, dy, load(a.gate + out + c));
                 const I where = load_places<T>(place + c, places_end, lanes);
                 for (index_t i = kh.first; i < kh.last; ++i) {
                     T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
@@ -148,29 +147,30 @@ void scatter_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index
     const Window& w = a.win;
     const index_t C = a.C;
     const index_t length = w.W * C;
-    T* upper = a.dx + n * w.H * length;
-    const auto* const places_end =
-        static_cast<const std::uint8_t*>(a.place) + (n + 1) * w.OH * w.OW * C;
-    if (!covers_all(w)) zero_channels(upper, w.H * w.W, C, c0, c1);
-    index_t out = n * w.OH * w.OW * C;
-    for (index_t oh = 0; oh < w.OH; ++oh, upper += 2 * length - w.OW * 2 * C)
-        for (index_t ow = 0; ow < w.OW; ++ow, upper += 2 * C, out += C) {
-            T* const lower = upper + length;
-            const auto* const place = static_cast<const std::uint8_t*>(a.place) + out;
-            each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
-                const index_t c = c0 + v;
-                V dy = load(a.dy + out + c);
-                if (a.gate) dy = gated(a, dy, load(a.gate + out + c));
-                const I where = load_places<T>(place + c, places_end, lanes);
-                const auto share = [&](Integer<T> cell) HOTLOOP_LAMBDA {
-                    return simd::select<T>(where == I{} + cell, dy, V::zero());
+    const index_t outputs = w.OH * w.OW * C;
+    const auto* const places = static_cast<const std::uint8_t*>(a.place) + n * outputs;
+    const T* const gate = a.gate ? a.gate + n * outputs : nullptr;
+    T* const dx = a.dx + n * w.H * length;
+    if (!covers_all(w)) zero_channels(dx, w.H * w.W, C, c0, c1);
+    for (index_t oh = 0; oh < w.OH; ++oh)
+        each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
+            const index_t first = oh * w.OW * C + c0 + v;
+            const T* dy = a.dy + n * outputs + first;
+            T* upper = dx + oh * 2 * length + c0 + v;
+            for (index_t i = first; i < first + w.OW * C; i += C, dy += C, upper += 2 * C) {
+                T* const lower = upper + length;
+                V share = load(dy);
+                if (gate) share = gated(a.gate_kind, share, load(gate + i));
+                const I where = load_places<T>(places + i, places + outputs, lanes);
+                const auto at = [&](Integer<T> cell) HOTLOOP_LAMBDA {
+                    return simd::select<T>(where == I{} + cell, share, V::zero());
                 };
-                store(upper + c, share(0));
-                store(upper + C + c, share(1));
-                store(lower + c, share(2));
-                store(lower + C + c, share(3));
-            });
-        }
+                store(upper, at(0));
+                store(upper + C, at(1));
+                store(lower, at(2));
+                store(lower + C, at(3));
+            }
+        });
 }
 
 template <class T>
