@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import DTYPES, assert_close
+from helpers import DTYPES, assert_close, assert_same_bits_on_any_thread_count
 from hotloop import functional, reference
 
 # Any: the tests also pass what the signatures forbid.
@@ -38,7 +38,8 @@ def test_affine_for_any_shape(n: int, o: int, i: int, dtype: str, seed: int) -> 
 
 
 # Of every way to go about a product: rows that share cache sets or not, few and many; panels copied
-# while others are multiplied, whole and partial, short of time; k in blocks; columns that lie apart.
+# while others are multiplied, whole and partial, short of time; k in blocks; k in halves, also those
+# in blocks; columns that lie apart.
 LARGE = [
     (28, 256, 9),
     (29, 512, 100),
@@ -52,6 +53,11 @@ LARGE = [
     (194, 70, 4100),
     (1100, 130, 300),
     (1000, 1, 40),
+    (32, 100, 784),
+    (64, 65, 257),
+    (1, 60, 5001),
+    (7, 77, 9001),
+    (100, 163, 1024),
 ]
 
 
@@ -71,6 +77,22 @@ def test_large_products_are_exact_for_small_integers(m: int, n: int, k: int, dty
     np.testing.assert_array_equal(
         F.affine(a, b, bias, activation="relu"), np.maximum(exact + bias, 0)
     )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+@pytest.mark.parametrize(("m", "n", "k"), [(32, 100, 784), (100, 50, 785), (40, 60, 5001)])
+def test_sums_over_halves(m: int, n: int, k: int, activation: str | None, dtype: str) -> None:
+    x, w, b = make((m, k), dtype), make((k, n), dtype, 1), make((n,), dtype, 2)
+    w /= np.dtype(dtype).type(np.sqrt(k))
+    expected = R.affine(*(a.astype("float64") for a in (x, w, b)), activation=activation)
+    y = F.affine(x, w, b, activation=activation)
+    assert_close(y, expected, dtype)
+    plain = F.affine(x, w, activation=activation)
+    assert_close(
+        plain, R.affine(x.astype("float64"), w.astype("float64"), activation=activation), dtype
+    )
+    assert_same_bits_on_any_thread_count(lambda: F.affine(x, w, b, activation=activation))
 
 
 def test_one_sample_answers_in_kind() -> None:

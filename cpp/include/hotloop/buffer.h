@@ -12,6 +12,7 @@ namespace hotloop {
 enum class Scratch {
     packed_a,     // rows of a product's left side, apart
     packed_b,     // panels of a product's right side
+    halves,       // a product's sums over either half of k
     padded,       // images in their frame of zeros
     partial,      // partial sums of a reduction
     bias,         // the sums of one piece for a bias
