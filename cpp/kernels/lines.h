@@ -96,9 +96,9 @@ struct AlongRow {
     }
 };
 
-// Rows whose outputs go past the caches: each is written a few vectors at a time between the steps
-// of the one after it, so that memory is busy while there is arithmetic (softmax of 64 MB: 3.7 to
-// 2.6 ms). row_at(i) is the i-th of them, with begin(line), step(line, i), end(line) and then
+// Rows in turns: each is written a few vectors at a time between the steps of the one after it, so
+// that memory is busy while there is arithmetic (softmax of 64 MB past the caches: 3.7 to 2.6 ms).
+// row_at(i) is the i-th of n >= 1, with begin(line), step(line, i), end(line) and then
 // write(line, from, to), head(length) numbers before its output's first whole cache line. All may
 // keep what they need in one memory nearby: a step comes after the writing of what lies in its
 // place.
