@@ -8,9 +8,10 @@
 #include <vector>
 
 namespace hotloop::bind {
-namespace {
 
 std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
+
+namespace {
 
 bool is_native_contiguous(const py::array& a) {
     const auto flags = a.flags();

@@ -14,6 +14,7 @@
 #include <pybind11/pybind11.h>
 
 #include <initializer_list>
+#include <string>
 #include <vector>
 
 #include "hotloop/scalar.h"
@@ -33,6 +34,8 @@ enum class Alias { none, elementwise };
 constexpr int kPlain =
     py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
+// str(h), for messages.
+std::string text(py::handle h);
 Shape shape_of(const py::array& a);
 // numpy.asarray; NumPy's refusal of ragged or foreign data becomes a TypeError that names op and
 // argument, with NumPy's own as its cause.

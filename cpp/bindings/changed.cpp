@@ -6,8 +6,6 @@
 namespace hotloop::bind {
 namespace {
 
-std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
-
 bool is_contiguous(const py::array& a) {
     return (a.flags() & py::array::c_style) &&
            (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
