@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
+import hotloop as hl
 import hotloop.functional as F
 from helpers import DTYPES, Array, assert_close, assert_same_bits_on_any_thread_count
 from hotloop import _core
@@ -133,3 +135,48 @@ def test_a_loss_that_returns_a_number_cannot_be_recorded() -> None:
             ):
                 call()
     assert len(plan) == 0
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_label_smoothing_over_ids_is_that_over_rows(logits: bool) -> None:
+    rng = np.random.default_rng(2)
+    x, ids = rng.standard_normal((12, 4)), rng.integers(0, 3, 12)
+    losses = []
+    for t in (ids, np.eye(3)[ids]):
+        hl.set_seed(3)
+        end = hl.layers.Dense(3, activation=None if logits else "softmax")
+        model = hl.Sequential([hl.Input((4,)), end], dtype="float64")
+        loss = hl.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=0.2)
+        model.compile("sgd", loss, metrics=["accuracy"])
+        history = model.fit(x, t, epochs=3, batch_size=5, shuffle=False, verbose=0).history
+        losses.append((history, model.evaluate(x, t, verbose=0), model.train_on_batch(x, t)))
+        by_hand = (loss.forward(model.predict(x), t), loss.backward())
+    assert losses[0] == losses[1]
+    again = loss.forward(model.predict(x), ids)
+    assert again == pytest.approx(by_hand[0], rel=1e-12)
+    np.testing.assert_allclose(loss.backward(), by_hand[1], rtol=1e-12)
+
+
+def test_label_smoothing_over_ids_of_many_classes_needs_rows_alone() -> None:
+    k = 30_000
+    loss = hl.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    tracemalloc.start()
+    try:
+        value = loss([5, 7], np.zeros((2, k)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert value == pytest.approx(np.log(k))
+    assert peak < 20 * 2 * k * 8  # an identity matrix is 7.2 GB
+
+
+def test_smoothed_ids_outside_the_classes_move_no_weight() -> None:
+    model = hl.Sequential([hl.Input((4,)), hl.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", hl.losses.CategoricalCrossentropy(label_smoothing=0.1))
+    x = np.ones((2, 4))
+    model.train_on_batch(x, [0, 2])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"labels must lie in 0\.\.2"):
+        model.train_on_batch(x, [0, 3])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hotloop import _forks, losses, optimizers
 from hotloop import metrics as metrics_module
 from hotloop.callbacks import History
-from hotloop.data import ArrayData, Rows, array_data, input_array
+from hotloop.data import ArrayData, Rows, array_data, direct, input_array
 from hotloop.executor import Executor, LossStep
 
 if TYPE_CHECKING:
@@ -222,13 +222,21 @@ class Compiled:
         x: Any,
         y: Any,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
     ) -> ArrayData:
         loss = self._compiled(name, optimizer=False)
         array = self._input(name, x)
-        return array_data(
-            name, array, y, loss, self.output_shape, self.dtype, sample_weight, class_weight
-        )
+        return array_data(name, array, y, loss, self.output_shape, self.dtype, sample_weight)
+
+    def _weighed(
+        self, name: str, data: ArrayData, class_weight: Mapping[int, float] | None
+    ) -> ArrayData:
+        """Return data to train on, where classes weigh what the caller says; others never do."""
+        if class_weight is None:
+            return data
+        units = self.output_shape[-1] or 1
+        binary = units == 1 and isinstance(self.loss, losses.BinaryCrossentropy)
+        known = 2 if binary else units if units > 1 else None
+        return data.weighed(name, known, class_weight, self.dtype)
 
     def _step_for(self, data: ArrayData, n: int, *, train: bool, update: bool) -> LossStep:
         executor = self.executor()
@@ -291,15 +299,16 @@ class Compiled:
                 and y.dtype == fast.t_buffer.dtype
                 and self._is_current(fast)
             ):
-                fast.load(x)
+                fast.load(x if x.dtype == fast.dtype else direct(x))
                 fast.load_targets(y)
                 loss = fast.run()
                 if not self._found_metrics and not return_dict:
                     return loss
                 return self._batch_answer(fast, loss, ArrayData(x, y, y, None), return_dict)
             self._compiled("train_on_batch")
-            data = self._data("train_on_batch", x, y, sample_weight, class_weight)
+            data = self._data("train_on_batch", x, y, sample_weight)
             require_samples("train_on_batch", data)
+            data = self._weighed("train_on_batch", data, class_weight)
             self._meter(data)
             step = self._step_for(data, len(data), train=True, update=True)
             data.load(step, slice(0, len(data)))

@@ -64,38 +64,62 @@ def direct(batch: Array) -> Array:
     return np.ascontiguousarray(batch, dtype=dtype)
 
 
-def weight_array(
-    name: str,
-    n: int,
-    y: Array,
-    sample_weight: Any,
-    class_weight: Mapping[int, float] | None,
-    dtype: Any,
-) -> Array | None:
-    """Return one weight for each sample, the product of both kinds, or None without any."""
-    weights = None
-    if sample_weight is not None:
-        weights = real_array(name, "sample_weight", sample_weight).astype(dtype)
-        if weights.shape == (n, 1):
-            weights = weights.reshape(n)
-        if weights.shape != (n,):
-            msg = f"{name}: sample_weight must have shape ({n},), got {weights.shape}"
-            raise ValueError(msg)
-    if class_weight is not None:
-        classes = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
-        if classes.shape != (n,):
-            msg = f"{name}: class_weight needs one class for each sample, got y {y.shape}"
-            raise ValueError(msg)
-        if not isinstance(class_weight, Mapping):
-            kind = type(class_weight).__name__
-            msg = f"{name}: class_weight must be a dict of class ids and weights, got {kind}"
-            raise TypeError(msg)
-        by_class = np.ones(n, dtype)
-        for k, value in class_weight.items():
-            known = classes == whole(name, "a class of class_weight", k)
-            by_class[known] = number(name, f"the class_weight of {k}", value)
-        weights = by_class if weights is None else weights * by_class
+def weight_array(name: str, n: int, sample_weight: Any, dtype: Any) -> Array | None:
+    """Return one weight for each sample, or None without any."""
+    if sample_weight is None:
+        return None
+    weights = real_array(name, "sample_weight", sample_weight).astype(dtype)
+    if weights.shape == (n, 1):
+        weights = weights.reshape(n)
+    if weights.shape != (n,):
+        msg = f"{name}: sample_weight must have shape ({n},), got {weights.shape}"
+        raise ValueError(msg)
     return weights
+
+
+def class_weights(
+    name: str, t: Array, known: int | None, given: Mapping[int, float], dtype: Any
+) -> Array:
+    """Return the weight of each sample's class, 1 for classes that are not mentioned.
+
+    Parameters
+    ----------
+    name : str
+        Who asks, for error texts.
+    t : ndarray
+        Targets as the loss wants them.
+    known : int or None
+        The number of classes; None where the outputs do not say it.
+    given : mapping of int to float
+        Weights by class.
+    dtype : dtype
+        Of the answer.
+
+    Raises
+    ------
+    ValueError
+        For classes that do not exist, and targets that are no classes.
+    """
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        msg = f"{name}: class_weight must be a dict of class ids and weights, got {kind}"
+        raise TypeError(msg)
+    weights = {
+        whole(name, "a class of class_weight", k): number(name, f"the class_weight of {k}", w)
+        for k, w in given.items()
+    }
+    rows = t.dtype != np.int64 and t.ndim == 2 and t.shape[1] > 1
+    classes = t.argmax(axis=-1) if rows else t.reshape(-1)
+    if classes.shape != (len(t),):
+        msg = f"{name}: class_weight needs one class for each sample, got targets {t.shape}"
+        raise ValueError(msg)
+    by_class = np.ones(len(t), dtype)
+    for k, weight in weights.items():
+        if known is not None and not 0 <= k < known:
+            msg = f"{name}: class_weight has class {k}, but the classes are 0..{known - 1}"
+            raise ValueError(msg)
+        by_class[classes == k] = weight
+    return by_class
 
 
 class ArrayData:
@@ -124,6 +148,11 @@ class ArrayData:
         """Return views of some rows."""
         w = None if self.w is None else self.w[rows]
         return ArrayData(self.x[rows], self.y[rows], self.t[rows], w)
+
+    def weighed(self, name: str, known: int | None, given: Any, dtype: Any) -> ArrayData:
+        """Return the same samples, their weights multiplied by those of their classes."""
+        w = class_weights(name, self.t, known, given, dtype)
+        return ArrayData(self.x, self.y, self.t, w if self.w is None else w * self.w)
 
     def load(self, step: LossStep, rows: Rows) -> None:
         """Load a batch: by one gathering call for indices, in place where possible for a slice."""
@@ -156,7 +185,6 @@ def array_data(
     output_shape: tuple[int | None, ...],
     dtype: Any,
     sample_weight: Any = None,
-    class_weight: Mapping[int, float] | None = None,
 ) -> ArrayData:
     """Return checked data; a ValueError names `name` when the lengths differ."""
     if y is None:
@@ -169,7 +197,7 @@ def array_data(
         raise ValueError(msg)
     shape = (len(x), *(size or 0 for size in output_shape[1:]))
     t = loss.targets(targets, shape, dtype)
-    w = weight_array(name, len(x), targets, sample_weight, class_weight, dtype)
+    w = weight_array(name, len(x), sample_weight, dtype)
     return ArrayData(x, targets, t, w)
 
 

@@ -207,9 +207,12 @@ class LossStep(Step):
                 probs = None
                 if takes_over and outputs:
                     probs = self.predictions = aligned_zeros(y.shape, self.dtype)
+                t = self.t_buffer
+                if ids and loss.label_smoothing:
+                    t = self._smoothed(loss, y)
                 with self.forward_program.recording():
                     _core.softmax_cross_entropy_train(
-                        y, self.t_buffer, self.w_buffer, self.loss_value, self.correct, probs, dy
+                        y, t, self.w_buffer, self.loss_value, self.correct, probs, dy
                     )
                 self.counts = True
             elif isinstance(loss, MeanSquaredError) and not weighted:
@@ -231,6 +234,17 @@ class LossStep(Step):
         self.finish(self.forward_program, self.backward_program)
         self._forward = self.forward_program.run
         self._backward = self.backward_program.run
+
+    def _smoothed(self, loss: CategoricalLoss, y: Array) -> Array:
+        """Append what makes smoothed rows of the ids; return the buffer of the rows."""
+        rows = aligned_zeros(y.shape, self.dtype)
+
+        def run() -> None:
+            check_range(self.loss_name, self.t_bound, self.classes)
+            loss.rows_of(self.t_bound, rows)
+
+        self.forward_program.python(run)
+        return rows
 
     def _python_loss(self, y: Array, dy: Array | None, takes_over: bool, outputs: bool) -> None:
         """Append a loss that NumPy computes."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hotloop import _core, metrics
 from hotloop.compiled import Meter
-from hotloop.data import ArrayData, Rows
+from hotloop.data import ArrayData, Rows, class_weights
 from hotloop.executor import Executor, activation_of
 from hotloop.losses import Loss
 from hotloop.losses.several import PerOutput
@@ -67,6 +67,14 @@ class SeveralData(ArrayData):
         lists = (self.parts, self.ys, self.ts, self.ws)
         cut: Any = ([None if a is None else a[rows] for a in arrays] for arrays in lists)
         return SeveralData(*cut)
+
+    def weighed(self, name: str, known: int | None, given: Any, dtype: Any) -> SeveralData:
+        """Return the same samples, weighed by class; a ValueError with several outputs."""
+        if len(self.ts) > 1 or self.ts[0] is None:
+            msg = f"{name}: class_weight needs a model with one output; give sample_weight instead"
+            raise ValueError(msg)
+        w, old = class_weights(name, self.ts[0], known, given, dtype), self.ws[0]
+        return SeveralData(self.parts, self.ys, self.ts, [w if old is None else w * old])
 
     def load(self, step: Any, rows: Rows) -> None:
         """Copy a batch into the buffers of a recorded step."""

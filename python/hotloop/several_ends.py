@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hotloop import metrics as metrics_module
 from hotloop.callbacks import CallbackList
-from hotloop.data import input_array, weight_array
+from hotloop.data import direct, input_array, weight_array
 from hotloop.executor import Executor
 from hotloop.losses.several import PerOutput
 from hotloop.model import Model as BaseModel
@@ -168,7 +168,7 @@ class SeveralEnds(BaseModel):
         self.executor()
         parts = by_name(name, x, self.input_names)
         arrays = [
-            np.ascontiguousarray(input_array(name, symbol.name, part, symbol.shape))
+            direct(input_array(name, symbol.name, part, symbol.shape))
             for part, symbol in zip(parts, self._inputs, strict=True)
         ]
         if len({len(array) for array in arrays}) > 1:
@@ -196,7 +196,6 @@ class SeveralEnds(BaseModel):
         x: Any,
         y: Any,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
     ) -> Any:
         self._settle(x)
         if not self._in_lists():
@@ -204,12 +203,9 @@ class SeveralEnds(BaseModel):
                 y = by_name(name, y, self.output_names)[0]
             if isinstance(y, list | tuple) and len(y) == 1 and isinstance(y[0], np.ndarray):
                 y = y[0] if len(self._alone(x)) == len(y[0]) else y
-            return super()._data(name, x, y, sample_weight, class_weight)
+            return super()._data(name, x, y, sample_weight)
         per_output = self._compiled(name, optimizer=False)
         assert isinstance(per_output, PerOutput)
-        if class_weight is not None:
-            msg = f"{name}: class_weight needs a model with one output"
-            raise ValueError(msg)
         arrays = self._arrays(name, x)
         n, names = len(arrays[0]), self.output_names
         if isinstance(sample_weight, list | tuple | Mapping):
@@ -234,7 +230,7 @@ class SeveralEnds(BaseModel):
             shape = (n, *(size or 0 for size in symbol.shape[1:]))
             ys.append(array)
             ts.append(loss.targets(array, shape, self.dtype))
-            ws.append(weight_array(name, n, array, weight, None, self.dtype))
+            ws.append(weight_array(name, n, weight, self.dtype))
         return SeveralData(arrays, ys, ts, ws)
 
     def _step_for(self, data: Any, n: int, *, train: bool, update: bool) -> Any:

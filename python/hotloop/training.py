@@ -62,13 +62,14 @@ class Trainable(Evaluating):
         callbacks : list of Callback, optional
             Called around epochs and batches.
         validation_split : float
-            Share of the samples, from the end and before any shuffle, that only validates.
+            Fraction of the samples, taken from the end before shuffling, used only for
+            validation, with its part of `sample_weight` and without `class_weight`.
         validation_data : tuple or iterable, optional
             ``(x, y)`` or ``(x, y, sample_weight)``, or batches, evaluated after each epoch.
         shuffle : bool
             Whether each epoch draws a new order.
         class_weight : dict of int to float, optional
-            A weight for each class.
+            A weight for each class, 1 for those that are not mentioned. Only training counts it.
         sample_weight : array_like, optional
             One weight for each sample.
         initial_epoch : int
@@ -114,7 +115,7 @@ class Trainable(Evaluating):
             train: Any = x
             if not is_batches(x):
                 with self._step_lock:
-                    train = self._data("fit", x, y, sample_weight, class_weight)
+                    train = self._data("fit", x, y, sample_weight)
                     require_samples("fit", train)
             elif y is not None or sample_weight is not None or validation_split:
                 msg = "fit: with batches as x, leave out y, sample_weight and validation_split"
@@ -126,6 +127,7 @@ class Trainable(Evaluating):
             else:
                 validation = self._validation(validation_data)
             if isinstance(train, ArrayData):
+                train = self._weighed("fit", train, class_weight)
                 self._meter(train)
             if validation_batch_size is None:
                 val_size = BATCH
@@ -141,7 +143,8 @@ class Trainable(Evaluating):
             def load(batch: Any) -> ArrayData:
                 samples, targets, weights = unpack("fit", batch)
                 with self._step_lock:
-                    return self._data("fit", samples, targets, weights, class_weight)
+                    data = self._data("fit", samples, targets, weights)
+                    return self._weighed("fit", data, class_weight)
 
             watch = Diagnosis(self) if config.diagnosis() else None
             if watch is not None and isinstance(train, ArrayData):

@@ -89,19 +89,26 @@ class CategoricalLoss(Loss):
     fuses: ClassVar[str | None] = "softmax"
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return int64 ids or rows of `dtype`; a ValueError when they do not fit."""
+        """Return int64 ids or smoothed rows of `dtype`; a ValueError when they do not fit."""
         ids_or_rows = class_targets(self.name, t, output_shape, dtype)
-        if not self.label_smoothing:
-            return ids_or_rows
-        k = output_shape[-1]
-        if ids_or_rows.dtype == np.int64:
-            ids_or_rows = np.eye(k, dtype=dtype)[ids_or_rows]
-        return ids_or_rows * (1.0 - self.label_smoothing) + self.label_smoothing / k
+        if not self.label_smoothing or ids_or_rows.dtype == np.int64:
+            return ids_or_rows  # ids become rows batch by batch
+        s = self.label_smoothing
+        return ids_or_rows * (1.0 - s) + s / output_shape[-1]
+
+    def rows_of(self, ids: Array, out: Array) -> Array:
+        """Write the smoothed rows of class ids to `out` ``(..., K)`` and return it."""
+        out[...] = self.label_smoothing / out.shape[-1]
+        flat = out.reshape(-1, out.shape[-1])
+        flat[np.arange(len(flat)), ids.reshape(-1)] += 1.0 - self.label_smoothing
+        return out
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the entropies and their gradient."""
         k = y.shape[-1]
         rows = y.reshape(-1, k)
+        if self.label_smoothing and t.dtype == np.int64:
+            t = self.rows_of(t, np.empty_like(y))
         ids = t.dtype == np.int64
         t = t.reshape(-1) if ids else t.reshape(-1, k)
         places = (np.arange(len(rows)), t) if ids else None
