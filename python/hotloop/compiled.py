@@ -140,7 +140,8 @@ class Compiled:
         Parameters
         ----------
         optimizer : str or Optimizer
-            Keras's name or an object; a new optimizer starts without history.
+            Keras's name or an object; a new optimizer starts without history. An object trains
+            one model: a second one is refused by a ValueError when it trains.
         loss : str or Loss
             What `fit` makes small. A final softmax is fused with the categorical cross
             entropies and a final sigmoid with the binary one.

@@ -116,13 +116,19 @@ class Weight:
 
 
 class ArrayDict(dict[str, Array]):
-    """Live named views of one flat array, which `flat` is."""
+    """Live named views of one flat array, which `flat` is; `weights` are whose values they are."""
 
-    __slots__ = ("flat",)
+    __slots__ = ("flat", "weights")
 
-    def __init__(self, views: Iterable[tuple[str, Array]], flat: Array) -> None:
+    def __init__(
+        self,
+        views: Iterable[tuple[str, Array]],
+        flat: Array,
+        weights: Mapping[str, Weight] | None = None,
+    ) -> None:
         super().__init__(views)
         self.flat = flat
+        self.weights = dict(weights or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and deepcopy as a plain dict: the views would part from the flat array."""
@@ -195,6 +201,8 @@ class FlatParameters:
                 weight.owner.lost = True
             weight.value, weight.grad, weight.owner = view, grads.get(name), self
         self.params = ArrayDict(
-            ((name, weights[name].value) for name in trainable), values[: self.layout.size]
+            ((name, weights[name].value) for name in trainable),
+            values[: self.layout.size],
+            trainable,
         )
         self.grads = ArrayDict(grads.items(), flat_grads)

@@ -129,6 +129,8 @@ class Trainable(Evaluating):
             if isinstance(train, ArrayData):
                 train = self._weighed("fit", train, class_weight)
                 self._meter(train)
+                # An optimizer of another model is refused here, before callbacks open files.
+                self.optimizer.flat_slots(self.executor().store.params)
             if validation_batch_size is None:
                 val_size = BATCH
             else:

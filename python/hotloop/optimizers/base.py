@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hotloop._arguments import number
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import Clipping
-from hotloop.parameters import ArrayDict, Layout, aligned_zeros
+from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.
@@ -30,7 +30,8 @@ _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
 class FlatSlots:
     """Slots of a whole model: flat twins of its trainable weights, and where each name lies."""
 
-    def __init__(self, layout: Layout, flat: dict[str, Array]) -> None:
+    def __init__(self, params: ArrayDict, layout: Layout, flat: dict[str, Array]) -> None:
+        self.params = params
         self.layout = layout
         self.flat = flat
 
@@ -43,6 +44,10 @@ class Optimizer:
     """Base of all optimizers.
 
     A subclass lists its `slots` and writes `apply`, which changes one array in place.
+
+    An optimizer trains one model: it counts steps, and its slots belong to that model's weights.
+    A second model is refused, as Keras refuses it; give each an optimizer of its own, such as
+    ``type(optimizer).from_config(optimizer.get_config())``.
 
     Parameters
     ----------
@@ -107,6 +112,8 @@ class Optimizer:
         )
         self._named: dict[str, dict[str, Array]] = {}
         self._flat: FlatSlots | None = None
+        # Whose slots they are, by key: weights of a model, or arrays that `update` was given.
+        self._owners: dict[str, Weight | Array] = {}
 
     # -- what subclasses write ---------------------------------------------------------------
 
@@ -174,14 +181,15 @@ class Optimizer:
         Parameters
         ----------
         params : mapping of str to ndarray
-            Changed in place; slots are kept by key.
+            Changed in place. Slots are kept by key, for one array a key.
         grads : mapping of str to array_like
             At least the keys of `params`, same shapes.
 
         Raises
         ------
         ValueError
-            When a gradient is missing or has another shape, or a parameter is read-only.
+            When a gradient is missing or has another shape, a parameter is read-only, or the
+            slots of its key belong to another array.
         TypeError
             When a parameter is no float32 or float64 array.
 
@@ -209,6 +217,7 @@ class Optimizer:
             self.apply(flat, flat_grads, slots.flat, self.learning_rate, step)
         else:
             checked = [(key, *_checked(key, params, grads)) for key in params]
+            self._own_arrays(params)
             if self.clipping:
                 copies = {key: np.array(grad, _working_dtype(p)) for key, p, grad in checked}
                 self.clipping.apply(copies, copies)
@@ -217,6 +226,39 @@ class Optimizer:
                 slots_of_key = self._slots_for(key, param)
                 _in_place(self, param, grad, slots_of_key, step)
         self.iterations += 1
+
+    def _own_arrays(self, params: Mapping[str, Array]) -> None:
+        """Take arrays as those that the slots belong to; a ValueError when they are others."""
+        if not self.slots and self._schedule is None:
+            return  # nothing is remembered
+        new: dict[str, Weight | Array] = {**params, **getattr(params, "weights", {})}
+        for key, owner in new.items():
+            if key in self._owners and not _is_same(self._owners[key], owner):
+                msg = (
+                    f"update: {key!r} is another array than before, but {type(self).__name__} "
+                    "remembers what it did to that one; use a new optimizer for each set of "
+                    "arrays, other keys, or copy values into the old array: "
+                    f"params[{key!r}][...] = values"
+                )
+                raise ValueError(msg)
+        self._owners.update(new)
+
+    def _own_weights(self, weights: Mapping[str, Weight]) -> None:
+        """Take a model's weights as those that are trained; a ValueError for another model's.
+
+        More weights of the same model, such as unfrozen ones, are taken in addition.
+        """
+        owners = self._owners
+        known = [_is_same(owners[key], weight) for key, weight in weights.items() if key in owners]
+        if owners and weights and not (known and all(known)):
+            kind = type(self).__name__
+            msg = (
+                f"{kind} {self.name!r}: this optimizer trains another model already, of weights "
+                f"{list(owners)[:3]}; compile each model with its own, such as "
+                f"{kind}.from_config(optimizer.get_config())"
+            )
+            raise ValueError(msg)
+        owners.update(weights)
 
     def _slots_for(self, key: str, param: Array) -> dict[str, Array]:
         """Return the slots of one key, made when first asked for."""
@@ -241,6 +283,9 @@ class Optimizer:
         """
         flat = params.flat
         known = self._flat
+        if known is not None and known.params is params:
+            return known
+        self._own_weights(params.weights)
         shapes = {name: value.shape for name, value in params.items()}
         if (
             known is not None
@@ -248,12 +293,12 @@ class Optimizer:
             and list(known.layout.names) == list(shapes)
             and all(array.dtype == flat.dtype for array in known.flat.values())
         ):
+            known.params = params
             return known
         old = self.slot_values()
         layout = Layout(shapes, flat.dtype.itemsize)
-        made = FlatSlots(
-            layout, {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots}
-        )
+        twins = {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots}
+        made = FlatSlots(params, layout, twins)
         for slot, views in made.named().items():
             for name, view in views.items():
                 value = old.get(slot, {}).get(name)
@@ -278,7 +323,7 @@ class Optimizer:
     def set_slot_values(self, values: Mapping[str, Mapping[str, Array]]) -> None:
         """Replace all slots by copies of `values`."""
         self._flat = None
-        self._named = {}
+        self._named, self._owners = {}, {}
         for slot, arrays in values.items():
             for key, array in arrays.items():
                 self._named.setdefault(key, {})[slot] = np.array(array)
@@ -286,7 +331,8 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         """Return everything, slots as plain named arrays."""
         state = dict(vars(self))
-        state["_flat"] = None
+        state["_flat"], state["_owners"] = None, {}
+        state["lr_array"], state["step_array"] = self.lr_array.copy(), self.step_array.copy()
         named = self.slot_values()
         keys = dict.fromkeys(key for arrays in named.values() for key in arrays)
         state["_named"] = {
@@ -304,6 +350,19 @@ def twin(layout: Layout, like: Array) -> ArrayDict:
     """Return named views of new zeros, laid out as `layout`, in the dtype of `like`."""
     flat = aligned_zeros(layout.size, like.dtype)
     return ArrayDict(layout.views(flat), flat)
+
+
+def _is_same(a: Weight | Array, b: Weight | Array) -> bool:
+    """Whether two are one weight, or views of the same memory."""
+    if a is b:
+        return True
+    v, w = (x.value if isinstance(x, Weight) else x for x in (a, b))
+    return v is w or (
+        v.shape == w.shape
+        and v.dtype == w.dtype
+        and v.strides == w.strides
+        and v.ctypes.data == w.ctypes.data
+    )
 
 
 def _takes_step(schedule: Callable[..., Any]) -> bool:
