@@ -138,6 +138,25 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     assert not (tmp_path / "parts" / "training.state").exists()
 
 
+def test_a_model_of_several_outputs_goes_on_inside_an_epoch(tmp_path: Path) -> None:
+    def train(folder: Path, *stop: hl.callbacks.Callback) -> tuple[list[bytes], Any]:
+        hl.utils.set_random_seed(5)
+        x = hl.Input((6,))
+        ends = [layers.Dense(4, "softmax", name="a")(x), layers.Dense(1, name="b")(x)]
+        model = hl.Model(x, ends)
+        found = [["accuracy", hl.metrics.Recall()], ["mae"]]
+        model.compile("adam", ["categorical_crossentropy", "mse"], metrics=found)
+        calls = [hl.callbacks.BackupAndRestore(folder, save_freq=2), *stop]
+        y = [np.eye(4)[T], T]
+        history = model.fit(X, y, batch_size=8, epochs=2, verbose=0, callbacks=calls).history
+        return [w.tobytes() for w in model.get_weights()], history
+
+    expected = train(tmp_path / "whole")
+    with pytest.raises(Stop):
+        train(tmp_path / "parts", StopAt(batches=8))
+    assert train(tmp_path / "parts") == expected
+
+
 def test_early_stopping_goes_on_waiting(tmp_path: Path) -> None:
     class Rising(hl.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -145,7 +164,9 @@ def test_early_stopping_goes_on_waiting(tmp_path: Path) -> None:
 
     def train(folder: Path, stop: int) -> tuple[list[bytes], list[int]]:
         model = make()
-        early = hl.callbacks.EarlyStopping("figure", patience=3, restore_best_weights=True)
+        early = hl.callbacks.EarlyStopping(
+            "figure", patience=3, mode="min", restore_best_weights=True
+        )
         backup = hl.callbacks.BackupAndRestore(folder)
         given = [Rising(), backup, early, StopAt(epochs=stop)]
         with contextlib.suppress(Stop):

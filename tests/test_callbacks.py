@@ -285,3 +285,117 @@ def test_batches_cost_nothing_where_nobody_listens() -> None:
     listening = callbacks.CallbackList(quiet, compiled(), {})
     assert listening.train_ends == []
     assert len(callbacks.CallbackList([callbacks.TerminateOnNaN()], None, {}).train_ends) == 1
+
+
+def rising(t: Any, y: Any) -> Any:
+    return (t.reshape(-1) == y.argmax(axis=1)).astype(float)
+
+
+class Silent(hl.metrics.Metric):
+    """Does not say which way it gets better."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:  # noqa: ARG002
+        return y_pred.max(axis=1)
+
+
+class Written(Silent):
+    """As for Keras."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._direction = "up"
+
+
+M = hl.metrics
+UP: list[Any] = [
+    M.F1Score(average="macro", name="figure"),
+    M.Precision(name="figure"),
+    M.Recall(class_id=1, name="figure"),
+    M.R2Score(name="figure"),
+    M.TopKCategoricalAccuracy(k=2, name="figure"),
+    M.SparseCategoricalAccuracy(name="figure"),
+    M.BinaryAccuracy(name="figure"),
+    M.CategoricalAccuracy(name="val_loss_of_mine"),
+    Written("figure"),
+    "accuracy",
+    "acc",
+]
+DOWN: list[Any] = [
+    M.MeanSquaredError(name="accuracy"),
+    M.LossMetric("huber", name="figure"),
+    "categorical_crossentropy",
+    "mae",
+    hl.losses.mean_squared_error,
+]
+MONITORS = [
+    callbacks.EarlyStopping,
+    callbacks.ReduceLROnPlateau,
+    lambda monitor: callbacks.ModelCheckpoint("unused", monitor, save_best_only=True),
+]
+
+
+@pytest.mark.parametrize("validation", [False, True])
+@pytest.mark.parametrize("make", MONITORS)
+def test_a_metric_knows_its_direction_under_any_name(make: Any, validation: bool) -> None:
+    x, t = batch(24)
+    for metric, larger in [*((m, True) for m in UP), *((m, False) for m in DOWN)]:
+        model = compiled(metrics=[metric])
+        model.evaluate(x, np.eye(4)[t], verbose=0)
+        watching = make("val_" * validation + model.metrics_names[1])
+        watching.set_model(model)
+        watching.on_train_begin()
+        assert watching.better(0.9, than=0.8) == larger, metric
+        assert watching.better(0.8, than=0.9) != larger, metric
+
+
+def test_directions_with_several_outputs_and_equal_names() -> None:
+    inputs = hl.Input((3,))
+    ends = [hl.layers.Dense(2, "softmax", name=name)(inputs) for name in ("a", "b")]
+    model = hl.Model(inputs, ends)
+    found = {"a": ["accuracy", M.Recall(), M.Recall()], "b": ["mse"]}
+    model.compile("sgd", "categorical_crossentropy", metrics=found)
+    x, rows = np.ones((8, 3)), np.eye(2)[np.arange(8) % 2]
+    larger = {"a_accuracy": True, "a_recall": True, "a_recall_1": True, "b_mse": False}
+    for name, is_up in {**larger, "a_loss": False, "b_loss": False, "loss": False}.items():
+        for key in (name, f"val_{name}"):
+            watch = callbacks.EarlyStopping(key)
+            model.fit(x, [rows, rows], callbacks=[watch], validation_split=0.5, verbose=0)
+            assert watch.better(0.9, than=0.8) == is_up, key
+
+
+def batches() -> Any:
+    x, t = batch(24)
+    yield x, t
+
+
+@pytest.mark.parametrize("make", MONITORS)
+@pytest.mark.parametrize("data", ["arrays", "batches"])
+def test_a_name_that_says_nothing_needs_a_mode(make: Any, data: str) -> None:
+    x, t = batch(24)
+    for metric, name in ((rising, "rising"), (Silent(), "silent"), ("accuracy", "figure")):
+        model = compiled(metrics=[metric])
+        calls = [Figures([1.0], "val_figure"), make(f"val_{name}")]
+        options: Any = {"callbacks": calls, "verbose": 0}
+        given: Any = (x, t) if data == "arrays" else (batches(),)
+        with pytest.raises(ValueError, match=f"larger or a smaller 'val_{name}' is better; give"):
+            model.fit(*given, **options)
+
+
+def test_figures_of_callbacks_say_it_by_name_or_mode() -> None:
+    for name, mode, larger in (
+        ("val_auc", "auto", True),
+        ("figure", "max", True),
+        ("figure", "min", False),
+        ("my_accuracy", "auto", True),
+    ):
+        watch = callbacks.EarlyStopping(name, mode=mode)
+        fit(compiled(), Figures([1.0] * 4, name), watch)
+        assert watch.better(0.9, than=0.8) == larger
+
+
+def test_a_figure_of_several_numbers_cannot_be_watched() -> None:
+    x, t = batch(24)
+    model = compiled(metrics=[M.F1Score()])
+    watch = callbacks.EarlyStopping("f1_score")
+    with pytest.raises(ValueError, match="'f1_score' is 4 figures, of which none says"):
+        model.fit(x, np.eye(4)[t], callbacks=[watch], verbose=0)

@@ -14,6 +14,7 @@ from hotloop import metrics as metrics_module
 from hotloop.callbacks import History
 from hotloop.data import ArrayData, Rows, array_data, direct, input_array
 from hotloop.executor import Executor, LossStep
+from hotloop.targets import like_outputs
 
 if TYPE_CHECKING:
     from hotloop.layers.base import Shape
@@ -24,8 +25,12 @@ Array = NDArray[Any]
 class Meter:
     """Loss and metrics over an epoch: sums over samples, never means of batches."""
 
-    def __init__(self, found: Sequence[metrics_module.Metric], weighted: int = 0) -> None:
-        self.metrics = list(found)
+    def __init__(
+        self, found: Sequence[metrics_module.Metric], keys: Sequence[str], weighted: int = 0
+    ) -> None:
+        # Copies: an evaluation inside an epoch, or another model, may use the same metrics.
+        self.metrics = [metric.fresh() for metric in found]
+        self._found, self._keys = list(found), list(keys)
         self.total, self.count = 0.0, 0.0
         # The last `weighted` metrics see the samples' weights.
         plain = len(self.metrics) - weighted
@@ -51,7 +56,7 @@ class Meter:
         else:
             measured = self._counted + measured
         if measured or self._weighted:
-            y = data.y[rows]
+            y = like_outputs(data.y[rows], step.predictions.shape)
             for metric in measured:
                 metric.update_state(y, step.predictions)
             weights = None if data.w is None else data.w[rows]
@@ -59,10 +64,11 @@ class Meter:
                 metric.update_state(y, step.predictions, weights)
 
     def logs(self) -> dict[str, Any]:
-        """Return the means so far."""
+        """Return the means so far, which the metrics given to `compile` show from now on."""
         logs: dict[str, Any] = {"loss": self.total / self.count if self.count else 0.0}
-        for metric in self.metrics:
-            logs[metric.name] = metric.result()
+        for key, metric, given in zip(self._keys, self.metrics, self._found, strict=True):
+            logs[key] = metric.result()
+            metric.show_in(given)
         return logs
 
 
@@ -84,6 +90,8 @@ class Compiled:
         self.history: History | None = None
         self._metric_names: list[Any] = []
         self._found_metrics: list[metrics_module.Metric] | None = None
+        self._metric_keys: list[str] = []
+        self._batch_meter: Meter | None = None
         self._weighted = 0
         self._target_shape: tuple[int, ...] = ()
         self._run: Any = None
@@ -173,7 +181,7 @@ class Compiled:
         with self._fit_lock, self._step_lock:
             self.optimizer, self.loss = new_optimizer, new_loss
             self._metric_names, self._weighted = wanted, len(weighted)
-            self._found_metrics = None
+            self._forget_metrics()
             self.relayout()
 
     @property
@@ -185,11 +193,18 @@ class Compiled:
         """Let every metric start again from nothing."""
         for metric in self._found_metrics or []:
             metric.reset_state()
+        if self._run is not None and self._run.meter is not None:
+            self._run.meter.reset()
 
     @property
     def metrics_names(self) -> list[str]:
-        """Keys of the logs: loss first."""
-        return ["loss", *(m.name for m in self._found_metrics or [])]
+        """Keys of the logs: loss first; equal names are numbered as in Keras."""
+        return ["loss", *self._metric_keys]
+
+    def metric_of(self, key: str) -> metrics_module.Metric | None:
+        """Return the metric behind a key of the logs, also a ``val_`` one; None if there is none."""
+        found = dict(zip(self._metric_keys, self._found_metrics or [], strict=False))
+        return found.get(key, found.get(key.removeprefix("val_")))
 
     def _compiled(self, name: str, optimizer: bool = True) -> losses.Loss:
         loss: losses.Loss | None = self.loss
@@ -200,8 +215,20 @@ class Compiled:
 
     def _meter(self, data: ArrayData) -> Meter:
         if self._found_metrics is None:
-            self._resolve_metrics(data.y.shape)
-        return Meter(self._found_metrics or [], self._weighted)
+            self._resolve_metrics(self._shape_of_targets(data))
+        return self._new_meter()
+
+    def _new_meter(self) -> Meter:
+        """Return sums of nothing over the metrics that have been resolved."""
+        return Meter(self._found_metrics or [], self._metric_keys, self._weighted)
+
+    def _forget_metrics(self) -> None:
+        """Let the next data say again what the metrics are."""
+        self._found_metrics, self._batch_meter = None, None
+        self._metric_keys = []
+
+    def _shape_of_targets(self, data: ArrayData) -> Any:
+        return data.y.shape
 
     def _resolve_metrics(self, target_shape: tuple[int, ...]) -> None:
         self._target_shape = target_shape
@@ -210,6 +237,8 @@ class Compiled:
             metrics_module.resolve(identifier, target_shape, shape)
             for identifier in self._metric_names
         ]
+        names = [("", metric.name) for metric in self._found_metrics]
+        self._metric_keys = metrics_module.log_keys(names, self._weighted)
 
     # -- data --------------------------------------------------------------------------------
 
@@ -327,7 +356,9 @@ class Compiled:
         counted = len(found) == 1 and counts_classes(found[0]) and not self._weighted
         if not return_dict and counted and step.counts:
             return [loss, int(step.correct[0]) / step.n]
-        meter = Meter(found, self._weighted)
+        meter = self._batch_meter
+        if meter is None:
+            meter = self._batch_meter = self._meter(data)
         meter.reset()
         meter.update(step, loss, data, slice(0, len(data)))
         return answer(meter.logs(), return_dict)

@@ -389,6 +389,7 @@ class Model(Trainable, Unit):
                 "_executor",
                 "_by_hand",
                 "_fast",
+                "_batch_meter",
                 "_run",
                 "first_output",
             ):
@@ -403,4 +404,4 @@ class Model(Trainable, Unit):
         """Restore; arrays are laid out and steps recorded at the next use."""
         Model.__init__(self)
         self.__dict__.update(state)
-        self._found_metrics = None
+        self._forget_metrics()

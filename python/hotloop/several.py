@@ -18,7 +18,7 @@ from hotloop.optimizers import Optimizer
 from hotloop.parameters import aligned_zeros
 from hotloop.penalties import penalized, penalty, record_penalties
 from hotloop.program import Pass, Program
-from hotloop.targets import check_range
+from hotloop.targets import check_range, like_outputs
 
 Array = NDArray[Any]
 
@@ -245,12 +245,16 @@ class SeveralLossStep(SeveralStep):
 class OutputLoss(metrics.Metric):
     """The mean loss of one output."""
 
+    direction = "down"
+
 
 class SeveralMeter(Meter):
     """The whole loss, the loss of each output, and metrics of each."""
 
-    def __init__(self, found: Sequence[metrics.Metric], loss: PerOutput) -> None:
-        super().__init__(found)
+    def __init__(
+        self, found: Sequence[metrics.Metric], keys: Sequence[str], loss: PerOutput
+    ) -> None:
+        super().__init__(found, keys)
         self._loss = loss
 
     def update(self, step: Any, loss: float, data: Any, rows: Rows) -> None:
@@ -261,7 +265,8 @@ class SeveralMeter(Meter):
         for i, metric in zip(held, self.metrics, strict=False):
             metric.add(step.values[i] * step.n, step.n)
         for i, metric in zip(self._loss.metric_outputs, self.metrics[len(held) :], strict=True):
-            metric.update_state(data.ys[i][rows], step.predictions[i])
+            y = like_outputs(data.ys[i][rows], step.predictions[i].shape)
+            metric.update_state(y, step.predictions[i])
 
 
 __all__ = [

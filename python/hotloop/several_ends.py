@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hotloop import metrics as metrics_module
 from hotloop.callbacks import CallbackList
+from hotloop.compiled import Meter
 from hotloop.data import direct, input_array, weight_array
 from hotloop.executor import Executor
 from hotloop.losses.several import PerOutput
@@ -244,12 +245,15 @@ class SeveralEnds(BaseModel):
             key, lambda: SeveralLossStep(executor, n, form, train, optimizer), optimizer
         )
 
-    def _meter(self, data: Any) -> Any:
+    def _new_meter(self) -> Meter:
+        if not self._in_lists():
+            return super()._new_meter()
+        return SeveralMeter(self._found_metrics or [], self._metric_keys, self.loss)
+
+    def _shape_of_targets(self, data: Any) -> Any:
         if not isinstance(data, SeveralData):
-            return super()._meter(data)
-        if self._found_metrics is None:
-            self._resolve_metrics(tuple(np.shape(y) for y in data.ys))
-        return SeveralMeter(self._found_metrics or [], self.loss)
+            return super()._shape_of_targets(data)
+        return tuple(np.shape(y) for y in data.ys)
 
     def _resolve_metrics(self, target_shape: Any) -> None:
         if not self._in_lists():
@@ -265,20 +269,12 @@ class SeveralEnds(BaseModel):
         for i, identifier in zip(self.loss.metric_outputs, self._metric_names, strict=True):
             targets = tuple(target_shape[i])
             shape = (targets[0], *(size or 0 for size in shapes[i][1:]))
-            metric = metrics_module.resolve(identifier, targets, shape)
-            if not metric.name.startswith(f"{names[i]}_"):
-                metric.name = f"{names[i]}_{metric.name}"
-            found.append(metric)
+            found.append(metrics_module.resolve(identifier, targets, shape))
+        own = [metric.name for metric in found if isinstance(metric, OutputLoss)]
+        prefixes = [f"{names[i]}_" for i in self.loss.metric_outputs]
+        named = list(zip(prefixes, (m.name for m in found[len(own) :]), strict=True))
+        self._metric_keys = own + metrics_module.log_keys(named, 0, own)
         self._found_metrics = found
-
-    def _batch_answer(self, step: Any, loss: float, data: Any, return_dict: bool) -> Any:
-        if not isinstance(data, SeveralData):
-            return super()._batch_answer(step, loss, data, return_dict)
-        meter = self._meter(data)
-        meter.reset()
-        meter.update(step, loss, data, slice(0, len(data)))
-        logs = meter.logs()
-        return logs if return_dict else list(logs.values())
 
     def _several_step(self, n: int, training: bool) -> SeveralForward:
         executor: Executor = self.executor()

@@ -84,6 +84,18 @@ def class_targets(
     return ids
 
 
+def like_outputs(t: Any, output_shape: tuple[int, ...]) -> Any:
+    """Return targets that differ from the outputs by a last axis of 1 in the outputs' shape.
+
+    ``(N,)`` against ``(N, 1)`` would broadcast to ``(N, N)``; any other targets stay as they are.
+    """
+    array = np.asarray(t)
+    squeezed = output_shape[:-1] if output_shape[-1:] == (1,) else None
+    if array.shape != output_shape and array.shape in (squeezed, (*output_shape, 1)):
+        return array.reshape(output_shape)
+    return t
+
+
 def matching_targets(name: str, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
     """Return targets of `dtype` in the shape of the outputs.
 
@@ -95,10 +107,8 @@ def matching_targets(name: str, t: Any, output_shape: tuple[int, ...], dtype: An
         For any other difference of shape.
     """
     array = real_array(name, "targets", t)
+    array = like_outputs(array, output_shape)
     if array.shape != output_shape:
-        squeezed = output_shape[:-1] if output_shape[-1:] == (1,) else None
-        if array.shape not in (squeezed, (*output_shape, 1)):
-            msg = f"{name}: targets {array.shape} do not match outputs {output_shape}"
-            raise ValueError(msg)
-        array = array.reshape(output_shape)
+        msg = f"{name}: targets {array.shape} do not match outputs {output_shape}"
+        raise ValueError(msg)
     return np.ascontiguousarray(array, dtype=dtype)

@@ -11,7 +11,7 @@ from hotloop import config
 from hotloop._arguments import number, whole
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
-from hotloop.compiled import Meter, require_samples
+from hotloop.compiled import require_samples
 from hotloop.data import ArrayData, is_batches
 from hotloop.diagnosis import Diagnosis, diagnose_split
 from hotloop.evaluating import BATCH, Evaluating, batch_size_of, positive, unpack, verbosity
@@ -256,7 +256,7 @@ class Trainable(Evaluating):
             return
         if self._found_metrics is None:
             self._resolve_metrics(tuple(state.plain["targets"]))
-        run.meter = Meter(self._found_metrics or [], self._weighted)
+        run.meter = self._new_meter()
         run.meter.reset()
         training_state.apply_to_meter(run.meter, state)
 

@@ -66,6 +66,11 @@ class ModelCheckpoint(Monitor):
         self.best = initial_value_threshold
         self._epoch = self._batches = 0
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Look at the direction of what is compared."""
+        if self.save_best_only:
+            super().on_train_begin(logs)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Remember the epoch."""
         self._epoch = epoch

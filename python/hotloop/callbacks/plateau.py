@@ -6,11 +6,12 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from hotloop._arguments import number, whole
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
-
-_RISING = ("acc", "accuracy", "precision", "recall", "auc", "f1_score", "r2_score")
+from hotloop.metrics.naming import direction
 
 
 class Monitor(Callback):
@@ -21,14 +22,14 @@ class Monitor(Callback):
     monitor : str
         Key of the logs.
     mode : "auto", "min" or "max"
-        What is better; "auto" takes "max" for accuracies, precision, recall, F1 and R2.
+        What is better; "auto" asks the metric behind `monitor`, whatever it is called.
     min_delta : float
         What a figure has to be better by.
 
     Raises
     ------
     ValueError
-        For another `mode`.
+        For another `mode`; and from `fit`, when "auto" finds nothing that says what is better.
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
@@ -42,19 +43,40 @@ class Monitor(Callback):
             raise TypeError(msg)
         self.monitor, self.mode = monitor, mode
         self.min_delta = abs(number(owner, "min_delta", min_delta))
-        rises = mode == "max" or (mode == "auto" and _rises(monitor))
-        self._sign = -1.0 if rises else 1.0
         self.best: float | None = None
         self._missed = False
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Refuse a figure of unknown direction before an epoch is spent, where metrics are known."""
+        if getattr(self.model, "_found_metrics", None) is not None:
+            self._rises()
+
+    def _rises(self) -> bool:
+        """Whether larger figures are better; the model's metrics may be known only by an epoch."""
+        if self.mode != "auto":
+            return self.mode == "max"
+        metric_of = getattr(self.model, "metric_of", None)
+        found = direction(self.monitor, metric_of(self.monitor) if metric_of else None)
+        if found is None:
+            names = ", ".join(getattr(self.model, "metrics_names", ["loss"]))
+            msg = (
+                f"{type(self).__name__}: nothing says whether a larger or a smaller "
+                f"{self.monitor[:60]!r} is better; give mode='max' or mode='min' (the model's own "
+                f"figures are {names[:150]}, and the same with val_)"
+            )
+            raise ValueError(msg)
+        return found == "up"
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats `than` by more than `min_delta`."""
         if math.isnan(value):
             return False
-        return than is None or self._sign * value + self.min_delta < self._sign * than
+        sign = -1.0 if self._rises() else 1.0
+        return than is None or sign * value + self.min_delta < sign * than
 
     def figure(self, logs: Logs | None) -> float | None:
         """Return the monitored figure, or None with one warning when the logs lack it."""
+        self._rises()
         value = (logs or {}).get(self.monitor)
         if value is None:
             if not self._missed:
@@ -65,12 +87,13 @@ class Monitor(Callback):
                     stacklevel=2,
                 )
             return None
+        if np.ndim(value):
+            msg = (
+                f"{type(self).__name__}: {self.monitor!r} is {np.size(value)} figures, of which "
+                "none says what is better as a whole; watch a metric of one figure"
+            )
+            raise ValueError(msg)
         return float(value)
-
-
-def _rises(monitor: str) -> bool:
-    name = monitor.removeprefix("val_")
-    return name in _RISING or name.endswith(("_accuracy", "_acc"))
 
 
 class EarlyStopping(Monitor):
@@ -131,8 +154,9 @@ class EarlyStopping(Monitor):
 
     best_weights: list[Any] | None
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start again from nothing."""
+        super().on_train_begin(logs)
         self._start()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -225,8 +249,9 @@ class ReduceLROnPlateau(Monitor):
         self.min_lr = number(owner, "min_lr", min_lr, "not be negative", lambda r: r >= 0.0)
         self.wait = self.cooldown_counter = 0
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start again from nothing."""
+        super().on_train_begin(logs)
         self.best, self.wait, self.cooldown_counter = None, 0, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

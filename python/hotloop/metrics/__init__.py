@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import losses
+from hotloop.losses.functions import CLASS_OF
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -14,6 +15,7 @@ from hotloop.metrics.accuracy import (
 )
 from hotloop.metrics.base import Array, FunctionMetric, Metric
 from hotloop.metrics.classification import F1Score, Precision, Recall, confusion_matrix
+from hotloop.metrics.naming import log_keys
 from hotloop.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 from hotloop.registry import deserialize, lookup, snake_case
 
@@ -33,6 +35,8 @@ class LossMetric(Metric):
     >>> LossMetric("mse")([[0.0]], [[2.0]])
     4.0
     """
+
+    direction = "down"
 
     def __init__(self, loss: Any, name: str | None = None) -> None:
         self.loss = losses.get(loss)
@@ -137,7 +141,10 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
-        return FunctionMetric(identifier)
+        metric = FunctionMetric(identifier)
+        if any(identifier is loss for loss in CLASS_OF):
+            metric.direction = "down"
+        return metric
     msg = f"a metric must be a name or a hotloop.metrics.Metric, got {identifier!r}"
     raise TypeError(msg)
 
@@ -159,5 +166,6 @@ __all__ = [
     "TopKCategoricalAccuracy",
     "confusion_matrix",
     "get",
+    "log_keys",
     "resolve",
 ]

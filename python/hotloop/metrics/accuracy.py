@@ -25,6 +25,8 @@ class Accuracy(Metric):
     0.5
     """
 
+    direction = "up"
+
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return 1 where outputs equal targets."""
         t = matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
@@ -50,6 +52,8 @@ class BinaryAccuracy(Metric):
     0.5
     """
 
+    direction = "up"
+
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
         self.threshold = number(self.name, "threshold", threshold)
@@ -67,6 +71,8 @@ class BinaryAccuracy(Metric):
 
 class _ArgmaxAccuracy(Metric):
     """Share of samples whose largest output is the target's class."""
+
+    direction = "up"
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return 1 for right samples."""
@@ -130,6 +136,8 @@ class TopKCategoricalAccuracy(Metric):
     >>> TopKCategoricalAccuracy(k=2)([[0, 0, 1], [1, 0, 0]], [[0.1, 0.5, 0.4], [0.1, 0.5, 0.4]])
     0.5
     """
+
+    direction = "up"
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)

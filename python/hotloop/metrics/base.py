@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop.registry import snake_case
-from hotloop.targets import real_array
+from hotloop.targets import like_outputs, real_array
 
 Array = NDArray[Any]
+# What may hold sums; all else that a metric refers to is shared by its copies.
+_CONTAINERS = (list, tuple, dict, set, deque, np.ndarray)
 
 
 class Metric:
     """A weighted mean that accumulates; a subclass writes `values`.
 
     A metric that is no mean writes `update_state`, `result` and `reset_state` instead, and lists
-    in `state_names` the attributes that hold what it has accumulated.
+    in `state_names` the attributes that hold what it has accumulated. `direction`, "up" or "down",
+    tells callbacks of ``mode="auto"`` which figure is better.
 
     Parameters
     ----------
@@ -38,6 +43,7 @@ class Metric:
 
     _name: ClassVar[str | None] = None
     state_names: ClassVar[tuple[str, ...]] = ("total", "count")
+    direction: str | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         del dtype
@@ -65,7 +71,7 @@ class Metric:
             When targets or weights do not fit the outputs.
         """
         outputs = as_rows(y_pred)
-        values = self.values(y_true, outputs)
+        values = self.values(like_outputs(y_true, outputs.shape), outputs)
         if sample_weight is None:
             self.add(float(np.sum(values, dtype=np.float64)), values.size)
         else:
@@ -85,6 +91,19 @@ class Metric:
     def reset_state(self) -> None:
         """Start again from nothing."""
         self.total = self.count = 0.0
+
+    def fresh(self) -> Metric:
+        """Return a copy that accumulates on its own, from nothing."""
+        shared = {
+            id(v): v for v in vars(self).values() if not isinstance(v, (*_CONTAINERS, Metric))
+        }
+        made = copy.deepcopy(self, shared)
+        made.reset_state()
+        return made
+
+    def show_in(self, other: Metric) -> None:
+        """Let `other` have the figures of this metric."""
+        vars(other).update(vars(self))
 
     def get_state(self) -> dict[str, Array]:
         """Return what has accumulated, as float64 arrays."""
@@ -143,6 +162,12 @@ class FunctionMetric(Metric):
         answer = np.asarray(self.fn(targets, y_pred), np.float64)
         if answer.ndim == 0:
             return np.full(len(y_pred), answer)
+        if len(answer) != len(y_pred):
+            msg = (
+                f"{self.name}: must return one number for each of {len(y_pred)} samples, or their "
+                f"mean, got shape {answer.shape} for targets {targets.shape} and outputs {y_pred.shape}"
+            )
+            raise ValueError(msg)
         per_sample: Array = answer.reshape(len(answer), -1).mean(axis=1)
         return per_sample
 

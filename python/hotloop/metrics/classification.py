@@ -18,6 +18,7 @@ class _Thresholded(Metric):
     """Counts of positives that were right, wrong and missed, for each threshold."""
 
     state_names = ("true_positives", "other")
+    direction = "up"
     # Which elements beside the right positives stand in the denominator.
     _misses = False
 
@@ -171,6 +172,7 @@ class F1Score(Metric):
 
     _name = "f1_score"
     state_names = ("true_positives", "false_positives", "false_negatives")
+    direction = "up"
 
     def __init__(
         self,

@@ -24,6 +24,8 @@ class MeanSquaredError(Metric):
     5.0
     """
 
+    direction = "down"
+
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return each sample's mean square."""
         d = y_pred - matching_targets(self.name, y_true, y_pred.shape, y_pred.dtype)
@@ -44,6 +46,8 @@ class MeanAbsoluteError(Metric):
     >>> MeanAbsoluteError()([0.0, 0.0], [1.0, -3.0])
     2.0
     """
+
+    direction = "down"
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return each sample's mean distance."""
@@ -86,6 +90,7 @@ class R2Score(Metric):
 
     _name = "r2_score"
     state_names = ("mean", "spread", "residual", "weight", "samples")
+    direction = "up"
 
     def __init__(
         self,
