@@ -66,6 +66,16 @@ class Row:
         return ratio(self.own, self.fastest(lambda c: c.contender.startswith("torch")))
 
     @property
+    def pool(self) -> Cell | None:
+        """The cell of hotloop on threads of its own, where that was timed too."""
+        return self.fastest(lambda c: c.contender.startswith("hotloop-pool"))
+
+    @property
+    def ratio_to_pool(self) -> float | None:
+        """How many times faster OpenMP's team is than the pool."""
+        return ratio(self.own, self.pool)
+
+    @property
     def wrong(self) -> list[str]:
         """Errors of the contenders that were refused or failed."""
         return [f"{self.name}, {c.name}: {c.error}" for c in self.cells if c.error]
@@ -132,6 +142,7 @@ HEAD = (
     "hotloop",
     "best",
     "1 thread",
+    "pool",
     "fastest peer",
     "",
     "ahead by",
@@ -158,6 +169,7 @@ def _line(row: Row, roof: Roof | None) -> list[str]:
         "WRONG" if wrong else duration(own.median if own else None),
         duration(own.best if own else None),
         duration(one.median if one else None),
+        duration(row.pool.median if row.pool else None),
         duration(peer.median if peer else None),
         peer.name if peer else "",
         _times(row.ratio),

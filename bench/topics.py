@@ -20,7 +20,7 @@ from probe import Roof, measure
 from rows import Row, derive, geometric_mean, plain, render
 
 LIBRARIES = ("torch", "jax", "keras", "scikit-learn")
-QUICK_LIBRARIES = ("hotloop", "numpy", "torch", "jax")
+QUICK_LIBRARIES = ("hotloop", "hotloop_pool", "numpy", "torch", "jax")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ TOPICS = {
             "training",
             "Training steps",
             partial(_steps, [*WORKLOADS, *UNSEEN]),
-            (*_ARRAYS, "keras", "sklearn"),
+            ("hotloop_pool", *_ARRAYS, "keras", "sklearn"),
             480,
             24,
         ),
@@ -120,6 +120,9 @@ class Report:
                 say(f"geometric mean over the fastest peer {mean:.2f}x")
             if torch is not None:
                 say(f"geometric mean over PyTorch at its best {torch:.2f}x")
+            teams = geometric_mean(r.ratio_to_pool for r in rows)
+            if teams is not None:
+                say(f"OpenMP's team over the pool: geometric mean {teams:.2f}x")
         for text in self.wrong:
             say(f"WRONG: {text}")
         say(self.verdict())

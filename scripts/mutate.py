@@ -176,7 +176,7 @@ MUTATIONS = (
     ),
     Mutation(
         "two threads race: a region ends before its last slices do",
-        "cpp/runtime/pool.cpp",
+        "cpp/runtime/team.cpp",
         "while (!spin(kCallerPatience, done)) {",
         "while (false && !spin(kCallerPatience, done)) {",
         ("relu", "softmax", "conv2d"),

@@ -13,8 +13,8 @@
 #            does not
 # Further arguments go to pytest, and replace the tests.
 #
-# ThreadSanitizer needs no archer here: the threads are the pool's of cpp/runtime, made with
-# std::thread and std::atomic, and no OpenMP is linked.
+# ThreadSanitizer needs no archer here: no OpenMP is linked, and the threads are those of the pool in
+# cpp/runtime, made with std::thread and std::atomic.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:-}
@@ -38,8 +38,10 @@ library() {  # the path of a sanitizer's runtime, to be loaded before Python
 
 flags="-gline-tables-only -fno-omit-frame-pointer"
 [ "$compiler" = clang ] || flags="-g1 -fno-omit-frame-pointer"
+openmp=ON
 case $kind in
     thread)
+        openmp=OFF
         # GCC's runtime for both compilers, which call it by the same names: clang 14's cannot be
         # loaded into a program that was not linked with it (not even into /bin/echo).
         runtime=$(g++ -print-file-name=libtsan.so)
@@ -71,7 +73,7 @@ build=${BUILD:-build/sanitize-$kind}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Sanitize -DCMAKE_CXX_FLAGS="$flags" \
-    -DHOTLOOP_SETS="${SETS// /;}" -DHOTLOOP_KERNEL_OPTIMIZATION="$optimization" \
+    -DHOTLOOP_SETS="${SETS// /;}" -DHOTLOOP_OPENMP=$openmp -DHOTLOOP_KERNEL_OPTIMIZATION="$optimization" \
     -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" >"$build.log" 2>&1 ||
     { cat "$build.log"; exit 1; }
 cmake --build "$build" ${JOBS:+-j "$JOBS"} >>"$build.log" 2>&1 || { tail -n 60 "$build.log"; exit 1; }

@@ -40,9 +40,27 @@ def mnist_data() -> tuple[Arrays, Arrays]:
     return mnist.load_data()
 
 
+@pytest.fixture(params=["openmp", "pool"])
+def team(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run the test with each kind of thread team, its processes too."""
+    from hotloop import _core  # noqa: PLC0415 - the plain tests run without the core
+
+    facts = _core.config()
+    if request.param not in facts["threading_available"]:
+        pytest.skip("this build has no OpenMP")
+    _core.set_threading(request.param)
+    monkeypatch.setenv("HOTLOOP_THREADING", request.param)
+    yield request.param
+    _core.set_threading(facts["threading"])
+
+
 @pytest.fixture
-def restore_threads() -> Iterator[Callable[[int], None]]:
-    """Give a function that sets the thread count, and put the old count back afterwards."""
+def restore_threads(team: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that sets the thread count, and put the old count back afterwards.
+
+    With either thread team.
+    """
+    assert team
     from hotloop import _core  # noqa: PLC0415 - the plain tests run without the core
 
     before = _core.get_num_threads()

@@ -80,13 +80,16 @@ def bits(value: Any) -> list[bytes]:
 
 
 def assert_same_bits_on_any_thread_count(f: Callable[[], Any]) -> None:
-    """Call `f` at 1, 2, 3 and 7 threads and compare every bit."""
-    before = _core.get_num_threads()
+    """Call `f` at 1, 2, 3 and 7 threads of either team and compare every bit."""
+    before, facts = _core.get_num_threads(), _core.config()
     results = []
     try:
-        for n in (1, 2, 3, 7):
-            _core.set_num_threads(n)
-            results.append(bits(f()))
+        for team in facts["threading_available"]:
+            _core.set_threading(team)
+            for n in (1, 2, 3, 7):
+                _core.set_num_threads(n)
+                results.append(bits(f()))
     finally:
         _core.set_num_threads(before)
+        _core.set_threading(facts["threading"])
     assert all(result == results[0] for result in results)

@@ -226,6 +226,13 @@ def test_a_row_compares_with_the_fastest_peer_and_with_the_roof(bench: SimpleNam
     assert "12 %" in text
 
 
+def test_a_row_of_both_teams_compares_them(bench: SimpleNamespace) -> None:
+    row = row_of(bench, **{"hotloop_2t": 2.0, "hotloop_1t": 3.0, "hotloop-pool_2t": 2.5})
+    assert (row.own.median, row.pool.median, row.ratio_to_pool) == (2.0, 2.5, 1.25)
+    assert row.peer is None
+    assert "2.50" in bench.rows.render([row], None)
+
+
 def test_a_derived_row_is_the_difference(bench: SimpleNamespace) -> None:
     both, one = row_of(bench, hotloop_2t=5.0, torch_2t=9.0), row_of(bench, hotloop_2t=2.0)
     both.name, one.name = "dw+dx", "dw"

@@ -130,6 +130,7 @@ def test_same_seed_same_bits() -> None:
     assert weights("a") != weights("c")
 
 
+@pytest.mark.usefixtures("team")
 def test_same_bits_with_any_number_of_threads(own_folder: Path) -> None:
     for threads in ("1", "2", "3"):
         subprocess.run(

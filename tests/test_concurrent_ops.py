@@ -21,7 +21,16 @@ Call = Callable[[], Any]
 THREADS = 8
 
 # What computes nothing, sets up the process or measures it.
-OTHER = {"set_num_threads", "get_num_threads", "config", "fma_peak", "triad", "Plan", "_Recording"}
+OTHER = {
+    "set_num_threads",
+    "get_num_threads",
+    "set_threading",
+    "config",
+    "fma_peak",
+    "triad",
+    "Plan",
+    "_Recording",
+}
 LAYOUTS: tuple[Literal["channels_first", "channels_last"], ...] = (
     "channels_first",
     "channels_last",

@@ -150,7 +150,15 @@ def test_show_config_names_all_that_a_report_needs(capsys: pytest.CaptureFixture
     text = capsys.readouterr().out
     info = hl.config.build_info()
     assert text.startswith(f"hotloop {hl.__version__}\n")
-    for value in (info["isa"], info["compiler"], str(info["threads"]), *info["isa_available"]):
+    for value in (
+        info["isa"],
+        info["compiler"],
+        str(info["threads"]),
+        info["threading"],
+        info["openmp_library"],
+        *info["isa_available"],
+        *info["threading_available"],
+    ):
         assert value in text
 
 
@@ -160,6 +168,7 @@ def _product(queue: Any, a: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.usefixtures("team")
 # Python 3.12 warns of forks in a process that has threads: the case that is tested here.
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forked_child_computes_after_the_parent_used_threads() -> None:
@@ -169,7 +178,7 @@ def test_forked_child_computes_after_the_parent_used_threads() -> None:
         hl.set_num_threads(2)
         expected = hashlib.sha256(
             F.matmul(a, a).tobytes()
-        ).hexdigest()  # large enough to wake the pool
+        ).hexdigest()  # large enough to wake the team
         context = multiprocessing.get_context("fork")
         queue = context.SimpleQueue()
         child = context.Process(target=_product, args=(queue, a))
@@ -179,7 +188,7 @@ def test_forked_child_computes_after_the_parent_used_threads() -> None:
         if alive:
             child.kill()
             child.join()
-        assert not alive, "the child hangs in a thread pool that did not survive the fork"
+        assert not alive, "the child hangs in a team that did not survive the fork"
         assert child.exitcode == 0
         assert queue.get() == expected
     finally:

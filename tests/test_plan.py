@@ -218,6 +218,7 @@ print("done")
 """
 
 
+@pytest.mark.usefixtures("team")
 @pytest.mark.parametrize("threads", [2, 64])
 def test_regions_end_beside_another_pool_and_with_more_threads_than_processors(
     threads: int,

@@ -25,6 +25,9 @@ THREADS = 8
 SECONDS = 400  # of a busy machine: a program that hangs is ended then, and the test fails
 Set = Callable[[int], None]
 
+# In this process and in those that it starts.
+pytestmark = pytest.mark.usefixtures("team")
+
 needs_posix = pytest.mark.skipif(
     sys.platform != "linux", reason="fork and affinity as Linux has them"
 )

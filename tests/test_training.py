@@ -71,6 +71,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert_same_weights(*runs)
 
 
+@pytest.mark.usefixtures("team")
 def test_thread_counts_change_no_bit() -> None:
     rng = np.random.default_rng(0)
     x, t = rng.random((64, 300)).astype(np.float32), rng.integers(0, 10, 64)

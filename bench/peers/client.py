@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hotloop
 from peers.base import UnsupportedError
 
 _WORKER = Path(__file__).resolve().parent / "worker.py"
@@ -54,6 +55,10 @@ def contenders(cores: int, libraries: Container[str] | None = None) -> list[Cont
         for name in ("hotloop", "numpy", "torch")
         for count in counts
     ]
+    # The same core on threads of its own, beside OpenMP's, which are the usual ones.
+    if cores > 1 and hotloop.config.threading() == "openmp":
+        pool = Contender(f"hotloop-pool {cores}t", "hotloop_pool", cores, package="hotloop")
+        found.insert(len(counts), pool)
     # OpenBLAS takes AVX2 kernels on some AVX-512 machines; what it could do stands beside.
     skylake = {"OPENBLAS_CORETYPE": "SkylakeX"}
     if _has_avx512():

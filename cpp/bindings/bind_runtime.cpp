@@ -5,6 +5,7 @@
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
 #include "hotloop/probe.h"
+#include "hotloop/threading.h"
 
 namespace hotloop::bind {
 namespace {
@@ -21,6 +22,9 @@ py::dict config() {
     d["isa"] = isa_in_use();
     d["isa_available"] = isa_available();
     d["threads"] = num_threads();
+    d["threading"] = threading_in_use();
+    d["threading_available"] = threading_available();
+    d["openmp_library"] = openmp_library();
 #if defined(__clang__)
     d["compiler"] = "Clang " __clang_version__;
 #else
@@ -34,6 +38,7 @@ py::dict config() {
 void bind_runtime(py::module_& m) {
     m.def("set_num_threads", &set_threads, py::arg("n"));
     m.def("get_num_threads", &num_threads);
+    m.def("set_threading", &set_threading, py::arg("name"));
     m.def("config", &config);
     m.def(
         "fma_peak",

@@ -1,11 +1,13 @@
 #include "bind.h"
 #include "hotloop/dispatch.h"
+#include "hotloop/threading.h"
 #include "plan.h"
 
 PYBIND11_MODULE(_core, m) {
     using namespace hotloop;
     m.doc() = "The compiled core of hotloop; hotloop.functional is its documented face.";
     select_isa();
+    select_threading();
     bind::bind_plan(m);
     bind::bind_runtime(m);
     bind::bind_affine(m);

@@ -8,7 +8,9 @@
 #include <string>
 #include <thread>
 
-#include "pool.h"
+#include "hotloop/threading.h"
+#include "openmp.h"
+#include "team.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -90,21 +92,24 @@ std::atomic<int>& thread_count() {
 }
 
 // Below this many operations a thread, waking the others costs more than they bring: a region
-// costs 0.6 us while the pool spins, which is 0.1 MFLOP of one core.
+// costs 0.6 us while the team polls, which is 0.1 MFLOP of one core.
 constexpr double kWorthAThread = 2.5e5;
 // From this many operations a thread (20 us), threads take their work in slices.
 constexpr double kWorthSlices = 4e6;
 
 }  // namespace
 
-int num_threads() { return thread_count().load(std::memory_order_relaxed); }
+int num_threads() {
+    return std::min(thread_count().load(std::memory_order_relaxed), openmp::limit());
+}
 void set_num_threads(int n) { thread_count().store(n); }
 
 namespace detail {
 
 int threads_for(index_t tasks, double cost) {
+    if (tasks <= 1 || cost < 2 * kWorthAThread) return 1;
     const int limit = num_threads();
-    if (limit <= 1 || tasks <= 1 || cost < 2 * kWorthAThread) return 1;
+    if (limit <= 1) return 1;
     const double worth = cost / kWorthAThread;
     const index_t most = std::min<index_t>(limit, tasks);
     return static_cast<int>(worth < static_cast<double>(most) ? static_cast<index_t>(worth) : most);
@@ -113,7 +118,8 @@ int threads_for(index_t tasks, double cost) {
 bool worth_slices(int threads, double cost) { return cost >= threads * kWorthSlices; }
 
 void run_parallel(index_t tasks, int threads, bool sliced, Task task, void* context) {
-    if (!Pool::instance().run(tasks, threads, sliced, task, context)) task(context, 0, tasks);
+    if (!Team::instance(threading()).run(tasks, threads, sliced, task, context))
+        task(context, 0, tasks);
 }
 
 }  // namespace detail

@@ -26,10 +26,12 @@ double seconds_since(Clock::time_point start) {
 // Runs `body` over exactly `threads` tasks, whatever the setting in force.
 template <class Body>
 void on_threads(int threads, Body&& body) {
-    const int before = num_threads();
-    set_num_threads(threads);
-    parallel_for(threads, 1e12, body);
-    set_num_threads(before);
+    detail::run_parallel(
+        threads, threads, false,
+        [](void* context, index_t begin, index_t end) {
+            (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+        },
+        &body);
 }
 
 struct Free {

@@ -93,7 +93,8 @@ def get_num_threads() -> int:
     -------
     int
         ``HOTLOOP_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the processors this process may
-        use; or what `set_num_threads` set last.
+        use; or what `set_num_threads` set last. No more than a limit of threadpoolctl or of
+        `omp_set_num_threads` allows the calling thread.
 
     Examples
     --------

@@ -56,4 +56,7 @@ class BuildFacts(TypedDict):
     isa: str
     isa_available: list[str]
     threads: int
+    threading: str
+    threading_available: list[str]
+    openmp_library: str
     compiler: str

@@ -188,7 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_arguments(bench)
     bench.set_defaults(command=_bench)
 
-    info = commands.add_parser("info", help="print version, instruction set, threads, compiler")
+    info = commands.add_parser(
+        "info", help="print version, instruction set, threads and their library, compiler"
+    )
     info.set_defaults(command=lambda _: hl.show_config())
     return parser
 

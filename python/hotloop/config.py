@@ -153,13 +153,70 @@ def set_diagnosis(on: bool) -> None:
         told.clear()
 
 
+def threading() -> str:
+    """Return the kind of thread team that the compiled core uses.
+
+    Returns
+    -------
+    str
+        ``"openmp"``, the threads of the OpenMP runtime (the default of builds that have one), or
+        ``"pool"``, threads of hotloop's own. A child of `os.fork` always uses ``"pool"``:
+        OpenMP's threads do not survive a fork.
+
+    See Also
+    --------
+    set_threading : Choose the team.
+    hotloop.set_num_threads : Set the number of threads.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.config.threading() in ("openmp", "pool")
+    True
+    """
+    return _core.config()["threading"]
+
+
+def set_threading(name: str) -> None:
+    """Choose the thread team of the compiled core; no result changes by a bit.
+
+    The environment variable ``HOTLOOP_THREADING`` sets it for a whole process. Either team keeps
+    to the limits of threadpoolctl and of `omp_set_num_threads`.
+
+    Parameters
+    ----------
+    name : str
+        ``"openmp"`` or ``"pool"``, as listed by `show_config`.
+
+    Raises
+    ------
+    ValueError
+        For any other value, and for ``"openmp"`` in a build without OpenMP or in a child of
+        `os.fork`.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> before = hl.config.threading()
+    >>> hl.config.set_threading("pool")
+    >>> hl.config.threading()
+    'pool'
+    >>> hl.config.set_threading(before)
+    """
+    available = _core.config()["threading_available"]
+    if not isinstance(name, str) or name not in available:
+        msg = f"set_threading: name must be one of {tuple(available)}, got {name!r}"
+        raise ValueError(msg)
+    _core.set_threading(name)
+
+
 def build_info() -> dict[str, Any]:
-    """Return version, instruction sets, threads and compiler as a dict."""
+    """Return version, instruction sets, thread team and compiler as a dict."""
     return {"version": __version__, **_core.config()}
 
 
 def show_config() -> None:
-    """Print version, instruction set in use and available, threads and compiler.
+    """Print version, instruction set and thread team in use and available, and compiler.
 
     Examples
     --------
@@ -169,10 +226,13 @@ def show_config() -> None:
     """
     info = build_info()
     available = ", ".join(info["isa_available"])
+    teams = ", ".join(info["threading_available"])
+    library = f" {info['openmp_library']}" if info["threading"] == "openmp" else ""
     lines = (
         f"hotloop {info['version']}",
         f"instruction set: {info['isa']} (available: {available})",
         f"threads: {info['threads']}",
+        f"threading: {info['threading']}{library} (available: {teams})",
         f"compiler: {info['compiler']}",
         f"python: {sys.version.split()[0]}",
     )

@@ -38,8 +38,9 @@ READ: tuple[Role, ...] = ("float", "cast", "aside")
 
 
 @pytest.fixture
-def threads() -> Iterator[None]:
-    """Put the thread count back."""
+def threads(team: str) -> Iterator[None]:
+    """Run with either thread team, and put the thread count back."""
+    assert team
     before = _core.get_num_threads()
     yield
     _core.set_num_threads(before)

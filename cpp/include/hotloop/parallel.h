@@ -7,8 +7,9 @@
 
 namespace hotloop {
 
-// Thread count: HOTLOOP_NUM_THREADS, else OMP_NUM_THREADS, as given; else the smaller of the
-// processors this process may use and its cgroup quota.
+// Thread count: what was set last, HOTLOOP_NUM_THREADS, else OMP_NUM_THREADS, as given; else the
+// smaller of the processors this process may use and its cgroup quota. No more than
+// omp_set_num_threads allows the calling thread, which is how threadpoolctl and joblib set limits.
 int num_threads();
 void set_num_threads(int n);  // n >= 1
 
@@ -27,7 +28,7 @@ enum class Stretches { sliced, whole };
 // worth; `cost` is the whole work in floating-point operations (8 a byte moved is a fair rate). The
 // split is by thread and may differ between runs, so body's result must not depend on it. A
 // reduction is split into blocks fixed by its shape, one task a block, summed in order afterwards.
-// A caller that finds the pool busy runs on its own thread alone.
+// A caller that finds the team busy runs on its own thread alone.
 template <class Body>
 void parallel_for(index_t tasks, double cost, Body&& body, Stretches how = Stretches::sliced) {
     const int threads = detail::threads_for(tasks, cost);

@@ -1,38 +1,48 @@
-// The threads behind parallel_for.
+// A team of threads behind parallel_for: OpenMP's or a pool of our own.
 //
 // A region is cut into as many parts as it has threads, and a large part into slices of 1/2, 1/4,
 // 1/8 and 1/8 of it. Worker i takes the slices of part i, so that a training step finds its data in
 // the caches where the last one left it, and then what is left of the others' parts; so does the
 // caller. Nobody waits for a thread that has not begun, and a thread that is slow, since another
-// process or another virtual machine shares its core, leaves its last slices to the rest. That is
-// what sets this pool apart from a team with a barrier: beside another pool in the process (NumPy's
-// OpenBLAS spins for milliseconds after each product) or another process on the machine, a region
-// takes at most the time of one thread, where a barrier waited for whole time slices: 24 ms for a
-// convolution of 0.24 ms.
+// process or another virtual machine shares its core, leaves its last slices to the rest: beside
+// other threads in the process (NumPy's OpenBLAS polls for milliseconds after each product) or
+// another process on the machine, a region takes at most the time of one thread.
+//
+// OpenMP's threads keep to the same rules. The barrier that ends each of its own regions would wait
+// for a thread that has no processor, and its threads poll without yielding between regions. So
+// they come once, into one region that lasts, whose first thread only holds it open, and wait in
+// there for work as the pool's do.
 #pragma once
 
 #include <atomic>
 #include <exception>
+#include <thread>
 
 #include "hotloop/common.h"
 #include "hotloop/subnormals.h"
+#include "hotloop/threading.h"
 
 namespace hotloop {
 
-class Pool {
+class Team {
   public:
     using Task = void (*)(void* context, index_t begin, index_t end);
     static constexpr int kMost = 4096;
 
-    // The one pool of this process; a child of fork gets one of its own.
-    static Pool& instance();
+    // The one team of each kind in this process; the child of a fork gets a pool of its own.
+    static Team& instance(Threading kind);
+    // Whether this process is the child of a fork that came after watch_forks().
+    static bool forked();
+    static void watch_forks();
 
     // Covers [0, tasks) in `parts` parts, each whole or in slices. False, and nothing done, when a
     // region is running already: then the caller does the work alone. Rethrows what a slice threw.
     bool run(index_t tasks, int parts, bool sliced, Task task, void* context);
 
   private:
+    explicit Team(Threading kind) : kind_(kind) {}
     void grow(int workers);
+    void open_region(int workers);
     void work(int part);
     void take(int part, int left);
     int claim(int part, std::uint64_t region);
@@ -62,7 +72,11 @@ class Pool {
     Part parts_[kMost];
     alignas(64) std::atomic<int> left_{0};  // slices that are not done
     alignas(64) std::atomic<bool> busy_{false};
-    int workers_ = 0;  // changed by the holder of busy_ alone
+    // Changed by the holder of busy_ alone.
+    const Threading kind_;
+    int workers_ = 0;
+    std::thread host_;  // opens OpenMP's region and waits in it
+    std::atomic<bool> closing_{false};
     std::exception_ptr error_;
     std::atomic<bool> failed_{false};
 };

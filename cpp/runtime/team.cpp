@@ -1,5 +1,6 @@
-#include "pool.h"
+#include "team.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -7,6 +8,9 @@
 #if defined(__linux__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+
+#include "hotloop/parallel.h"
+#include "openmp.h"
 
 namespace hotloop {
 namespace {
@@ -28,42 +32,60 @@ constexpr microseconds kWorkerPatience{1000};
 // The caller polls this long for the last parts to end.
 constexpr microseconds kCallerPatience{100};
 
+// Who has polled this long yields between polls: another team of the process may wait for the
+// processor (a step of 12 ms beside products of NumPy, whose threads yield too: 30 to 25 ms).
+constexpr microseconds kAlone{50};
+
 // True when `done()` came to hold.
 template <class Done>
 bool spin(microseconds patience, Done done) {
     const auto start = std::chrono::steady_clock::now();
-    do {
+    for (;;) {
         for (int i = 0; i < 16; ++i) {
             if (done()) return true;
             pause();
         }
-    } while (std::chrono::steady_clock::now() - start < patience);
-    return false;
+        const auto waited = std::chrono::steady_clock::now() - start;
+        if (waited > patience) return false;
+        if (waited > kAlone) std::this_thread::yield();
+    }
 }
 
-std::atomic<Pool*> the_pool{nullptr};
+// By kind.
+std::atomic<Team*> teams[2];
+std::atomic<bool> in_child{false};
 
 }  // namespace
 
-Pool& Pool::instance() {
-    Pool* pool = the_pool.load(std::memory_order_acquire);
-    if (pool) return *pool;
-    // Never destroyed: its threads may outlive every static object.
-    Pool* const fresh = new Pool;
-    if (!the_pool.compare_exchange_strong(pool, fresh)) {
-        delete fresh;
-        return *pool;
-    }
+void Team::watch_forks() {
 #if defined(__linux__) || defined(__APPLE__)
-    // The child of a fork has none of the threads: it begins with a new pool, when it needs one.
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
+    // The child has none of the threads: it begins with a new pool, when it needs one.
+    static const int registered = pthread_atfork(nullptr, nullptr, [] {
+        in_child.store(true);
+        for (std::atomic<Team*>& team : teams) team.store(nullptr);
+    });
     (void)registered;
 #endif
+}
+
+bool Team::forked() { return in_child.load(std::memory_order_relaxed); }
+
+Team& Team::instance(Threading kind) {
+    std::atomic<Team*>& slot = teams[static_cast<int>(kind)];
+    Team* team = slot.load(std::memory_order_acquire);
+    if (team) return *team;
+    // Never destroyed: its threads may outlive every static object.
+    Team* const fresh = new Team(kind);
+    if (!slot.compare_exchange_strong(team, fresh)) {
+        delete fresh;
+        return *team;
+    }
     return *fresh;
 }
 
-void Pool::grow(int workers) {
-    while (workers_ < workers) {
+void Team::grow(int workers) {
+    if (kind_ == Threading::openmp && workers > workers_) open_region(workers);
+    while (kind_ == Threading::pool && workers_ < workers) {
         try {
             std::thread([this, part = workers_ + 1] { work(part); }).detach();
         } catch (const std::system_error&) {
@@ -73,8 +95,39 @@ void Pool::grow(int workers) {
     }
 }
 
+// A region of more threads in the place of the one there is: of all that may be asked for next.
+void Team::open_region(int workers) {
+    workers = std::max(workers, num_threads() - 1);
+    if (host_.joinable()) {
+        closing_.store(true, std::memory_order_relaxed);
+        closing_.notify_all();
+        region_.parts.store(0, std::memory_order_relaxed);
+        region_.number.fetch_add(1, std::memory_order_release);
+        region_.number.notify_all();
+        host_.join();
+        closing_.store(false, std::memory_order_relaxed);
+    }
+    try {
+        host_ = std::thread([this, workers] {
+            openmp::region(
+                workers + 1,
+                [](void* context, int part) {
+                    Team* const team = static_cast<Team*>(context);
+                    if (part == 0)
+                        team->closing_.wait(false);
+                    else
+                        team->work(part);
+                },
+                this);
+        });
+    } catch (const std::system_error&) {
+        workers = 0;
+    }
+    workers_ = workers;
+}
+
 // Takes the next slice of a part: how many were left with it, 0 when there is none.
-int Pool::claim(int part, std::uint64_t region) {
+int Team::claim(int part, std::uint64_t region) {
     std::uint64_t state = parts_[part].state.load(std::memory_order_acquire);
     while (state / kSlots == region && state % kSlots != 0)
         if (parts_[part].state.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel,
@@ -83,7 +136,7 @@ int Pool::claim(int part, std::uint64_t region) {
     return 0;
 }
 
-void Pool::take(int part, int left) {
+void Team::take(int part, int left) {
     // Slices begin at 0, 4, 6 and 7 eighths of the part; a single one is the whole part.
     const auto eighths = [this](int behind) {
         return region_.slices == 1 ? 8 - 8 * behind : 8 - (1 << behind) / 2;
@@ -103,7 +156,7 @@ void Pool::take(int part, int left) {
 }
 
 // Takes slices until nobody has one: those of part `first`, then those of the parts after it.
-void Pool::drain(int first, std::uint64_t region) {
+void Team::drain(int first, std::uint64_t region) {
     const int count = region_.parts.load(std::memory_order_relaxed);
     for (int i = 0; i < count && first < count; ++i) {
         const int part = first + i < count ? first + i : first + i - count;
@@ -111,9 +164,9 @@ void Pool::drain(int first, std::uint64_t region) {
     }
 }
 
-void Pool::work(int part) {
+void Team::work(int part) {
     std::uint32_t seen = 0;
-    for (;;) {
+    while (!closing_.load(std::memory_order_relaxed)) {
         const auto fresh = [&] { return region_.number.load(std::memory_order_acquire) != seen; };
         if (!spin(kWorkerPatience, fresh)) region_.number.wait(seen, std::memory_order_acquire);
         seen = region_.number.load(std::memory_order_acquire);
@@ -121,7 +174,7 @@ void Pool::work(int part) {
     }
 }
 
-bool Pool::run(index_t tasks, int parts, bool sliced, Task task, void* context) {
+bool Team::run(index_t tasks, int parts, bool sliced, Task task, void* context) {
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
     parts = parts < kMost ? parts : kMost;
     grow(parts - 1);
