@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -158,18 +157,6 @@ def test_a_missing_figure_is_told_once() -> None:
     with pytest.warns(UserWarning, match="no 'val_loss' to watch, only loss") as told:
         fit(compiled(), callbacks.EarlyStopping())
     assert len(told) == 1
-
-
-def test_csv_logger(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    history = fit(compiled(metrics=["accuracy"]), callbacks.CSVLogger(path), epochs=2)
-    rows = list(csv.reader(path.read_text().splitlines()))
-    assert rows[0] == ["epoch", "accuracy", "loss"]
-    assert [float(r[2]) for r in rows[1:]] == history.history["loss"]
-    fit(compiled(), callbacks.CSVLogger(path, append=True, separator=","), epochs=1)
-    assert len(path.read_text().splitlines()) == 4
-    fit(compiled(), callbacks.CSVLogger(path, separator=";"), epochs=1)
-    assert path.read_text().splitlines()[0] == "epoch;loss"
 
 
 def test_lambda_callback_and_the_other_names_of_batch_hooks() -> None:

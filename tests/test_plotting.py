@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -139,6 +140,21 @@ def test_history_of_several_runs_has_a_colour_for_each() -> None:
     names = [text.get_text() for text in loss.get_legend().get_texts()]
     assert names == ["SGD", "Adam", "validation"]
     assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["Adam"]
+
+
+def test_history_draws_each_figure_at_its_own_epoch() -> None:
+    model = hl.Sequential([hl.Input((2,)), hl.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones(4)
+    options: Any = {"validation_data": (x, y), "validation_freq": 2, "verbose": 0}
+    fitted = model.fit(x, y, epochs=6, initial_epoch=1, **options)
+    train, validation = plotting.history(fitted, ax=axes()).lines
+    assert list(train.get_xdata()) == [2, 3, 4, 5, 6]
+    assert list(validation.get_xdata()) == [2, 4, 6]
+    copied = pickle.loads(pickle.dumps(model)).history
+    assert copied.epochs == fitted.epochs == {"loss": [1, 2, 3, 4, 5], "val_loss": [1, 3, 5]}
+    del fitted.history["val_loss"][0]  # what a user changed begins at 1
+    assert list(plotting.history(fitted, ax=axes()).lines[1].get_xdata()) == [1, 2]
 
 
 def test_history_of_more_than_two_metrics_stays_800_pixels_wide(pyplot: Any) -> None:

@@ -326,7 +326,8 @@ def _leave(out: Path, model: hl.Model, log: Any) -> list[str]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["epoch", *columns])  # the columns of Keras's CSVLogger, epochs from 0
-    writer.writerows(zip(log.epoch, *(log.history[name] for name in columns), strict=False))
+    cells = [dict(zip(log.epochs[c], log.history[c], strict=True)) for c in columns]
+    writer.writerows([epoch, *(column.get(epoch, "NA") for column in cells)] for epoch in log.epoch)
     with atomic_open(out / HISTORY_FILE) as file:
         file.write(text.getvalue().encode())
     files = [MODEL_FILE, HISTORY_FILE]

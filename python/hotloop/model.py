@@ -396,7 +396,8 @@ class Model(Trainable, Unit):
                 state.pop(name, None)
             if state.get("history") is not None:
                 history = type(state["history"])()
-                history.history, history.epoch = self.history.history, self.history.epoch  # type: ignore[union-attr]
+                for name in ("history", "epoch", "epochs"):
+                    setattr(history, name, getattr(self.history, name))
                 state["history"] = history
             return state
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hotloop.callbacks.backup import BackupAndRestore
 from hotloop.callbacks.base import Callback, CallbackList
 from hotloop.callbacks.checkpoint import ModelCheckpoint
-from hotloop.callbacks.loggers import CSVLogger, TensorBoard
+from hotloop.callbacks.csv_logger import CSVLogger
 from hotloop.callbacks.plateau import EarlyStopping, ReduceLROnPlateau
 from hotloop.callbacks.progress import History, ProgbarLogger
 from hotloop.callbacks.small import LambdaCallback, LearningRateScheduler, TerminateOnNaN
+from hotloop.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",

@@ -20,6 +20,8 @@ class History(Callback):
         One entry an epoch for the loss, each metric and their ``val_`` twins.
     epoch : list of int
         The epochs, counted from 0.
+    epochs : dict of str to list of int
+        The epochs of each key; validation figures may come in some of them alone.
 
     Examples
     --------
@@ -31,25 +33,28 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.epochs: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Start with no epochs."""
-        self.history, self.epoch = {}, []
+        self.history, self.epoch, self.epochs = {}, [], {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's logs."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
 
     def get_state(self) -> dict[str, Any]:
         """Return the epochs so far."""
         plain = {k: [np.asarray(v).tolist() for v in vs] for k, vs in self.history.items()}
-        return {"epoch": list(self.epoch), "history": plain}
+        return {"epoch": list(self.epoch), "epochs": dict(self.epochs), "history": plain}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on behind the epochs of the run that is resumed."""
         self.epoch, self.history = list(state["epoch"]), dict(state["history"])
+        self.epochs = {name: list(epochs) for name, epochs in state["epochs"].items()}
 
 
 class ProgbarLogger(BatchProgress):

@@ -88,20 +88,22 @@ def panels(curves: Curves) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: name != "loss")
 
 
-def _runs(given: Any) -> dict[str, tuple[Curves, list[int]]]:
-    """Return curves and epochs of each run by name; a run alone has the name ''."""
+def _runs(given: Any) -> dict[str, tuple[Curves, Mapping[str, list[int]]]]:
+    """Return curves and their epochs of each run by name; a run alone has the name ''."""
     curves = getattr(given, "history", given)
     several = bool(curves) and all(
         isinstance(getattr(run, "history", run), Mapping) for run in curves.values()
     )
-    named = curves if several else {"": given}
-    return {
-        str(name): (getattr(run, "history", run), list(getattr(run, "epoch", ())))
-        for name, run in named.items()
-    }
+    found: dict[str, tuple[Curves, Mapping[str, list[int]]]] = {}
+    for name, run in (curves if several else {"": given}).items():
+        own = getattr(run, "history", run)
+        # A history of Keras has one list of epochs for all.
+        epochs = dict.fromkeys(own, list(getattr(run, "epoch", ())))
+        found[str(name)] = own, getattr(run, "epochs", epochs)
+    return found
 
 
-def _panel(ax: Axes, name: str, runs: dict[str, tuple[Curves, list[int]]]) -> None:
+def _panel(ax: Axes, name: str, runs: dict[str, tuple[Curves, Mapping[str, list[int]]]]) -> None:
     """Draw one metric of every run, of the training and of the validation data."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra, and slow to import
 
@@ -110,11 +112,12 @@ def _panel(ax: Axes, name: str, runs: dict[str, tuple[Curves, list[int]]]) -> No
             values = curves.get(key, ())
             if not len(values):
                 continue
-            first = epochs[0] + 1 if len(epochs) == len(values) else 1
+            known = epochs.get(key, [])
+            places = [e + 1 for e in (known if len(known) == len(values) else range(len(values)))]
             # A colour for each run; where there is one alone, for the two kinds of data.
             style = i if run else j
             ax.plot(
-                range(first, first + len(values)),
+                places,
                 values,
                 label=kind if not run else run if not (j and len(curves.get(name, ()))) else None,
                 color=COLOURS[style % len(COLOURS)],

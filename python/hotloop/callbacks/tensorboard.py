@@ -1,96 +1,14 @@
-"""Callbacks that write logs to files: CSV and TensorBoard."""
+"""The log of a training for TensorBoard."""
 
 from __future__ import annotations
 
-import csv
-import io
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hotloop._atomic import explained
 from hotloop.callbacks.base import Callback, Logs
-
-
-class CSVLogger(Callback):
-    """Write one line of logs for each epoch.
-
-    Parameters
-    ----------
-    filename : path
-        The file; its folder must exist.
-    separator : str
-        Between two columns.
-    append : bool
-        Whether lines go behind those that the file holds; else it is replaced.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be written, at the end of the first epoch.
-
-    Notes
-    -----
-    Columns are ``epoch``, counted from 0, and the keys of the first epoch's logs in order. Each
-    line is on the disk when the next epoch begins. In a resumed run, lines that a killed process
-    wrote behind its last backup are dropped and come again.
-
-    Examples
-    --------
-    >>> CSVLogger("log.csv", append=True).append
-    True
-    """
-
-    def __init__(
-        self, filename: str | PathLike[str], separator: str = ",", append: bool = False
-    ) -> None:
-        super().__init__()
-        self.filename, self.separator, self.append = Path(filename), separator, bool(append)
-        self._start()
-
-    def _start(self) -> None:
-        self._keys: list[str] | None = None
-        self._size: int | None = None
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Start again from nothing."""
-        self._start()
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Append the epoch's line."""
-        logs = logs or {}
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=self.separator, lineterminator="\n")
-        if self._keys is None:
-            self._keys = sorted(logs)
-            there = self.filename.stat().st_size if self.filename.exists() else 0
-            self._size = there if self.append else 0
-            if not self._size:
-                writer.writerow(["epoch", *self._keys])
-        writer.writerow([epoch, *(_cell(logs.get(key, "NA")) for key in self._keys)])
-        content = text.getvalue().encode()
-        mode = "r+b" if self._size else "wb"
-        with explained(self.filename), self.filename.open(mode) as file:
-            file.truncate(self._size or 0)
-            file.seek(0, io.SEEK_END)
-            file.write(content)
-            self._size = file.tell()
-
-    def get_state(self) -> dict[str, Any]:
-        """Return how much of the file stands."""
-        return {"keys": self._keys, "size": self._size}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on behind that; a file that is gone begins anew."""
-        whole = self.filename.exists() and self.filename.stat().st_size >= (state["size"] or 0)
-        if whole:
-            self._keys, self._size = state["keys"], state["size"]
-
-
-def _cell(value: Any) -> Any:
-    return value if np.ndim(value) == 0 else np.asarray(value).tolist()
 
 
 class TensorBoard(Callback):
