@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._arguments import number, whole
 from hotloop.data_loader import DataLoader
+from hotloop.indexed import BatchesByIndex, is_indexed, is_samples
 from hotloop.targets import real_array
 
 if TYPE_CHECKING:
@@ -201,13 +203,66 @@ def array_data(
     return ArrayData(x, targets, t, w)
 
 
-def is_batches(x: Any) -> bool:
-    """Whether `x` yields batches itself: a DataLoader, or another iterable that is no array."""
-    if isinstance(x, DataLoader):
-        return True
-    return (
+def batches_of(name: str, x: Any, size: Any, *, shuffle: bool = False, **beside: Any) -> Any:
+    """Return what yields batches, when `x` is no array: a loader, an iterable, data by index.
+
+    Parameters
+    ----------
+    name : str
+        Who asks, for error texts.
+    x : object
+        What a caller gave as data.
+    size : int or None
+        What the caller gave as the size of a batch; samples are put together by it.
+    shuffle : bool
+        Whether each pass over data by index draws a new order.
+    **beside
+        What the caller gave beside `x` and batches bring themselves.
+
+    Returns
+    -------
+    iterable or None
+        None for arrays.
+    """
+    if is_samples(x):
+        found: Any = DataLoader(x, batch_size=32 if size is None else size, shuffle=shuffle)
+        size = None
+    elif isinstance(x, DataLoader):
+        found = x
+    elif is_indexed(x):
+        found = BatchesByIndex(x, shuffle)
+    elif (
         isinstance(x, Iterable)
         and not isinstance(x, list | tuple | Mapping)
         and not hasattr(x, "__array__")
         and not hasattr(x, "dtype")
-    )
+    ):
+        found = x
+    else:
+        return None
+    if any(value is not None for value in beside.values()):
+        *most, last = beside
+        msg = f"{name}: with batches as x, leave out {', '.join(most)} and {last}"
+        raise ValueError(msg)
+    if size is not None:
+        warnings.warn(
+            f"{name}: batch_size={size!r} has no effect, {type(x).__name__} brings its own batches",
+            stacklevel=3,
+        )
+    return found
+
+
+def refuse_no_batch(name: str, source: Any) -> NoReturn:
+    """Raise the ValueError of data without a batch, which says so when an iterator is used up."""
+    text = f"{name}: the data yielded no batch"
+    if iter_is_itself(source):
+        text += (
+            "; an iterator yields its batches once, and this one is used up: give a fresh one, or "
+            "data that can start again (a DataLoader, a PyDataset)"
+        )
+    raise ValueError(text)
+
+
+def iter_is_itself(source: Any) -> bool:
+    """Whether `source` is an iterator, which can be gone over once only."""
+    return hasattr(source, "__next__") and not isinstance(source, ArrayData | DataLoader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from hotloop._arguments import whole
 from hotloop.callbacks.base import CallbackList, as_list
 from hotloop.callbacks.progress import figures
 from hotloop.compiled import Compiled, Meter, answer, require_samples
-from hotloop.data import ArrayData, direct, is_batches
+from hotloop.data import ArrayData, batches_of, direct, refuse_no_batch
+from hotloop.indexed import one_pass
 
 Array = NDArray[Any]
 BATCH = 256
@@ -24,11 +25,14 @@ class Evaluating(Compiled):
     """The inference half of what a compiled model does with data."""
 
     def _validate(
-        self, data: Any, size: int, steps: int | None, calls: CallbackList
+        self, name: str, data: Any, size: int, steps: int | None, calls: CallbackList
     ) -> dict[str, Any]:
         """Return the logs of a pass over `data`, of at most `steps` batches."""
-        parts: Iterable[Any] = [data] if isinstance(data, ArrayData) else self._parts(data)
-        batches = ((part, rows) for part in parts for rows in part.batches(size, None))
+        batches: Iterator[tuple[Any, Any]]
+        if isinstance(data, ArrayData):
+            batches = ((data, rows) for rows in data.batches(size, None))
+        else:
+            batches = ((part, slice(0, len(part))) for part in self._parts(name, data) if len(part))
         calls.call("on_test_begin", {})
         meter: Meter | None = None
         for batch, (part, rows) in enumerate(itertools.islice(batches, steps)):
@@ -45,17 +49,17 @@ class Evaluating(Compiled):
                 step.release_targets()
             calls.batch_end("test", batch, meter.logs)
         if meter is None:
-            msg = "evaluate: the data yielded no batch"
-            raise ValueError(msg)
+            refuse_no_batch(name, data)
         logs = meter.logs()
         calls.call("on_test_end", logs)
         return logs
 
-    def _parts(self, batches: Any) -> Any:
-        for batch in batches:
-            x, y, weights = unpack("evaluate", batch)
+    def _parts(self, name: str, batches: Any) -> Iterator[Any]:
+        for batch in one_pass(batches):
+            x, y, weights = unpack(name, batch)
             with self._step_lock:
-                yield self._data("evaluate", x, y, weights)
+                part = self._data(name, x, y, weights)
+            yield part
 
     def evaluate(
         self,
@@ -73,7 +77,7 @@ class Evaluating(Compiled):
         Parameters
         ----------
         x, y : array_like
-            Samples and targets; `x` may also be a `DataLoader` or another iterable of batches.
+            Samples and targets; `x` may also yield batches, in every form that `fit` takes.
         batch_size : int, optional
             Samples of a batch; None is 256. It changes no result beyond rounding.
         verbose : "auto", 0, 1 or 2
@@ -100,9 +104,9 @@ class Evaluating(Compiled):
             For shapes and labels that do not fit, and without samples.
         """
         self._compiled("evaluate", optimizer=False)
+        data = batches_of("evaluate", x, batch_size, y=y, sample_weight=sample_weight)
         size = batch_size_of("evaluate", BATCH if batch_size is None else batch_size)
-        data: Any = x
-        if not is_batches(x):
+        if data is None:
             with self._step_lock:
                 data = self._data("evaluate", x, y, sample_weight)
             require_samples("evaluate", data)
@@ -110,7 +114,7 @@ class Evaluating(Compiled):
         if steps is not None:
             steps = positive("evaluate", "steps", steps)
         calls = as_list(callbacks, self, {"verbose": level, "steps": steps})
-        logs = self._validate(data, size, steps, calls)
+        logs = self._validate("evaluate", data, size, steps, calls)
         if level:
             text = " - ".join(f"{name}: {value}" for name, value in figures(logs).items())
             sys.stdout.write(text + "\n")
@@ -129,8 +133,8 @@ class Evaluating(Compiled):
         Parameters
         ----------
         x : array_like
-            Samples; also a `DataLoader` or another iterable of batches, of which the first part
-            is taken when they are tuples.
+            Samples; also what yields batches, in every form that `fit` takes, of which the first
+            part is taken when they are tuples.
         batch_size : int, optional
             Samples of a batch; None is 256.
         verbose : "auto", 0, 1 or 2
@@ -151,20 +155,20 @@ class Evaluating(Compiled):
             For samples of another shape.
         """
         level = verbosity(verbose)
+        batches = batches_of("predict", x, batch_size)
         size = batch_size_of("predict", BATCH if batch_size is None else batch_size)
         if steps is not None:
             steps = positive("predict", "steps", steps)
         calls = as_list(callbacks, self, {"verbose": level, "steps": steps})
         calls.call("on_predict_begin", {})
-        if is_batches(x):
-            first = (b[0] if isinstance(b, tuple | list) else b for b in x)
+        if batches is not None:
+            first = (b[0] if isinstance(b, tuple | list) else b for b in one_pass(batches))
             parts = [
                 self._predict_array(part, max(1, len(part)), None, calls, i)
                 for i, part in enumerate(itertools.islice(first, steps))
             ]
             if not parts:
-                msg = "predict: the data yielded no batch"
-                raise ValueError(msg)
+                refuse_no_batch("predict", x)
             out: Array = np.concatenate(parts)
         else:
             out = self._predict_array(x, size, steps, calls, 0)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hotloop import random
-from hotloop.data import ArrayData, Rows
+from hotloop.data import ArrayData, Rows, iter_is_itself
 from hotloop.data_loader import DataLoader
+from hotloop.indexed import BatchesByIndex
 
 if TYPE_CHECKING:
     from hotloop.callbacks import CallbackList
@@ -70,6 +71,8 @@ class Feed:
             return self.steps
         if isinstance(self.source, ArrayData):
             return -(-len(self.source) // self.size)
+        if isinstance(self.source, BatchesByIndex):
+            return self.source.num_batches
         return len(self.source) if hasattr(self.source, "__len__") else None
 
     def _begin(self) -> None:
@@ -84,6 +87,14 @@ class Feed:
 
     def epoch(self, done: int = 0) -> Iterator[tuple[ArrayData, Rows]]:
         """Yield data and the rows of each batch of an epoch, of which `done` are over already."""
+        if not isinstance(self.source, BatchesByIndex):
+            yield from self._batches(done)
+            return
+        self.source.begin()
+        yield from self._batches(done)
+        self.source.end()
+
+    def _batches(self, done: int) -> Iterator[tuple[ArrayData, Rows]]:
         steps, arrays = self.steps, isinstance(self.source, ArrayData)
         while steps is None or done < steps:
             if self._pass is None:
@@ -152,8 +163,3 @@ class Feed:
             self._taken = inside["taken"]
         if loader and state["loader"] is not None:
             self.source.set_state(state["loader"])
-
-
-def iter_is_itself(source: Any) -> bool:
-    """Whether `source` is an iterator, which can be gone over once only."""
-    return hasattr(source, "__next__") and not isinstance(source, ArrayData | DataLoader)

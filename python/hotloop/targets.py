@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.indexed import is_indexed
+
 Array = NDArray[Any]
+
+
+def as_array(name: str, what: str, values: Any) -> Array:
+    """Return `values` as an array, of what is one; an error names `what`.
+
+    Raises
+    ------
+    TypeError
+        For data behind an index, which NumPy would ask for items without end.
+    ValueError
+        For masked values: an array would show what is under the mask.
+    """
+    if type(values) is np.ndarray:
+        return values
+    if is_indexed(values) and not isinstance(values, Sequence):
+        kind = type(values).__name__
+        msg = f"{name}: {what} must be an array, got {kind}, which has items behind an index"
+        raise TypeError(msg)
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
+        msg = (
+            f"{name}: {what} has masked values, which cannot be left out; fill them, as in "
+            "a.filled(0.0), or take the rows without any, such as a[~a.mask.any(axis=1)]"
+        )
+        raise ValueError(msg)
+    return np.asarray(values)
 
 
 def real_array(name: str, what: str, values: Any) -> Array:
     """Return `values` as an array of real numbers or bools; a TypeError names `what`."""
-    array = np.asarray(values)
+    array = as_array(name, what, values)
     if array.dtype.kind not in "biuf":
         msg = f"{name}: {what} must be real numbers, got dtype {array.dtype}"
         raise TypeError(msg)

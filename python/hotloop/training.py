@@ -12,7 +12,7 @@ from hotloop._arguments import number, whole
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.compiled import require_samples
-from hotloop.data import ArrayData, is_batches
+from hotloop.data import ArrayData, batches_of, refuse_no_batch
 from hotloop.diagnosis import Diagnosis, diagnose_split
 from hotloop.evaluating import BATCH, Evaluating, batch_size_of, positive, unpack, verbosity
 from hotloop.feed import Feed, Run
@@ -50,11 +50,12 @@ class Trainable(Evaluating):
         Parameters
         ----------
         x, y : array_like
-            Samples and targets, also `numpy.memmap` larger than the memory; `x` may also be a
-            `DataLoader`, a generator or another iterable of ``(x, y)`` or
-            ``(x, y, sample_weight)`` batches.
+            Samples and targets, also `numpy.memmap` larger than the memory. `x` may also yield
+            batches ``(x, y)`` or ``(x, y, sample_weight)``: a `DataLoader`, a generator or another
+            iterable, or data with ``__len__`` and ``__getitem__``, such as `utils.PyDataset`, whose
+            ``on_epoch_end`` is called. The samples of a PyTorch ``Dataset`` are put together.
         batch_size : int, optional
-            Samples a step; None is 32.
+            Samples a step; None is 32. Batches bring their own.
         epochs : int
             Where to stop, counted from 0 as `initial_epoch` is.
         verbose : "auto", 0, 1 or 2
@@ -67,7 +68,7 @@ class Trainable(Evaluating):
         validation_data : tuple or iterable, optional
             ``(x, y)`` or ``(x, y, sample_weight)``, or batches, evaluated after each epoch.
         shuffle : bool
-            Whether each epoch draws a new order.
+            Whether each epoch draws a new order, of samples or of the batches of data by index.
         class_weight : dict of int to float, optional
             A weight for each class, 1 for those that are not mentioned. Only training counts it.
         sample_weight : array_like, optional
@@ -103,7 +104,6 @@ class Trainable(Evaluating):
             if self._run is not None:  # the lock lets the same thread in again
                 msg = "fit: called from a callback while this model is fitted; call train_on_batch there"
                 raise RuntimeError(msg)
-            size = batch_size_of("fit", 32 if batch_size is None else batch_size)
             epochs = whole("fit", "epochs", epochs, least=0)
             initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
             if not isinstance(shuffle, int | np.bool_):
@@ -112,20 +112,26 @@ class Trainable(Evaluating):
             steps = None
             if steps_per_epoch is not None:
                 steps = positive("fit", "steps_per_epoch", steps_per_epoch)
-            train: Any = x
-            if not is_batches(x):
+            train = batches_of(
+                "fit",
+                x,
+                batch_size,
+                shuffle=bool(shuffle),
+                y=y,
+                sample_weight=sample_weight,
+                validation_split=validation_split or None,
+            )
+            size = batch_size_of("fit", 32 if batch_size is None else batch_size)
+            if train is None:
                 with self._step_lock:
                     train = self._data("fit", x, y, sample_weight)
                     require_samples("fit", train)
-            elif y is not None or sample_weight is not None or validation_split:
-                msg = "fit: with batches as x, leave out y, sample_weight and validation_split"
-                raise ValueError(msg)
             if validation_split and validation_data is None:
                 train, validation = _split(train, validation_split)
                 if config.diagnosis():
                     diagnose_split(train.y, validation.y)
             else:
-                validation = self._validation(validation_data)
+                validation = self._validation(validation_data, validation_batch_size)
             if isinstance(train, ArrayData):
                 train = self._weighed("fit", train, class_weight)
                 self._meter(train)
@@ -179,7 +185,9 @@ class Trainable(Evaluating):
                         break
                     logs = found
                     if validation is not None and validates(epoch + 1):
-                        figures = self._validate(validation, val_size, validation_steps, calls)
+                        figures = self._validate(
+                            "fit: validation_data", validation, val_size, validation_steps, calls
+                        )
                         logs |= {f"val_{key}": value for key, value in figures.items()}
                     calls.call("on_epoch_end", epoch, logs)
                 calls.call("on_train_end", logs)
@@ -232,8 +240,7 @@ class Trainable(Evaluating):
         if meter is None:
             if run.feed.ran_out:
                 return None
-            msg = "fit: the data yielded no batch"
-            raise ValueError(msg)
+            refuse_no_batch("fit", run.feed.source)
         logs = meter.logs()
         if watch is not None:
             watch.epoch_ends(logs["loss"], batch, step)
@@ -260,9 +267,12 @@ class Trainable(Evaluating):
         run.meter.reset()
         training_state.apply_to_meter(run.meter, state)
 
-    def _validation(self, given: Any) -> Any:
-        if given is None or is_batches(given):
-            return given
+    def _validation(self, given: Any, size: Any) -> Any:
+        if given is None:
+            return None
+        batches = batches_of("fit: validation", given, size)
+        if batches is not None:
+            return batches
         x, y, weights = unpack("fit: validation_data", given)
         with self._step_lock:
             data = self._data("fit: validation_data", x, y, weights)

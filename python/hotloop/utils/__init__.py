@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop.backend import clear_session
+from hotloop.indexed import PyDataset
 from hotloop.utils.arrays import normalize, to_categorical, train_test_split
 from hotloop.utils.gradients import gradient_check
 from hotloop.utils.numerical import numerical_gradient
 from hotloop.utils.seeding import set_random_seed
 
 __all__ = [
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "gradient_check",
     "normalize",
@@ -19,6 +22,8 @@ __all__ = [
     "to_categorical",
     "train_test_split",
 ]
+
+Sequence = PyDataset  # Keras's older name
 
 
 def __getattr__(name: str) -> Any:
