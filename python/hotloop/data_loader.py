@@ -107,7 +107,7 @@ class DataLoader:
     def set_state(self, state: dict[str, Any]) -> None:
         """Put the loader's own generator where `get_state` saw it."""
         if self._generator is not None:
-            self._generator.bit_generator.state = state
+            self._generator.bit_generator.state = random.checked(state)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of one epoch."""

@@ -15,6 +15,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from hotloop._quoting import quoted
+
 __all__ = ["generator", "get_state", "set_seed", "set_state", "using"]
 
 _lock = threading.Lock()
@@ -163,10 +165,26 @@ def set_state(state: dict[str, Any]) -> None:
     ...
     ValueError: set_state: not the state of a PCG64 generator: {'bit_generator': 'MT19937'}
     """
-    trial = np.random.PCG64(0)
-    try:
-        trial.state = cast("Any", state)
-    except (TypeError, ValueError, KeyError, OverflowError):
-        msg = f"set_state: not the state of a PCG64 generator: {state!r}"
-        raise ValueError(msg) from None
-    generator().bit_generator.state = trial.state
+    generator().bit_generator.state = cast("Any", checked(state))
+
+
+# NumPy takes any numbers, also those that no PCG64 has.
+_NUMBERS: dict[str, int] = {"has_uint32": 2, "uinteger": 2**32}
+
+
+def checked(state: Any) -> dict[str, Any]:
+    """Return `state` if a PCG64 generator can have it; a ValueError otherwise."""
+    inner = state.get("state") if isinstance(state, dict) else None
+    fits = (
+        isinstance(inner, dict)
+        and state.get("bit_generator") == "PCG64"
+        and set(state) == {"bit_generator", "state", *_NUMBERS}
+        and set(inner) == {"state", "inc"}
+        and all(type(state[k]) is int and 0 <= state[k] < end for k, end in _NUMBERS.items())
+        and all(type(number) is int and 0 <= number < 2**128 for number in inner.values())
+        and inner["inc"] % 2 == 1
+    )
+    if not fits:
+        msg = f"set_state: not the state of a PCG64 generator: {quoted(state)}"
+        raise ValueError(msg)
+    return cast("dict[str, Any]", state)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _archive, losses, metrics, optimizers, registry
+from hotloop._quoting import quoted
 from hotloop.models import Model, Sequential, described
 from hotloop.parameters import values_from
 from hotloop.registry import deserialize
@@ -131,13 +132,20 @@ def restore_states(model: Any, states: Any) -> None:
         if not expected:
             continue
         state: Any = states.get(layer.name) if isinstance(states, dict) else None
-        whole = isinstance(state, dict) and all(type(n) is int for n in state.values())
+        whole = isinstance(state, dict) and all(
+            type(n) is int and -(2**63) <= n < 2**64 for n in state.values()
+        )
         if not whole or set(state) != set(expected):
-            msg = f"altered: the state of layer {layer.name!r} is {state!r}"
+            msg = f"altered: the state of layer {quoted(layer.name)} is {quoted(state)}"
             raise ValueError(msg)
-        found.append((layer, state))
-    for layer, state in found:
-        layer.set_state(state)
+        found.append((layer, state, expected))
+    try:
+        for layer, state, _ in found:
+            layer.set_state(state)
+    except Exception:
+        for layer, _, before in found:
+            layer.set_state(before)
+        raise
 
 
 def _compile_description(model: Model) -> tuple[dict[str, Any] | None, dict[str, Array]]:
@@ -233,13 +241,18 @@ def _restore_compile(
         for m in compiled["metrics"]
     ]
     values = checked_slots(optimizer, named_weights(model), slots)
-    iterations = compiled["iterations"]
-    if not isinstance(iterations, int) or isinstance(iterations, bool) or iterations < 0:
-        msg = f"altered: iterations {iterations!r}"
-        raise ValueError(msg)
+    iterations = check_count("iterations", compiled["iterations"])
     optimizer.set_slot_values(values)
     optimizer.iterations = iterations
     model.compile(optimizer, loss, found)
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return a count that a file holds; a ValueError when it is none."""
+    if type(value) is not int or not 0 <= value < 2**53:
+        msg = f"altered: {name} {quoted(value)}"
+        raise ValueError(msg)
+    return value
 
 
 def checked_slots(

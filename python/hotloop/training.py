@@ -171,14 +171,14 @@ class Trainable(Evaluating):
                 if state is not None:
                     initial_epoch, done = max(initial_epoch, state.epoch), state.batch
                     if not done:
-                        self._resume(run, state, inside=False)
+                        self._resume(state, inside=False)
                 for epoch in range(initial_epoch, epochs):
                     if self.stop_training or not feed.lasts():
                         break
                     calls.call("on_epoch_begin", epoch, {})
                     run.meter = None
                     if done and state is not None:
-                        self._resume(run, state, inside=True)
+                        self._resume(state, inside=True)
                     found = self._epoch(run, done, guard, watch)
                     done = 0
                     if found is None:
@@ -254,18 +254,11 @@ class Trainable(Evaluating):
             msg = "fit: a callback compiled the model with another loss; call fit again for that"
             raise RuntimeError(msg)
 
-    def _resume(self, run: Run, state: TrainingState, inside: bool) -> None:
+    def _resume(self, state: TrainingState, inside: bool) -> None:
         """Go on from a backup; inside an epoch, its loss and metrics go on too."""
         from hotloop import training_state  # noqa: PLC0415 - it needs the models
 
-        training_state.apply(self, state)
-        if not inside:
-            return
-        if self._found_metrics is None:
-            self._resolve_metrics(tuple(state.plain["targets"]))
-        run.meter = self._new_meter()
-        run.meter.reset()
-        training_state.apply_to_meter(run.meter, state)
+        training_state.apply(self, state, inside)
 
     def _validation(self, given: Any, size: Any) -> Any:
         if given is None:

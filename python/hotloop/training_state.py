@@ -7,6 +7,7 @@ accumulated in the epoch, and the state of callbacks.
 
 from __future__ import annotations
 
+import math
 import os
 import random as python_random
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _archive, random, saving
+from hotloop._quoting import quoted
+from hotloop.callbacks import kept
 from hotloop.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 FORMAT, FORMAT_VERSION = "hotloop training state", 1
 _DESCRIPTION, _ARRAYS = "state.json", "arrays.safetensors"
+_TWISTER, _MOST = 624, 2**53
 
 
 @dataclass
@@ -127,12 +131,35 @@ def generators() -> dict[str, Any]:
 
 
 def set_generators(states: dict[str, Any]) -> None:
-    """Put the three generators where `generators` saw them."""
-    kind, keys, *rest = states["numpy"]
-    version, numbers, gauss = states["python"]
+    """Put the three generators where `generators` saw them; a ValueError changes none."""
+    kind, keys, place, has_gauss, gauss = states["numpy"]
+    version, numbers, saved = states["python"]
+    # NumPy reads wherever `place` points to, inside of its 624 numbers or not.
+    for name, fits in (
+        ("numpy", kind == "MT19937" and _is_twister(keys, place)),
+        ("numpy", has_gauss in (0, 1) and isinstance(gauss, int | float) and math.isfinite(gauss)),
+        ("python", version == 3 and isinstance(numbers, list) and len(numbers) == 625),
+        ("python", _is_twister(numbers[:-1], numbers[-1])),
+        ("python", saved is None or (isinstance(saved, float) and math.isfinite(saved))),
+    ):
+        if not fits:
+            msg = f"altered: the state of {name}'s generator, {quoted(states[name])}"
+            raise ValueError(msg)
     random.set_state(states["hotloop"])
-    np.random.set_state((kind, np.array(keys, np.uint32), *rest))  # noqa: NPY002 - as above
-    python_random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state((kind, np.array(keys, np.uint32), place, has_gauss, gauss))  # noqa: NPY002 - as above
+    python_random.setstate((version, tuple(numbers), saved))
+
+
+def _is_twister(keys: Any, place: Any) -> bool:
+    """Whether numbers and a place among them are the state of a Mersenne twister."""
+    return (
+        isinstance(keys, list)
+        and len(keys) == _TWISTER
+        and all(type(key) is int and 0 <= key < 2**32 for key in keys)
+        and any(keys)
+        and type(place) is int
+        and 0 <= place <= _TWISTER
+    )
 
 
 def read(path: str | os.PathLike[str]) -> TrainingState:
@@ -156,17 +183,15 @@ def read(path: str | os.PathLike[str]) -> TrainingState:
             ("batch", batch),
             ("iterations", plain["iterations"]),
         ):
-            if type(value) is not int or value < 0:
-                msg = f"altered: {name} {value!r}"
-                raise ValueError(msg)
+            saving.check_count(name, value)
         return TrainingState(epoch, batch, plain, arrays, path)
     except _archive.ERRORS as error:
         msg = f"resume: {path}: {_archive.reason(error)}"
         raise ValueError(msg) from error
 
 
-def apply(model: Any, state: TrainingState) -> None:
-    """Bring a compiled model, its `fit` and the generators to a state.
+def apply(model: Any, state: TrainingState, inside: bool) -> None:
+    """Bring a compiled model, its `fit` and the generators to a state; `inside` an epoch, its figures too.
 
     Raises
     ------
@@ -177,7 +202,7 @@ def apply(model: Any, state: TrainingState) -> None:
     plain, optimizer = state.plain, model.optimizer
     named = saving.named_weights(model)
     weights = {k[7:]: v for k, v in state.arrays.items() if k.startswith("weight:")}
-    before = generators()
+    before, knew_metrics = generators(), model._found_metrics is not None
     try:
         saving.check_weights(named, weights)
         slots = {k[5:]: v for k, v in state.arrays.items() if k.startswith("slot:")}
@@ -186,10 +211,16 @@ def apply(model: Any, state: TrainingState) -> None:
             size = plain["feed"]["size"]
             msg = f"it was written with batch_size {size}, not {run.feed.size}"
             raise ValueError(msg)
-        rate = float.fromhex(plain["learning_rate"])
+        # What a schedule said last, it will say again.
+        rate = None if optimizer.has_schedule else float.fromhex(plain["learning_rate"])
+        rate = None if rate is None else optimizer.checked_rate(rate)
         found = _callback_states(run.calls, state)
-        _check_meter(plain["meter"])
-        iterations, stop = plain["iterations"], bool(plain["stop"])
+        meter = _meter_at(model, state) if inside else run.meter
+        iterations, stop = plain["iterations"], plain["stop"]
+        if type(stop) is not bool:
+            msg = f"altered: stop is {quoted(stop)}"
+            raise ValueError(msg)
+        _check_place(plain["feed"], state, run.feed.steps)
         set_generators(plain["generators"])
         run.feed.set_state(plain["feed"])
         set_generators(plain["generators"])
@@ -198,14 +229,17 @@ def apply(model: Any, state: TrainingState) -> None:
             callback.set_state(its)
     except (*_archive.ERRORS, StopIteration) as error:
         set_generators(before)
+        if not knew_metrics:
+            model._forget_metrics()
         msg = f"resume: {state.path} does not fit this run: {_archive.reason(error)}"
         raise ValueError(msg) from error
     for name, live in named.items():
         live[...] = weights[name]
     optimizer.set_slot_values(values)
     optimizer.iterations = iterations
-    optimizer.lr_array[0] = rate
-    model.stop_training = stop
+    if rate is not None:
+        optimizer.lr_array[0] = rate
+    model.stop_training, run.meter = stop, meter
 
 
 def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[Any, dict[str, Any]]]:
@@ -217,27 +251,50 @@ def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[An
             if entry["class"] == type(callback).__name__:
                 del left[place]
                 found = _joined(entry["state"], state.arrays, f"callback:{i}:")
+                kept.check_names(callback, found)
                 if found:
                     states.append((callback, found))
                 break
     return states
 
 
-def _check_meter(sums: Any) -> None:
-    """Raise when what an epoch under way has summed up to cannot be read."""
-    if sums is not None:
-        for name in ("total", "count"):
-            float.fromhex(sums[name])
+def _check_place(feed: Any, state: TrainingState, steps: int | None) -> None:
+    """Raise when a place in the data is none that this `fit` can have reached."""
+    inside = feed["pass"]
+    if inside is not None:
+        taken = inside["taken"]
+        most = _MOST if steps is None else steps * (state.epoch + 1)
+        if type(taken) is not int or not 0 <= taken <= most:
+            msg = f"altered: {quoted(taken)} batches of a pass are over"
+            raise ValueError(msg)
 
 
-def apply_to_meter(meter: Meter, state: TrainingState) -> None:
-    """Bring loss and metrics of the epoch under way to a state."""
+def _meter_at(model: Any, state: TrainingState) -> Meter:
+    """Return loss and metrics of the epoch under way as they stood."""
+    targets = _shapes(state.plain["targets"])
+    if model._found_metrics is None:
+        model._resolve_metrics(targets)
+    meter: Meter = model._new_meter()
+    meter.reset()
     sums = state.plain["meter"]
     if sums is None:
-        return
-    meter.total = float.fromhex(sums["total"])
-    meter.count = float.fromhex(sums["count"])
+        return meter
+    meter.total, meter.count = (float.fromhex(sums[name]) for name in ("total", "count"))
+    if not 0.0 <= meter.count < _MOST:
+        msg = f"altered: the loss is a mean over {meter.count} samples"
+        raise ValueError(msg)
     for i, metric in enumerate(meter.metrics):
         prefix = f"metric:{i}:"
         found = {k[len(prefix) :]: v for k, v in state.arrays.items() if k.startswith(prefix)}
         metric.set_state(found)
+    return meter
+
+
+def _shapes(targets: Any) -> Any:
+    """Return the shape of targets, or of those of each output, as a file holds it."""
+    several = bool(targets) and isinstance(targets[0], list)
+    for shape in targets if several else [targets]:
+        if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+            msg = f"altered: the shape of the targets is {quoted(targets)}"
+            raise ValueError(msg)
+    return tuple(tuple(shape) for shape in targets) if several else tuple(targets)

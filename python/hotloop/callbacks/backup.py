@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from hotloop._atomic import explained
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.checkpoint import check_frequency
 
@@ -48,6 +49,7 @@ class BackupAndRestore(Callback):
     """
 
     comes_last = True
+    state_rules: ClassVar = {"_batches": kept.count}
 
     def __init__(
         self,
@@ -99,11 +101,3 @@ class BackupAndRestore(Callback):
         from hotloop import training_state  # noqa: PLC0415 - as above
 
         training_state.write(self.model, self.path, epoch, batch)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return the number of batches."""
-        return {"_batches": self._batches}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
-        vars(self).update(state)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hotloop.callbacks import kept
 
 if TYPE_CHECKING:
     from hotloop.models import Model
@@ -30,6 +32,8 @@ class Callback:
 
     # Hooks that an object overrides and does not need just now: batches cost nothing then.
     skips: frozenset[str] = frozenset()
+    # Attributes that a backup keeps, each with the rule that a value from a file has to keep.
+    state_rules: ClassVar[Mapping[str, kept.Rule]] = {}
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -44,11 +48,23 @@ class Callback:
         self.params = params
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a resumed run needs: plain values, arrays and lists of arrays by name."""
-        return {}
+        """Return what a resumed run needs: plain values, arrays and lists of arrays by name.
+
+        The names are always the same: a backup that holds others is refused.
+        """
+        return {name: getattr(self, name) for name in self.state_rules}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned; called after `on_train_begin`."""
+        """Go on from what `get_state` returned; called after `on_train_begin`.
+
+        What comes from a file may be anything: take names that you know, and look at the values.
+
+        Raises
+        ------
+        ValueError
+            For other names, and values that cannot be; nothing has changed then.
+        """
+        vars(self).update(kept.checked(self, state, self.state_rules))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hotloop._atomic import explained
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import Logs
 from hotloop.callbacks.plateau import Monitor
 from hotloop.callbacks.telling import tell
@@ -45,6 +46,8 @@ class ModelCheckpoint(Monitor):
     >>> ModelCheckpoint("m-{epoch:02d}-{val_loss:.2f}.keras").path(0, {"val_loss": 0.25})
     PosixPath('m-01-0.25.keras')
     """
+
+    state_rules: ClassVar = {"best": kept.figure, "_batches": kept.count}
 
     def __init__(
         self,
@@ -117,14 +120,6 @@ class ModelCheckpoint(Monitor):
             self.model.save(path, overwrite=True)
         if self.save_best_only:
             self.best = value  # now that the file is there
-
-    def get_state(self) -> dict[str, Any]:
-        """Return the best figure and the number of batches."""
-        return {"best": self.best, "_batches": self._batches}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on comparing."""
-        vars(self).update(state)
 
 
 def check_frequency(name: str, save_freq: Any) -> str | int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hotloop._atomic import atomic_open, explained
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 
 _MISSING = "NA"
@@ -185,8 +186,9 @@ class CSVLogger(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on behind that; a file that is gone begins anew."""
-        if state["rows"] is not None:
-            self._begins, self._keep = False, state["rows"]
+        rows = kept.checked(self, state, {"rows": kept.count_or_none})["rows"]
+        if rows is not None:
+            self._begins, self._keep = False, rows
 
 
 def _joined(raw: str, more: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hotloop._arguments import number, whole
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 from hotloop.metrics.naming import direction
@@ -129,6 +130,12 @@ class EarlyStopping(Monitor):
     True
     """
 
+    state_rules: ClassVar = {
+        "best": kept.figure,
+        "best_weights": kept.weights,
+        **dict.fromkeys(("best_epoch", "wait", "stopped_epoch"), kept.count),
+    }
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -187,15 +194,6 @@ class EarlyStopping(Monitor):
                 tell(f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)
 
-    def get_state(self) -> dict[str, Any]:
-        """Return best figure, its weights and the epochs waited."""
-        names = ("best", "best_weights", "best_epoch", "wait", "stopped_epoch")
-        return {name: getattr(self, name) for name in names}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on waiting."""
-        vars(self).update(state)
-
 
 class ReduceLROnPlateau(Monitor):
     """Make the learning rate smaller when a figure has stopped getting better.
@@ -229,6 +227,12 @@ class ReduceLROnPlateau(Monitor):
     >>> ReduceLROnPlateau(factor=0.5, patience=2).factor
     0.5
     """
+
+    state_rules: ClassVar = {
+        "best": kept.figure,
+        "wait": kept.count,
+        "cooldown_counter": kept.count,
+    }
 
     def __init__(
         self,
@@ -279,11 +283,3 @@ class ReduceLROnPlateau(Monitor):
                     tell(
                         f"Epoch {epoch + 1}: learning rate {rate:g} -> {optimizer.learning_rate:g}"
                     )
-
-    def get_state(self) -> dict[str, Any]:
-        """Return best figure and the epochs waited."""
-        return {k: getattr(self, k) for k in ("best", "wait", "cooldown_counter")}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on waiting."""
-        vars(self).update(state)

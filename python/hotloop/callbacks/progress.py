@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import BatchProgress, Callback, Logs
 
 
@@ -53,8 +54,9 @@ class History(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on behind the epochs of the run that is resumed."""
-        self.epoch, self.history = list(state["epoch"]), dict(state["history"])
-        self.epochs = {name: list(epochs) for name, epochs in state["epochs"].items()}
+        rules = {"epoch": kept.counts, "epochs": kept.epochs, "history": kept.logs}
+        found = kept.checked(self, state, rules)
+        self.epoch, self.epochs, self.history = found["epoch"], found["epochs"], found["history"]
 
 
 class ProgbarLogger(BatchProgress):

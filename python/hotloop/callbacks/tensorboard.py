@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 
 
@@ -116,4 +117,4 @@ class TensorBoard(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on counting."""
-        self._batches = state["batches"]
+        self._batches = kept.checked(self, state, {"batches": kept.count})["batches"]

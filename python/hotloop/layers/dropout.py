@@ -97,8 +97,12 @@ class Dropout(Layer):
         return {"seed": int(self._key[0]), "calls": int(self._calls[0])}
 
     def set_state(self, state: dict[str, int]) -> None:
-        """Go on from what `get_state` saw."""
-        self._key[0], self._calls[0] = state["seed"], state["calls"]
+        """Go on from what `get_state` saw; a ValueError refuses what it cannot have seen."""
+        seed, calls = state["seed"], state["calls"]
+        if not -(2**63) <= seed < 2**63 or not 0 <= calls < 2**53:
+            msg = f"layer {self.name!r}: no state of a dropout, seed {seed} and {calls} calls"
+            raise ValueError(msg)
+        self._key[0], self._calls[0] = seed, calls
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

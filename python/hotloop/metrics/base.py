@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._quoting import quoted
 from hotloop.registry import snake_case
 from hotloop.targets import like_outputs, real_array
 
@@ -111,11 +112,18 @@ class Metric:
         return {k: np.array(v, np.float64) for k, v in values.items() if v is not None}
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Continue from what `get_state` returned."""
+        """Continue from what `get_state` returned; a ValueError refuses other names and shapes."""
         self.reset_state()
+        foreign = sorted(set(state) - set(self.state_names))
+        if foreign:
+            msg = f"{self.name}: a state has no {quoted(foreign[0], 60)}, only {self.state_names}"
+            raise ValueError(msg)
         for name in self.state_names:
             if name in state:
-                value = np.array(state[name], np.float64)
+                value, fresh = np.array(state[name], np.float64), getattr(self, name)
+                if isinstance(fresh, np.ndarray) and value.shape != fresh.shape:
+                    msg = f"{self.name}: {name} has shape {fresh.shape}, got {value.shape}"
+                    raise ValueError(msg)
                 setattr(self, name, float(value) if value.ndim == 0 else value)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

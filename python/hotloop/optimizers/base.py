@@ -140,6 +140,11 @@ class Optimizer:
         }
 
     @property
+    def has_schedule(self) -> bool:
+        """Whether a schedule or a function says the learning rate."""
+        return self._schedule is not None
+
+    @property
     def recordable(self) -> bool:
         """Whether `apply` is a call of the core, so that a recorded step may hold it."""
         return type(self).__module__.startswith("hotloop.optimizers.")
@@ -165,7 +170,11 @@ class Optimizer:
         if self._schedule is not None:
             msg = f"{self.name}: a schedule says the learning rate, so it cannot be set"
             raise TypeError(msg)
-        self.lr_array[0] = number(
+        self.lr_array[0] = self.checked_rate(value)
+
+    def checked_rate(self, value: Any) -> float:
+        """Return a learning rate as a float; a ValueError refuses a negative one, NaN and no number."""
+        return number(
             type(self).__name__, "learning_rate", value, "not be negative", lambda rate: rate >= 0.0
         )
 
