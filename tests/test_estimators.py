@@ -309,7 +309,7 @@ def test_pickle_and_clone(iris: tuple[Array, Array]) -> None:
     [
         ({"max_iter": 0}, "max_iter must be a positive integer, got 0"),
         ({"batch_size": 0}, "batch_size must be 'auto' or a positive integer, got 0"),
-        ({"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction must lie between 0 and 1"),
+        ({"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction must be a number from 0 to below 1, got 1.0"),
         ({"activation": "nope"}, "unknown activation 'nope'"),
         ({"optimizer": "sgd", "learning_rate": 1e200}, "scale the features or lower learning_rate"),
     ],
@@ -317,6 +317,151 @@ def test_pickle_and_clone(iris: tuple[Array, Array]) -> None:
 def test_wrong_settings(settings: dict[str, Any], message: str, iris: tuple[Array, Array]) -> None:
     with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
         HotloopRegressor(**{"max_iter": 5, **settings}).fit(iris[0], iris[0][:, 0])
+
+
+WRONG: dict[str, list[Any]] = {
+    "hidden_layer_sizes": [0, (10, 0), (2.5,), "10", True, None],
+    "activation": ["nope"],
+    "model": ["mlp"],
+    "model_params": [3],
+    "optimizer": ["nope"],
+    "learning_rate": [0, -0.1, np.nan, np.inf, "fast"],
+    "weight_decay": [-1, np.nan, np.inf, None, "l2"],
+    "batch_size": [0, -3, 2.5, True, "all"],
+    "max_iter": [0, 1.5, True, None],
+    "shuffle": [2, "no", None],
+    "random_state": [-1, 2**32, 0.5, "seed"],
+    "tol": [-1e-4, np.nan, None],
+    "n_iter_no_change": [0, 2.5, np.nan],
+    "early_stopping": [1, "yes"],
+    "validation_fraction": [-0.1, 1.0, np.nan, "half"],
+    "warm_start": [1, None],
+    "dtype": ["int32", "float16", "nope"],
+    "verbose": [-1, "loud"],
+}
+
+
+@pytest.mark.parametrize("cls", [HotloopClassifier, HotloopRegressor])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_each_parameter_is_checked(cls: Any, name: str, value: Any) -> None:
+    x, y = np.eye(8), np.arange(8) % 2
+    for train in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=rf"{name} must be .*, got |unknown {name} 'nope'"):
+            getattr(cls(**{"max_iter": 1, name: value}), train)(x, y)
+
+
+def test_every_parameter_has_a_rule() -> None:
+    ours = {*HotloopClassifier().get_params(), *HotloopRegressor().get_params()}
+    assert ours - {"loss", "class_weight"} == set(WRONG)
+    with pytest.raises(ValueError, match="unknown loss 'nope'"):
+        HotloopRegressor(loss="nope").fit(np.eye(3), [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ("even", "class_weight must be None, 'balanced' or a dict"),
+        ({7: 2.0}, r"class_weight names \[7\], which are not among the classes \[0 1 2\]"),
+        ({0: 1.0, 1: 1.0, 2: 1.0, 3: 2.0}, r"class_weight names \[3\]"),
+        ({0: -1.0, 1: 1.0, 2: 1.0}, "class_weight must be finite, not negative"),
+        ({0: np.nan, 1: 1.0, 2: 1.0}, "class_weight must be finite, not negative"),
+    ],
+)
+def test_wrong_class_weights(class_weight: Any, message: str, iris: tuple[Array, Array]) -> None:
+    for train in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=message):
+            getattr(HotloopClassifier(class_weight=class_weight), train)(*iris)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        lambda y: np.stack([y, y], axis=1),
+        lambda y: np.stack([y, y], axis=1) % 2 + 1,  # scikit-learn calls two values an indicator
+        lambda y: np.stack([y, y], axis=1).astype(str),
+        lambda y: np.stack([y, y], axis=1) + 0.5,
+    ],
+)
+def test_columns_of_labels_are_refused(
+    columns: Callable[[Array], Array], iris: tuple[Array, Array]
+) -> None:
+    x, y = iris
+    for train in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=r"one label a sample|Unknown label type"):
+            getattr(HotloopClassifier(max_iter=1), train)(x, columns(y))
+
+
+def test_later_calls_keep_classes_and_kind_of_labels(iris: tuple[Array, Array]) -> None:
+    x, y = iris
+    rows = np.eye(3, dtype=int)[y]
+    model = HotloopClassifier(random_state=0).partial_fit(x, y, classes=[2, 1, 0])
+    model.partial_fit(x, y, classes=[0, 1, 2]).partial_fit(x[:50], y[:50])
+    for classes in ([0, 1], [0, 1, 2, 3], ["a", "b", "c"]):
+        with pytest.raises(ValueError, match="classes must stay those of the first call"):
+            model.partial_fit(x, y, classes=classes)
+    with pytest.raises(ValueError, match=r"y must be one label a sample, got shape \(150, 3\)"):
+        model.partial_fit(x, rows)
+    several = HotloopClassifier(random_state=0, warm_start=True, max_iter=1).fit(x, rows)
+    for train in (several.fit, several.partial_fit):
+        with pytest.raises(ValueError, match=r"y must be rows of 3 labels, got shape \(150,\)"):
+            train(x, y)
+        with pytest.raises(ValueError, match=r"y must be rows of 3 labels, got shape \(150, 2\)"):
+            train(x, rows[:, :2])
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "coo_array"])
+def test_sparse_labels_train_as_dense_ones(form: str, iris: tuple[Array, Array]) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    x, y = iris
+    rows = np.stack([y == 0, y != 1], axis=1).astype(int)
+    settings: dict[str, Any] = {"hidden_layer_sizes": (5,), "max_iter": 5, "random_state": 0}
+    given = getattr(sparse, form)(rows)
+    dense = HotloopClassifier(**settings, class_weight="balanced").fit(x, rows)
+    model: Any = HotloopClassifier(**settings, class_weight="balanced").fit(x, given)
+    np.testing.assert_array_equal(model.predict_proba(x), dense.predict_proba(x))
+    # As scikit-learn's MLPClassifier: sparse in, sparse out.
+    assert sparse.issparse(model.predict(x))
+    np.testing.assert_array_equal(model.predict(x).toarray(), dense.predict(x))
+    assert model.score(x, given) == dense.score(x, rows)
+    model.set_params(class_weight=None).partial_fit(x, given)
+    targets = HotloopRegressor(**settings).fit(x, given)
+    np.testing.assert_array_equal(
+        targets.predict(x), HotloopRegressor(**settings).fit(x, rows).predict(x)
+    )
+
+
+@pytest.mark.parametrize(
+    ("cls", "y", "fraction", "message"),
+    [
+        (HotloopRegressor, np.arange(10.0), 0.1, "scores R2, .*, but it is 1 of 10 samples: raise"),
+        (HotloopRegressor, np.ones(10), 0.3, "but it is 3 of 10 samples, all equal"),
+        (HotloopRegressor, np.arange(10.0), 0.0, "cannot hold out validation_fraction=0.0 of 10"),
+        (HotloopRegressor, np.arange(10.0), 0.99, "of 10 samples: that is 10"),
+        (HotloopClassifier, [0] * 5 + [1] * 4 + [2], 0.3, r"one sample of \[2\]"),
+        (HotloopClassifier, ["a"] * 9 + ["b"], 0.3, r"one sample of \['b'\]"),
+        (HotloopClassifier, [0, 1] * 5, 0.1, "each of the 2 classes .* 10 samples into 9 and 1"),
+        (HotloopClassifier, [0, 1] * 5, 0.9, "each of the 2 classes .* 10 samples into 1 and 9"),
+    ],
+)
+def test_a_validation_part_that_cannot_judge_is_refused(
+    cls: Any, y: Any, fraction: float, message: str
+) -> None:
+    x = np.random.default_rng(0).normal(size=(10, 3))
+    model = cls(early_stopping=True, validation_fraction=fraction, max_iter=3, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, y)
+
+
+def test_the_smallest_validation_part_judges() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    settings: dict[str, Any] = {"early_stopping": True, "max_iter": 3, "random_state": 0}
+    models: list[Any] = [HotloopRegressor(**settings).fit(x, x[:, 0])]
+    models.append(HotloopClassifier(**settings).fit(x, [0, 1] * 10))
+    for model in models:
+        assert len(model.validation_scores_) == 3
+        assert np.isfinite(model.validation_scores_).all()
 
 
 @pytest.mark.parametrize(

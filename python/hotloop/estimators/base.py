@@ -8,10 +8,11 @@ import numbers
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -19,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from hotloop import layers, optimizers, random
+from hotloop.estimators import _settings
 from hotloop.models import Model, Sequential
 
 Array = NDArray[Any]
@@ -73,7 +75,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     # -- data --------------------------------------------------------------------------------
 
     def _validated(self, x: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Array, Array]:
-        checked: tuple[Array, Array] = validate_data(
+        features, targets = validate_data(
             self,
             x,
             y,
@@ -82,7 +84,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             multi_output=True,
             y_numeric=numeric,
         )
-        return checked
+        # Targets are few columns; a sparse container of them is taken for what it holds.
+        return features, targets.toarray() if issparse(targets) else targets
 
     def _samples(self, x: Any) -> Array:
         check_is_fitted(self, "model_")
@@ -170,7 +173,10 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                     better = loss < self.best_loss_ - self.tol
                     self.best_loss_ = min(self.best_loss_, loss)
                 else:
-                    score = self._score_outputs(held[1], self._outputs(held[0]), held[2])
+                    outputs = self._outputs(held[0])
+                    if not np.isfinite(outputs).all():
+                        self._diverged("an output", math.nan, len(self.loss_curve_))
+                    score = self._score_outputs(held[1], outputs, held[2])
                     known = self.best_validation_score_
                     better = known is None or score > known + self.tol
                     if known is None or score > known:
@@ -207,26 +213,45 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             mass += batch
         loss: float = total / mass
         if not math.isfinite(loss):
-            msg = (
-                f"{type(self).__name__}: the loss became {loss} in epoch "
-                f"{len(self.loss_curve_) + 1}: scale the features or lower learning_rate"
-            )
-            raise ValueError(msg)
+            self._diverged("the loss", loss, len(self.loss_curve_) + 1)
         return loss
+
+    def _diverged(self, what: str, value: float, epoch: int) -> NoReturn:
+        msg = (
+            f"{type(self).__name__}: {what} became {value} in epoch {epoch}: "
+            "scale the features or lower learning_rate"
+        )
+        raise ValueError(msg)
 
     def _hold_out(
         self, x: Array, t: Array, weights: Array | None
     ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
         """Split off the validation part."""
+        held_rows = math.ceil(self.validation_fraction * len(x))
+        self._check_held_out(t, held_rows)
         seed = int(self._generator.integers(2**31 - 1))
         train, held = train_test_split(
             np.arange(len(x)),
-            test_size=self.validation_fraction,
+            test_size=held_rows,
             random_state=seed,
             stratify=self._strata(t),
         )
+        self._check_held_targets(t[held], len(x))
         w = (None, None) if weights is None else (weights[train], weights[held])
         return x[train], t[train], w[0], (x[held], t[held], w[1])
+
+    def _check_held_out(self, t: Array, held: int) -> None:
+        """Raise a ValueError when `held` of these targets cannot be split off."""
+        if not 0 < held < len(t):
+            name, share = type(self).__name__, self.validation_fraction
+            msg = (
+                f"{name}: early_stopping cannot hold out validation_fraction={share!r} of "
+                f"{len(t)} samples: that is {held}, and both parts need at least one"
+            )
+            raise ValueError(msg)
+
+    def _check_held_targets(self, held: Array, n: int) -> None:
+        """Raise a ValueError when no score can be told from these `held` of `n` targets."""
 
     def _report(self, loss: float) -> None:
         if self.verbose:
@@ -240,18 +265,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
 
     def _check_settings(self) -> None:
-        name = type(self).__name__
-        if not isinstance(self.max_iter, numbers.Integral) or self.max_iter < 1:
-            msg = f"{name}: max_iter must be a positive integer, got {self.max_iter!r}"
-            raise ValueError(msg)
-        size = self.batch_size
-        if size != "auto" and (not isinstance(size, numbers.Integral) or size < 1):
-            msg = f"{name}: batch_size must be 'auto' or a positive integer, got {size!r}"
-            raise ValueError(msg)
-        if self.early_stopping and not 0.0 < self.validation_fraction < 1.0:
-            share = self.validation_fraction
-            msg = f"{name}: validation_fraction must lie between 0 and 1, got {share!r}"
-            raise ValueError(msg)
+        _settings.check(type(self).__name__, self.get_params(deep=False))
 
 
 __all__ = ["NetworkEstimator"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
@@ -14,6 +15,25 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from hotloop.estimators.base import Array, NetworkEstimator
 from hotloop.models import Model
+
+
+def _shown(labels: Array) -> str:
+    """Return labels as text of at most some 100 characters."""
+    text = np.array2string(labels, threshold=10, edgeitems=3, max_line_width=10_000)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _several_labels(y: Array) -> bool:
+    """Say whether `y` are rows of 0 and 1, one column a label; other rows are a ValueError."""
+    if y.ndim == 1:
+        return False
+    if type_of_target(y) != "multilabel-indicator" or not np.isin(y, (0, 1)).all():
+        msg = (
+            "HotloopClassifier: y must be one label a sample (N,), or rows of 0 and 1 (N, K) for "
+            f"several labels a sample, got shape {y.shape} with values {_shown(np.unique(y))}"
+        )
+        raise ValueError(msg)
+    return True
 
 
 class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
@@ -157,7 +177,8 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         X : array_like
             Features ``(N, I)``.
         y : array_like
-            Labels ``(N,)`` of any kind that scikit-learn takes, or rows of 0 and 1 ``(N, K)``.
+            Labels ``(N,)`` of any kind that scikit-learn takes, or rows of 0 and 1 ``(N, K)``, sparse or
+            not, for several labels a sample.
         sample_weight : array_like, optional
             ``(N,)``, not negative.
 
@@ -179,7 +200,8 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         X, y, sample_weight : array_like
             As for `fit`.
         classes : array_like, optional
-            All labels that will ever come; needed at the first call when `y` lacks some.
+            All labels that will ever come; needed at the first call when `y` lacks some, and the same
+            in later calls.
 
         Returns
         -------
@@ -189,7 +211,8 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         Raises
         ------
         ValueError
-            For labels that are not among the classes, and ``class_weight="balanced"``, which needs all samples.
+            For labels that are not among the classes, other `classes` than at first, and
+            ``class_weight="balanced"``, which needs all samples.
         """
         self._check_settings()
         if self.class_weight == "balanced":
@@ -204,42 +227,66 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         self, x: Any, y: Any, sample_weight: Any, classes: Any, partial: bool
     ) -> HotloopClassifier:
         fresh = not hasattr(self, "model_") or not (partial or self.warm_start)
+        sparse = issparse(y)
         x, y = self._validated(x, y, reset=fresh, numeric=False)
         check_classification_targets(y)
-        if y.ndim == 2 and y.shape[1] == 1:
+        if y.ndim == 2 and y.shape[1] == 1 and not sparse:
             y = column_or_1d(y, warn=True)
-        weights = self._weights(sample_weight, len(x))
+        multilabel = _several_labels(y)
+        known = np.arange(y.shape[1]) if multilabel else np.unique(y)
+        if classes is not None:
+            known = np.unique(np.asarray(classes))
         if fresh:
-            self._multilabel = type_of_target(y) == "multilabel-indicator"
-            if self._multilabel:
-                self.classes_ = np.arange(y.shape[1])
-            else:
-                self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+            self._multilabel, self._sparse, self.classes_ = multilabel, sparse, known
+        elif classes is not None and not np.array_equal(known, self.classes_):
+            msg = (
+                f"HotloopClassifier: classes must stay those of the first call, "
+                f"{_shown(self.classes_)}, got {_shown(known)}"
+            )
+            raise ValueError(msg)
         t = self._codes(y)
+        weights = self._weighted(y, self._weights(sample_weight, len(x)))
         if fresh:
             self._start(x.dtype)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            weights = by_class if weights is None else weights * by_class
         self._train(x, t, weights, partial)
         return self
 
-    def _codes(self, y: Array) -> Array:
-        """Return ids of the classes, or rows of 0 and 1."""
-        if self._multilabel:
-            if y.ndim != 2 or y.shape[1] != len(self.classes_):
+    def _weighted(self, y: Array, weights: Array | None) -> Array | None:
+        """Return the weights of the samples times those of their classes."""
+        if self.class_weight is None:
+            return weights
+        if isinstance(self.class_weight, Mapping):
+            unknown = [label for label in self.class_weight if label not in self.classes_]
+            if unknown:
                 msg = (
-                    f"HotloopClassifier: y must be rows of {len(self.classes_)} labels, "
-                    f"got shape {y.shape}"
+                    f"HotloopClassifier: class_weight names {unknown!r:.100}, which are not among the "
+                    f"classes {_shown(self.classes_)}"
                 )
                 raise ValueError(msg)
+        by_class: Array = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
+            msg = (
+                "HotloopClassifier: class_weight must be finite, not negative and not zero for all, "
+                f"got {self.class_weight!r:.100}"
+            )
+            raise ValueError(msg)
+        return by_class if weights is None else weights * by_class
+
+    def _codes(self, y: Array) -> Array:
+        """Return ids of the classes, or rows of 0 and 1."""
+        columns = len(self.classes_) if self._multilabel else 1
+        if y.ndim != 1 + self._multilabel or np.size(y) != len(y) * columns:
+            rows = f"rows of {columns} labels" if self._multilabel else "one label a sample"
+            msg = f"HotloopClassifier: y must be {rows}, got shape {y.shape}"
+            raise ValueError(msg)
+        if self._multilabel:
             return np.ascontiguousarray(y, dtype=np.float64)
         labels, codes = np.unique(y, return_inverse=True)
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
             msg = (
-                f"HotloopClassifier: y has labels {unknown} that are not among the classes "
-                f"{self.classes_}"
+                f"HotloopClassifier: y has labels {_shown(unknown)} that are not among the classes "
+                f"{_shown(self.classes_)}"
             )
             raise ValueError(msg)
         ids: Array = np.searchsorted(self.classes_, labels)[codes.reshape(-1)].astype(np.int64)
@@ -277,11 +324,13 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         Returns
         -------
         ndarray
-            ``(N,)``, or rows of 0 and 1 ``(N, K)`` when `fit` saw that.
+            ``(N,)``, or rows of 0 and 1 ``(N, K)`` when `fit` saw that, sparse when they were.
         """
         check_is_fitted(self, "model_")
         found: Array = self._decide(self.predict_proba(X))
-        return found if self._multilabel else self.classes_[found]
+        if self._multilabel:
+            return csr_matrix(found) if self._sparse else found
+        return self.classes_[found]
 
     def _decide(self, outputs: Array) -> Array:
         decided: Array = (
@@ -297,6 +346,25 @@ class HotloopClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def _strata(self, t: Array) -> Array | None:
         return None if self._multilabel else t
+
+    def _check_held_out(self, t: Array, held: int) -> None:
+        super()._check_held_out(t, held)
+        if self._multilabel:
+            return
+        classes, counts = np.unique(t, return_counts=True)
+        if counts.min() < 2:
+            rare = _shown(self.classes_[classes[counts < 2]])
+            problem = f"samples of each class in both parts, but there is one sample of {rare}"
+        elif min(held, len(t) - held) < len(classes):
+            problem = (
+                f"a sample of each of the {len(classes)} classes in both parts, but "
+                f"validation_fraction={self.validation_fraction!r} splits {len(t)} samples into "
+                f"{len(t) - held} and {held}"
+            )
+        else:
+            return
+        msg = f"HotloopClassifier: early_stopping needs {problem}"
+        raise ValueError(msg)
 
     def _score_outputs(self, t: Array, outputs: Array, weights: Array | None) -> float:
         return float(accuracy_score(t, self._decide(outputs), sample_weight=weights))

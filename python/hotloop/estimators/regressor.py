@@ -216,6 +216,17 @@ class HotloopRegressor(RegressorMixin, MultiOutputMixin, NetworkEstimator):  # t
     def _loss(self) -> Any:
         return self.loss
 
+    def _check_held_targets(self, held: Array, n: int) -> None:
+        # R2 compares with the spread of the targets.
+        if (held == held[0]).all():
+            msg = (
+                f"HotloopRegressor: early_stopping scores R2, which needs different targets in the "
+                f"validation part, but it is {len(held)} of {n} samples"
+                + (", all equal" if len(held) > 1 else "")
+                + ": raise validation_fraction or give more samples"
+            )
+            raise ValueError(msg)
+
     def _score_outputs(self, t: Array, outputs: Array, weights: Array | None) -> float:
         return float(r2_score(t, outputs, sample_weight=weights))
 
