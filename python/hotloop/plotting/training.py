@@ -98,7 +98,7 @@ def _runs(given: Any) -> dict[str, tuple[Curves, Mapping[str, list[int]]]]:
     for name, run in (curves if several else {"": given}).items():
         own = getattr(run, "history", run)
         # A history of Keras has one list of epochs for all.
-        epochs = dict.fromkeys(own, list(getattr(run, "epoch", ())))
+        epochs = {key: list(getattr(run, "epoch", ())) for key in own}
         found[str(name)] = own, getattr(run, "epochs", epochs)
     return found
 
