@@ -62,6 +62,8 @@ class History(Callback):
 class ProgbarLogger(BatchProgress):
     """A bar for each epoch in a terminal or a notebook, or one line for each in a log.
 
+    Figures stand behind the bar where all of them have room, else in lines below it.
+
     Parameters
     ----------
     verbose : int
@@ -80,6 +82,7 @@ class ProgbarLogger(BatchProgress):
         super().__init__()
         self.verbose = verbose
         self._bar: Any = None
+        self._below: list[Any] = []
         self._shown = 0.0
         self._started = 0.0
 
@@ -87,17 +90,20 @@ class ProgbarLogger(BatchProgress):
         """Open the epoch's bar."""
         self._started = time.perf_counter()
         self._shown = 0.0
-        if self.verbose == 1:
+        if self.verbose == 1 and sys.stderr is not None:
             # Slow to import, and seldom needed.
             from tqdm.auto import tqdm  # noqa: PLC0415
 
-            self._bar = tqdm(
+            self._bar = bar = tqdm(
                 total=self.params.get("steps"),
                 desc=f"Epoch {epoch + 1}/{self.params.get('epochs')}",
                 mininterval=self._REFRESH,
                 unit="batch",
                 dynamic_ncols=True,
             )
+            # Neither a log nor a notebook's widget has columns, even where COLUMNS says so.
+            if hasattr(bar, "container") or not bar.fp.isatty():
+                bar.dynamic_ncols = bar.ncols = None
 
     def wants_batch(self) -> bool:
         """Whether the figures beside the bar are old enough to be shown again."""
@@ -112,16 +118,19 @@ class ProgbarLogger(BatchProgress):
         """Show the figures so far."""
         if self._bar is not None:
             self._shown = time.perf_counter()
-            self._bar.set_postfix(figures(logs), refresh=False)
+            self._show(logs)
             self._bar.update(1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the epoch's figures and close the bar, or print the line."""
         if self._bar is not None:
-            self._bar.set_postfix(figures(logs), refresh=True)
-            self._bar.close()
-            self._bar = None
-        elif self.verbose == 2:
+            lines = self._show(logs)
+            file = self._bar.fp
+            self._bar.refresh()
+            self.close()
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
+        elif self.verbose == 2 and sys.stdout is not None:
             seconds = time.perf_counter() - self._started
             text = " - ".join(f"{name}: {value}" for name, value in figures(logs).items())
             line = f"Epoch {epoch + 1}/{self.params.get('epochs')} - {seconds:.1f}s - {text}\n"
@@ -130,9 +139,60 @@ class ProgbarLogger(BatchProgress):
 
     def close(self) -> None:
         """Close a bar that an interrupted epoch left open."""
+        while self._below:
+            self._below.pop().close()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def _show(self, logs: Logs | None) -> list[str]:
+        """Put figures behind the bar, or where they have no room below it; return lines below."""
+        bar, shown = self._bar, figures(logs)
+        bar.bar_format = None
+        bar.set_postfix(shown, refresh=False)
+        width = bar.format_dict["ncols"]
+        if width is None or _length(bar) <= width:
+            lines = []
+        else:
+            bar.set_postfix_str("", refresh=False)
+            shorter = iter(_SHORTER if bar.total else _SHORTER[1:])
+            while _length(bar) > width and (form := next(shorter, None)):
+                bar.bar_format = form
+            lines = _wrapped([f"{name}={value}" for name, value in shown.items()], width)
+        while len(self._below) > len(lines):
+            self._below.pop().close()
+        while len(self._below) < len(lines):
+            place = len(self._below) + 1
+            self._below.append(
+                type(bar)(position=place, bar_format="{desc}", leave=False, dynamic_ncols=True)
+            )
+        for line, text in zip(self._below, lines, strict=True):
+            line.set_description_str(text)
+        return lines
+
+
+# What a bar is without room for its rate, and without room for itself.
+_SHORTER = (
+    "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]",
+    "{desc}: {n_fmt}/{total_fmt}",
+    "{n_fmt}/{total_fmt}",
+)
+
+
+def _length(bar: Any) -> int:
+    """Return the columns that a bar takes with ten for the bar itself."""
+    return len(bar.format_meter(**{**bar.format_dict, "ncols": None}))
+
+
+def _wrapped(fields: list[str], width: int) -> list[str]:
+    """Return fields in lines of at most `width` columns; one longer than that has its own."""
+    lines: list[str] = []
+    for field in fields:
+        if lines and len(lines[-1]) + len(field) + 3 <= width:
+            lines[-1] += f", {field}"
+        else:
+            lines.append(f"  {field}")
+    return lines
 
 
 def figures(logs: Logs | None) -> dict[str, str]:
