@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hotloop/conv_rows_args.h"
+#include "hotloop/long_sums.h"
 #include "kernels.h"
 #include "simd/vec.h"
 
@@ -63,6 +64,13 @@ struct KernelRows {
 bool in_pairs(const RowWindows& a, int n) {
     return a.channels == 1 && a.pixel == 1 && a.dilation_w == 1 && a.OW % 2 == 0 && a.OW >= 4 &&
            2 * n <= Floats::size;
+}
+
+// Output rows of `pixels` that a weight gradient sums before it adds to dw.
+template <class T>
+index_t rows_of_a_run(const ConvRowsWeightsArgs<T>& a, index_t pixels) {
+    if (a.images * a.OH * pixels <= kOneRun) return a.images * a.OH;
+    return pixels < kProductRun ? kProductRun / pixels : 1;
 }
 
 // P pairs of pixels of one row: x points at the first pixel of the first window, `rows` of whose
@@ -144,10 +152,29 @@ template <int R, int KW>
 void pair_weights_tile(const ConvRowsWeightsArgs<float>& a, index_t first) {
     constexpr int kRing = (KW + 1) / 2;
     Floats acc[R][KW];
+    const auto clear = [&] HOTLOOP_LAMBDA {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
+        for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) acc[r][k] = Floats::zero();
+            for (int k = 0; k < KW; ++k) acc[r][k] = Floats::zero();
+    };
+    clear();
+    bool accumulate = a.accumulate;
+    const auto put_away = [&] HOTLOOP_LAMBDA {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+            for (int k = 0; k < KW; ++k) {
+                float* const to = a.dw + ((first + r) * KW + k) * a.dw_row;
+                Floats sum = pixel_of<0>(acc[r][k]) + pixel_of<1>(acc[r][k]);
+                if (accumulate) sum = Floats::load(to, a.n) + sum;
+                sum.store(to, a.n);
+            }
+        clear();
+        accumulate = true;
+    };
+    const index_t rows_a_run = rows_of_a_run(a, a.OW);
+    index_t rows_left = rows_a_run;
     const float* dy = a.dy;
     const index_t tap_row = a.tap_row;
     const index_t step = a.dy_pixel;
@@ -182,7 +209,12 @@ void pair_weights_tile(const ConvRowsWeightsArgs<float>& a, index_t first) {
     const index_t pairs = a.OW / 2;
     for (index_t i = 0; i < a.images; ++i)
         for (index_t oh = 0; oh < a.OH; ++oh) {
+            if (rows_left-- == 0) {
+                put_away();
+                rows_left = rows_a_run - 1;
+            }
             const float* x = a.x + i * a.image + oh * a.row + first * tap_row;
+            dy = a.dy + (i * a.OH + oh) * a.dy_row;
 #pragma GCC unroll 8
             for (int u = 0; u < kRing - 1; ++u, x += 2) {
                 next();
@@ -198,15 +230,7 @@ void pair_weights_tile(const ConvRowsWeightsArgs<float>& a, index_t first) {
                 meet(x, u, kRing - 1);
             }
         }
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k) {
-            float* const to = a.dw + ((first + r) * KW + k) * a.dw_row;
-            Floats sum = pixel_of<0>(acc[r][k]) + pixel_of<1>(acc[r][k]);
-            if (a.accumulate) sum = Floats::load(to, n) + sum;
-            sum.store(to, n);
-        }
+    put_away();
 }
 
 template <int KW, int R>

@@ -36,11 +36,23 @@ struct Phase {
     static index_t count(index_t n, index_t step) { return n <= 0 ? 0 : (n + step - 1) / step; }
 };
 
-// P pixels of one phase of a row. x points at the first pixel of the first window. Of the rows of
-// the kernel those of `rows` meet data, and of the pixels that the windows reach [begin, end).
+// What one sum takes of a window: rows of the kernel that meet data, and channels [c0, c1). All but
+// the first add to y, which the last finishes.
+struct WindowPart {
+    KernelRows rows;
+    index_t c0, c1;
+    bool first, last;
+};
+
+// P pixels of one phase of a row. x points at the first pixel of the first window. Of the pixels
+// that the windows reach [begin, end) hold data.
 template <class T, int NV, int KW, int P>
-void row_tile(
-    const ConvRowsArgs<T>& a, const T* x, T* y, KernelRows rows, index_t begin, index_t end) {
+void row_tile(const ConvRowsArgs<T>& a,
+              const T* x,
+              T* y,
+              const WindowPart& part,
+              index_t begin,
+              index_t end) {
     using V = Vec<T>;
     constexpr int W = V::size;
     const int tail = a.n - (NV - 1) * W;
@@ -48,7 +60,8 @@ void row_tile(
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) {
         V start = V::zero();
-        if (a.bias) start = j == NV - 1 ? V::load(a.bias + j * W, tail) : V::load(a.bias + j * W);
+        if (a.bias && part.first)
+            start = j == NV - 1 ? V::load(a.bias + j * W, tail) : V::load(a.bias + j * W);
 #pragma GCC unroll 16
         for (int p = 0; p < P; ++p) acc[p][j] = start;
     }
@@ -59,15 +72,17 @@ void row_tile(
     // (SimpleConvNet, forward: 325 to 380 us).
     constexpr bool kSkips = KW == 3;
     const index_t w_tap = a.channels * a.w_row;
+    const KernelRows rows = part.rows;
     const index_t KH = rows.last - rows.first;
-    x += rows.first * a.tap_row;
-    const T* const first_w = a.w + rows.first * KW * w_tap;
+    const index_t channels = part.c1 - part.c0;
+    x += rows.first * a.tap_row + part.c0;
+    const T* const first_w = a.w + rows.first * KW * w_tap + part.c0 * a.w_row;
     for (index_t kh = 0; kh < KH; ++kh) {
         const T* from[kFours];
 #pragma GCC unroll 8
         for (int i = 0; i < kFours; ++i) from[i] = opaque(x + kh * a.tap_row + 4 * i * pixel);
         const T* w = first_w + kh * KW * w_tap;
-        for (index_t c = 0; c < a.channels; ++c, w += a.w_row) {
+        for (index_t c = 0; c < channels; ++c, w += a.w_row) {
             V column[KW][NV];
 #pragma GCC unroll 8
             for (int k = 0; k < KW; ++k)
@@ -90,14 +105,23 @@ void row_tile(
             for (int i = 0; i < kFours; ++i) ++from[i];
         }
     }
+    const index_t y_pixel = a.y_pixel * a.dilation_w;
+    if (!part.first) {
+#pragma GCC unroll 16
+        for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+            for (int j = 0; j < NV; ++j) {
+                const T* const at = y + p * y_pixel + j * W;
+                acc[p][j] = (j == NV - 1 ? V::load(at, tail) : V::load(at)) + acc[p][j];
+            }
+    }
     const V zero = V::zero();
-    if (a.relu) {
+    if (a.relu && part.last) {
 #pragma GCC unroll 16
         for (int p = 0; p < P; ++p)
 #pragma GCC unroll 2
             for (int j = 0; j < NV; ++j) acc[p][j] = simd::max(zero, acc[p][j]);
     }
-    const index_t y_pixel = a.y_pixel * a.dilation_w;
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 2
@@ -110,7 +134,30 @@ void row_tile(
 }
 
 template <class T>
-using RowTile = void (*)(const ConvRowsArgs<T>&, const T*, T*, KernelRows, index_t, index_t);
+using RowTile = void (*)(const ConvRowsArgs<T>&, const T*, T*, const WindowPart&, index_t, index_t);
+
+// body(part) for the parts of the windows whose rows of the kernel are `rows`.
+template <class Body>
+HOTLOOP_INLINE void each_part(const RowWindows& a, KernelRows rows, Body body) {
+    const index_t steps = a.KW * a.channels;  // of a row of the kernel
+    if (a.KH * steps <= kOneRun || rows.first == rows.last) {
+        body(WindowPart{rows, 0, a.channels, true, true});
+        return;
+    }
+    const index_t together = steps < kProductRun ? kProductRun / steps : 1;
+    const index_t pieces = (steps + kProductRun - 1) / kProductRun;
+    WindowPart part{rows, 0, 0, true, false};
+    for (index_t kh = rows.first; kh < rows.last; kh += together)
+        for (index_t i = 0; i < pieces; ++i) {
+            part.rows.first = kh;
+            part.rows.last = rows.last - kh < together ? rows.last : kh + together;
+            part.c0 = a.channels * i / pieces;
+            part.c1 = a.channels * (i + 1) / pieces;
+            part.last = part.rows.last == rows.last && i == pieces - 1;
+            body(part);
+            part.first = false;
+        }
+}
 
 template <class T, int NV, int KW, int... P>
 RowTile<T> pick(index_t pixels, std::integer_sequence<int, P...>) {
@@ -139,7 +186,10 @@ void in_tiles(const ConvRowsArgs<T>& a, const Phase& phase) {
             index_t done = 0;
             for (index_t t = 0; t < tiles; ++t) {
                 const bool high = t < taller;
-                (high ? high_tile : low_tile)(a, x, y, rows, phase.begin - done, phase.end - done);
+                const RowTile<T> tile = high ? high_tile : low_tile;
+                each_part(a, rows, [&](const WindowPart& part) {
+                    tile(a, x, y, part, phase.begin - done, phase.end - done);
+                });
                 const index_t pixels = high ? low + 1 : low;
                 x += pixels * a.dilation_w * a.pixel;
                 y += pixels * a.dilation_w * a.y_pixel;
@@ -191,13 +241,33 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
     }
     const index_t column = a.channels * a.dw_row;
     V acc[R][KW][NV];
+    const auto clear = [&] HOTLOOP_LAMBDA {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
+        for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k)
+            for (int k = 0; k < KW; ++k)
 #pragma GCC unroll 2
-            for (int j = 0; j < NV; ++j)
-                acc[r][k][j] = a.accumulate ? load(a.dw + target[r] + k * column, j) : V::zero();
+                for (int j = 0; j < NV; ++j) acc[r][k][j] = V::zero();
+    };
+    clear();
+    bool accumulate = a.accumulate;
+    const auto put_away = [&] HOTLOOP_LAMBDA {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+            for (int k = 0; k < KW; ++k)
+#pragma GCC unroll 2
+                for (int j = 0; j < NV; ++j) {
+                    T* const to = a.dw + target[r] + k * column;
+                    const V sum = accumulate ? load(to, j) + acc[r][k][j] : acc[r][k][j];
+                    if (j == NV - 1)
+                        sum.store(to + j * W, tail);
+                    else
+                        sum.store(to + j * W);
+                }
+        clear();
+        accumulate = true;
+    };
     const index_t pixel = a.pixel * a.dilation_w;
     const index_t step = a.dy_pixel * a.dilation_w;
     V ring[KW][NV];
@@ -258,8 +328,14 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
     };
     for (index_t first_pixel = 0; first_pixel < a.dilation_w && first_pixel < a.OW; ++first_pixel) {
         const Phase phase(a, first_pixel);
+        const index_t rows_a_run = rows_of_a_run(a, phase.pixels);
+        index_t rows_left = rows_a_run;
         for (index_t i = 0; i < a.images; ++i)
             for (index_t oh = 0; oh < a.OH; ++oh) {
+                if (rows_left-- == 0) {
+                    put_away();
+                    rows_left = rows_a_run - 1;
+                }
                 // Lines side by side are of one row of the kernel.
                 if (kAdjacent &&
                     !holds_data(a, oh * a.stride_h + first / a.channels * a.dilation_h))
@@ -267,21 +343,10 @@ void weights_tile(const ConvRowsWeightsArgs<T>& a, index_t first) {
                 along(phase,
                       a.x + i * a.image + oh * a.row + first_pixel * a.pixel +
                           (kAdjacent ? line[0] : 0),
-                      a.dy + ((i * a.OH + oh) * a.OW + first_pixel) * a.dy_pixel);
+                      a.dy + (i * a.OH + oh) * a.dy_row + first_pixel * a.dy_pixel);
             }
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
-        for (int k = 0; k < KW; ++k)
-#pragma GCC unroll 2
-            for (int j = 0; j < NV; ++j) {
-                T* const to = a.dw + target[r] + k * column + j * W;
-                if (j == NV - 1)
-                    acc[r][k][j].store(to, tail);
-                else
-                    acc[r][k][j].store(to);
-            }
+    put_away();
 }
 
 template <class T, int NV, int KW, int R>

@@ -163,7 +163,8 @@ struct LongRow {
     T* e = !probs && !dx ? nullptr : nearby ? nearby : probs ? probs : dx;
     index_t label = s->ids && s->ids[n] >= 0 && s->ids[n] < s->K ? s->ids[n] : -1;
     V m = V::zero();
-    V sum = V::zero();  // of the exponentials; then one over it
+    RunningSum<T> sum{};  // of the exponentials
+    V share = V::zero();  // one over it
     V t_sum = V::zero();
     V c = V::zero();
     T dx_at_label = T{0};
@@ -173,25 +174,33 @@ struct LongRow {
     HOTLOOP_INLINE void step(const AlongRow<T>& line, index_t i) {
         const V v = simd::exp_negative(line.load(x, i, m) - m);
         if (e) line.store(e, i, v);
-        sum = sum + line.inside(i, v);
+        sum.add(line.inside(i, v));
         line.fetch_next(x, i);
     }
     HOTLOOP_INLINE void end(const AlongRow<T>& line) {
-        sum = sum_lanes(line, sum);
-        const V log_sum = simd::log(sum);
-        sum = constant(T{1}) / sum;
+        const V all = sum_lanes(line, sum);
+        const V log_sum = simd::log(all);
+        share = constant(T{1}) / all;
         V loss = V::zero();
         if (s->ids) {
             loss = log_sum - (constant(label >= 0 ? x[label] : kNaN<T>) - m);
         } else {
-            for (index_t i = 0; i < line.steps(); ++i) {
-                const V ti = line.load(t, i, V::zero());
-                t_sum = t_sum + ti;
-                // Beyond the row t and the logarithm are zero.
-                loss = loss - ti * (line.load(x, i, V::zero()) - m - log_sum);
-            }
-            t_sum = sum_lanes(line, t_sum);
-            loss = sum_lanes(line, loss);
+            RunningSum<T> targets;
+            RunningSum<T> losses;
+            in_runs(
+                line.steps(),
+                [&](index_t i) HOTLOOP_LAMBDA {
+                    const V ti = line.load(t, i, V::zero());
+                    targets.add(ti);
+                    // Beyond the row t and the logarithm are zero.
+                    losses.run = losses.run - ti * (line.load(x, i, V::zero()) - m - log_sum);
+                },
+                [&] HOTLOOP_LAMBDA {
+                    targets.fold();
+                    losses.fold();
+                });
+            t_sum = sum_lanes(line, targets);
+            loss = sum_lanes(line, losses);
         }
         const T weight = s->weights ? s->weights[n] : T{1};
         T lane[V::size];
@@ -204,13 +213,13 @@ struct LongRow {
         const T scale = weight * s->scale;
         c = constant(s->ids && label < 0 ? kNaN<T> : scale);
         if (dx && label >= 0) {
-            sum.store(lane);
+            share.store(lane);
             dx_at_label = (e[label] * lane[0] - T{1}) * scale;
         }
     }
     // The gradient first: the exponentials may lie where the probabilities will.
     HOTLOOP_INLINE void write(const AlongRow<T>& line, index_t from, index_t to) const {
-        const auto prob = [this](auto load) HOTLOOP_LAMBDA { return load(e) * sum; };
+        const auto prob = [this](auto load) HOTLOOP_LAMBDA { return load(e) * share; };
         if (dx && s->ids) {
             line.write(dx, from, to,
                        [=, this](auto load) HOTLOOP_LAMBDA { return prob(load) * c; });
@@ -249,7 +258,6 @@ void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
     using V = Vec<T>;
     const index_t K = s.K;
     const AlongRow<T> line{K, s.stream};
-    const index_t steps = line.steps();
     for (index_t n = begin; n < end; ++n) {
         const T* const p = s.probs + n * K;
         T* const dx = s.dlogits + n * K;
@@ -264,9 +272,12 @@ void backward(const CrossEntropyRows<T>& s, index_t begin, index_t end) {
             continue;
         }
         const T* const t = s.rows + n * K;
-        V t_sum = V::zero();
-        for (index_t i = 0; i < steps; ++i) t_sum = t_sum + line.load(t, i, V::zero());
-        t_sum = sum_lanes(line, t_sum);
+        RunningSum<T> targets;
+        in_runs(
+            line.steps(),
+            [&](index_t i) HOTLOOP_LAMBDA { targets.add(line.load(t, i, V::zero())); },
+            [&] HOTLOOP_LAMBDA { targets.fold(); });
+        const V t_sum = sum_lanes(line, targets);
         const V c = constant(scale);
         line.write(dx, [=](auto load) HOTLOOP_LAMBDA { return (load(p) * t_sum - load(t)) * c; });
     }

@@ -1,15 +1,14 @@
 // Depthwise convolution: every channel with its own kernel, vectors along the channels.
 #include "hotloop/depthwise_args.h"
 #include "kernels.h"
-#include "simd/vec.h"
+#include "long_sum.h"
 
 namespace hotloop {
 namespace {
 
-using simd::Vec;
-
-// P pixels at a time share each load of the weights.
-template <class T, int P>
+// P pixels at a time share each load of the weights. With kLong there are so many taps that they
+// are summed in runs.
+template <class T, int P, bool kLong = false>
 HOTLOOP_INLINE void pixels(
     const DepthwiseArgs<T>& a, const DepthwiseRun& run, index_t p, index_t c, int n) {
     using V = Vec<T>;
@@ -18,14 +17,30 @@ HOTLOOP_INLINE void pixels(
     const V start = a.bias ? V::load(a.bias + c, n) : V::zero();
 #pragma GCC unroll 12
     for (int i = 0; i < P; ++i) acc[i] = start;
+    LongSum<T> sum[kLong ? P : 1];
+    const auto put_away = [&] HOTLOOP_LAMBDA {
+        if constexpr (kLong)
+#pragma GCC unroll 12
+            for (int i = 0; i < P; ++i) {
+                sum[i].add(acc[i]);
+                acc[i] = V::zero();
+            }
+    };
+    index_t left = kRun;
     for (index_t t = run.tap; t < run.tap + run.taps; ++t) {
+        if (kLong && --left == 0) {
+            put_away();
+            left = kRun;
+        }
         const V w = V::load(a.w + a.tap_cell[t] * a.channels + c, n);
         const T* x = a.x + a.tap_offset[t] + p * step + c;
 #pragma GCC unroll 12
         for (int i = 0; i < P; ++i) acc[i] = simd::fma(V::load(x + i * step, n), w, acc[i]);
     }
+    put_away();
 #pragma GCC unroll 12
     for (int i = 0; i < P; ++i) {
+        if constexpr (kLong) acc[i] = sum[i].value();
         const index_t to = run.first + (p + i) * a.y_step + c;
         (a.relu ? simd::max(V::zero(), acc[i]) : acc[i]).store(a.y + to, n);
     }
@@ -39,6 +54,11 @@ void depthwise(const DepthwiseArgs<T>& a) {
         for (index_t c = 0; c < a.channels; c += W) {
             const int n = static_cast<int>(a.channels - c < W ? a.channels - c : W);
             index_t p = 0;
+            if (run.taps > kOneRun) {
+                for (; p + 8 <= run.pixels; p += 8) pixels<T, 8, true>(a, run, p, c, n);
+                for (; p < run.pixels; ++p) pixels<T, 1, true>(a, run, p, c, n);
+                continue;
+            }
             for (; p + 12 <= run.pixels; p += 12) pixels<T, 12>(a, run, p, c, n);
             for (; p + 8 <= run.pixels; p += 8) pixels<T, 8>(a, run, p, c, n);
             for (; p + 4 <= run.pixels; p += 4) pixels<T, 4>(a, run, p, c, n);
@@ -59,7 +79,7 @@ HOTLOOP_INLINE void taps(
     for (int i = 0; i < G; ++i) {
         dw[i] = a.y + a.tap_cell[t + i] * a.channels + c;
         x[i] = a.x + a.tap_offset[t + i] + c;
-        acc[i] = V::load(dw[i], n);
+        acc[i] = V::zero();
     }
     const T* dy = a.w + run.first + c;
     const index_t step = a.x_step;
@@ -70,7 +90,7 @@ HOTLOOP_INLINE void taps(
         for (int i = 0; i < G; ++i) acc[i] = simd::fma(V::load(x[i] + p * step, n), d, acc[i]);
     }
 #pragma GCC unroll 9
-    for (int i = 0; i < G; ++i) acc[i].store(dw[i], n);
+    for (int i = 0; i < G; ++i) (V::load(dw[i], n) + acc[i]).store(dw[i], n);
 }
 
 template <class T>

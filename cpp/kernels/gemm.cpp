@@ -1,9 +1,10 @@
 // The tile kernel: MR rows times NV vectors of C live in registers while k runs.
 //
 // Per k it loads one row of B (NV vectors) and broadcasts MR numbers of A, for MR * NV fused
-// multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator a cell), so
-// the bits of C depend neither on the tile nor on who computes it.
+// multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator a cell, long
+// sums in runs), so the bits of C depend neither on the tile nor on who computes it.
 #include "ending.h"
+#include "hotloop/gemm_runs.h"
 #include "kernels.h"
 #include "opaque.h"
 #include "simd/transpose.h"
@@ -131,7 +132,8 @@ void tile(const GemmArgs<T>& g,
     };
 
     V acc[MR][NV];
-    if (g.accumulate) {
+    const bool adds = g.accumulate && g.run > 0;
+    if (g.accumulate && !adds) {
         each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) acc[i][j] = load(c, j);
@@ -139,7 +141,8 @@ void tile(const GemmArgs<T>& g,
     } else {
         V start[NV];
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) start[j] = g.bias ? load(g.bias + first_col, j) : V::zero();
+        for (int j = 0; j < NV; ++j)
+            start[j] = g.bias && !adds ? load(g.bias + first_col, j) : V::zero();
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
@@ -184,6 +187,11 @@ void tile(const GemmArgs<T>& g,
     if constexpr (kCopies)
         while (copied < to_copy) copy.row(copied++);
 
+    if (adds)
+        each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) acc[i][j] = load(c, j) + acc[i][j];
+        });
     const V zero = V::zero();
     if (g.activation == Activation::relu) {
 #pragma GCC unroll 16
@@ -298,10 +306,22 @@ void multiply_panel(const GemmArgs<T>& g,
     const auto copied = [&](index_t t) {
         return next.rows > 0 ? next.rows * t / heights.tiles : 0;
     };
+    const KStretches<T> runs = g.run > 0 ? KStretches<T>(g, g.run) : KStretches<T>();
     index_t m = m0;
     for (index_t t = 0; t < heights.tiles; ++t) {
         const bool high = t < heights.taller;
-        (high ? high_tile : low_tile)(g, m, b, n, tail, next, copied(t), copied(t + 1));
+        const Tile<T> tile = high ? high_tile : low_tile;
+        const index_t copies = copied(t + 1) - copied(t);
+        if (runs.count == 1) {
+            tile(g, m, b, n, tail, next, copied(t), copied(t + 1));
+        } else {
+            for (index_t i = 0; i < runs.count; ++i) {
+                const GemmArgs<T> part = runs.part(g, i);
+                tile(part, m, b + (part.b - g.b), n, tail, next,
+                     copied(t) + copies * i / runs.count,
+                     copied(t) + copies * (i + 1) / runs.count);
+            }
+        }
         m += high ? heights.low + 1 : heights.low;
     }
 }

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "long_sum.h"
 #include "simd/transpose.h"
 #include "simd/vec.h"
 #include "vectors.h"
@@ -12,36 +13,6 @@ namespace {
 
 using simd::Ints;
 using simd::Vec;
-
-// 0, 1, 2, ...
-template <class T>
-HOTLOOP_INLINE Vec<T> lane_numbers() {
-    T lane[Vec<T>::size];
-    for (int i = 0; i < Vec<T>::size; ++i) lane[i] = static_cast<T>(i);
-    return Vec<T>::load(lane);
-}
-
-// The first n lanes of v, `fill` in the others.
-template <class T>
-HOTLOOP_INLINE Vec<T> keep_first(int n, Vec<T> v, Vec<T> fill) {
-    return simd::select<T>(lane_numbers<T>() < Vec<T>::set(static_cast<T>(n)), v, fill);
-}
-
-template <class T, int D, int... L>
-HOTLOOP_INLINE Vec<T> swap_lanes(Vec<T> v, std::integer_sequence<int, L...>) {
-    return {__builtin_shufflevector(v.v, v.v, (L ^ D)...)};
-}
-
-// Combines all lanes, halves onto halves, and leaves the result in every lane.
-template <class T, int D = Vec<T>::size / 2, class F>
-HOTLOOP_INLINE Vec<T> combine_lanes(Vec<T> v, F f) {
-    if constexpr (D == 0) {
-        return v;
-    } else {
-        const auto lanes = std::make_integer_sequence<int, Vec<T>::size>{};
-        return combine_lanes<T, D / 2>(f(v, swap_lanes<T, D>(v, lanes)), f);
-    }
-}
 
 // Vectors along one line of `length` contiguous numbers.
 template <class T>
@@ -98,7 +69,7 @@ struct AlongRow {
 
 // Rows in turns: each is written a few vectors at a time between the steps of the one after it, so
 // that memory is busy while there is arithmetic (softmax of 64 MB past the caches: 3.7 to 2.6 ms).
-// row_at(i) is the i-th of n >= 1, with begin(line), step(line, i), end(line) and then
+// row_at(i) is the i-th of n >= 1, with begin(line), step(line, i) into `sum`, end(line) and then
 // write(line, from, to), head(length) numbers before its output's first whole cache line. All may
 // keep what they need in one memory nearby: a step comes after the writing of what lies in its
 // place.
@@ -120,8 +91,10 @@ HOTLOOP_INLINE void in_turns(const AlongRow<T>& line, index_t n, const RowAt& ro
                 done.write(line, from, last < length ? to : length);
                 from = to;
             }
-            if (i < n)
+            if (i < n) {
+                if (first > 0 && first % (kRun * W) == 0) row.sum.fold();
                 for (index_t k = first / W; k * W < last; ++k) row.step(line, k);
+            }
         }
         if (i < n) row.end(line);
         done = row;
@@ -179,9 +152,11 @@ HOTLOOP_INLINE Vec<T> largest(const Line& line, const T* x) {
                         [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return max(a, b); });
 }
 
+// The sum of one vector a step of the line.
 template <class T, class Line>
-HOTLOOP_INLINE Vec<T> sum_lanes(const Line& line, Vec<T> sum) {
-    return line.combine(sum, [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return a + b; });
+HOTLOOP_INLINE Vec<T> sum_lanes(const Line& line, RunningSum<T>& sum) {
+    return line.combine(sum.value(line.steps()),
+                        [](Vec<T> a, Vec<T> b) HOTLOOP_LAMBDA { return a + b; });
 }
 
 // Short lines are transposed, so that a vector holds one element of each of its lines: a row of ten

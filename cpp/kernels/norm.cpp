@@ -3,8 +3,10 @@
 //
 // A variance is taken around the mean of its block, in a second pass over the cached block, and the
 // op merges blocks by the formula of Chan, Golub and LeVeque (1983): memory is read once, and
-// nothing cancels however far the data lie from zero.
+// nothing cancels however far the data lie from zero. The second pass also sums what the mean left
+// over, whose rounding would be all that is left of equal numbers.
 #include "kernels.h"
+#include "long_sum.h"
 #include "simd/vec.h"
 #include "vectors.h"
 
@@ -46,52 +48,31 @@ HOTLOOP_INLINE void each_columns(index_t cols, Body body) {
 // Into the second-level cache, for the next pass over memory.
 HOTLOOP_INLINE void fetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-// Four vectors of n numbers at a time into four sums. Lanes behind n are left alone by `masked`.
+// The mean of n numbers as T has it, and the sums of x - mean and of its square.
 template <class T>
-struct Sums {
-    Vec<T> acc[4] = {Vec<T>::zero(), Vec<T>::zero(), Vec<T>::zero(), Vec<T>::zero()};
-    HOTLOOP_INLINE T total() const {
-        return simd::reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3]));
-    }
+struct Around {
+    T mean, rest, squares;
 };
-
-// term(i, load) is added up over the vectors of [0, n); it must be zero where load gives zeros.
-template <class T, class Term>
-HOTLOOP_INLINE T sum_of(index_t n, Term term) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    const auto whole = [](const T* p) HOTLOOP_LAMBDA { return V::load(p); };
-    Sums<T> s;
-    index_t i = 0;
-    for (; i + 4 * W <= n; i += 4 * W)
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) s.acc[j] = s.acc[j] + term(i + j * W, whole);
-    for (; i + W <= n; i += W) s.acc[0] = s.acc[0] + term(i, whole);
-    if (const int tail = static_cast<int>(n - i))
-        s.acc[1] =
-            s.acc[1] + term(i, [tail](const T* p) HOTLOOP_LAMBDA { return V::load(p, tail); });
-    return s.total();
-}
-
-// sum of (x - mean)^2: the lanes behind the end hold (0 - mean)^2 and are taken off by masking.
 template <class T>
-HOTLOOP_INLINE T squares_around(const T* x, index_t n, T mean) {
+HOTLOOP_INLINE Around<T> moments(const T* x, index_t n) {
     using V = Vec<T>;
-    constexpr index_t W = V::size;
-    const V m = V::set(mean);
-    const index_t whole = n / W * W;
-    const T sum = sum_of<T>(whole, [=](index_t i, auto load) HOTLOOP_LAMBDA {
-        const V d = load(x + i) - m;
-        return d * d;
+    Around<T> a;
+    a.mean = sum_of<T>(n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); }) /
+             static_cast<T>(n);
+    const V m = V::set(a.mean);
+    T sums[2];
+    sums_of<2>(n, sums, [=](index_t i, auto load) HOTLOOP_LAMBDA {
+        const V d = load(x + i, m) - m;
+        return Terms<T, 2>{{d, d * d}};
     });
-    T rest = 0;
-    for (index_t i = whole; i < n; ++i) rest += (x[i] - mean) * (x[i] - mean);
-    return sum + rest;
+    a.rest = sums[0];
+    a.squares = sums[1];
+    return a;
 }
 
-// Rows: per column the sum, and the sum of squares around the block's own mean.
 template <class T>
-void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares) {
+void moments_rows(
+    const T* x, index_t rows, index_t stride, index_t cols, T* means, T* rests, T* squares) {
     using V = Vec<T>;
     const V count = V::set(static_cast<T>(rows));
     each_columns<T>(cols, [=](auto load, auto store, auto n) HOTLOOP_LAMBDA {
@@ -99,6 +80,7 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
         V even[N];
         V odd[N];
         V mean[N];
+        V rest[N];
         for (int j = 0; j < N; ++j) even[j] = odd[j] = V::zero();
         index_t r = 0;
         for (; r + 1 < rows; r += 2) {
@@ -111,10 +93,9 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
 #pragma GCC unroll 4
         for (int j = 0; j < N; ++j) {
             if (r < rows) even[j] = even[j] + load(x + r * stride, j);
-            const V total = even[j] + odd[j];
-            store(sum, j, total);
-            mean[j] = total / count;
-            even[j] = odd[j] = V::zero();
+            mean[j] = (even[j] + odd[j]) / count;
+            store(means, j, mean[j]);
+            even[j] = odd[j] = rest[j] = V::zero();
         }
         // This pass is inside the first-level cache, and memory is idle.
         const T* const next = x + rows * stride;
@@ -125,6 +106,7 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
                 const V e = load(x + (r + 1) * stride, j) - mean[j];
                 even[j] = simd::fma(d, d, even[j]);
                 odd[j] = simd::fma(e, e, odd[j]);
+                rest[j] = rest[j] + (d + e);
                 fetch(next + r * stride + j * V::size);
                 fetch(next + (r + 1) * stride + j * V::size);
             }
@@ -134,17 +116,20 @@ void moments_rows(const T* x, index_t rows, index_t stride, index_t cols, T* sum
             if (r < rows) {
                 const V d = load(x + r * stride, j) - mean[j];
                 even[j] = simd::fma(d, d, even[j]);
+                rest[j] = rest[j] + d;
             }
+            store(rests, j, rest[j]);
             store(squares, j, even[j] + odd[j]);
         }
     });
 }
 
 template <class T>
-void moments_plane(const T* x, index_t n, T* sum, T* squares) {
-    const T total = sum_of<T>(n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); });
-    *sum = total;
-    *squares = squares_around(x, n, total / static_cast<T>(n));
+void moments_plane(const T* x, index_t n, T* mean, T* rest, T* squares) {
+    const Around<T> a = moments(x, n);
+    *mean = a.mean;
+    *rest = a.rest;
+    *squares = a.squares;
 }
 
 // y[i] = f(c, load) for vectors that begin at element i and channel c = i % C. What f reads at c
@@ -297,12 +282,14 @@ void layer(const T* x,
            T* inv_std,
            bool stream) {
     using V = Vec<T>;
+    const double share = 1 / static_cast<double>(K);
     for (index_t r = 0; r < rows; ++r, x += K, y += K) {
-        const T total =
-            sum_of<T>(K, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); });
-        const T m = total / static_cast<T>(K);
-        const T var = squares_around(x, K, m) / static_cast<T>(K);
-        const T inv = static_cast<T>(1 / __builtin_sqrt(static_cast<double>(var) + eps));
+        const Around<T> a = moments(x, K);
+        // An infinite mean leaves NaN over.
+        const double rest = __builtin_isfinite(a.rest) ? static_cast<double>(a.rest) * share : 0.0;
+        const double var = static_cast<double>(a.squares) * share - rest * rest;
+        const T m = static_cast<T>(static_cast<double>(a.mean) + rest);
+        const T inv = static_cast<T>(1 / __builtin_sqrt((var < 0 ? 0 : var) + eps));
         mean[r] = m;
         inv_std[r] = inv;
         const V vm = V::set(m);

@@ -217,11 +217,10 @@ void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             T* y = a.y + (r * w.OW + ow) * C;
             each_group<T>(C, [&](index_t c, auto load, auto store, int) HOTLOOP_LAMBDA {
-                V sum = V::zero();
-                for (index_t i = kh.first; i < kh.last; ++i) {
-                    const T* at = image + ((h0 + i) * w.W + w0) * C + c;
-                    for (index_t j = kw.first; j < kw.last; ++j) sum = sum + load(at + j * C);
-                }
+                const T* const first = image + (h0 * w.W + w0) * C + c;
+                const V sum = sum_of_cells<T>(kh, kw, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
+                    return load(first + (i * w.W + j) * C);
+                });
                 store(y + c, sum / divisor);
             });
         }

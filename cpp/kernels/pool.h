@@ -3,6 +3,7 @@
 
 #include "hotloop/pool_args.h"
 #include "kernels.h"
+#include "long_sum.h"
 #include "simd/convert.h"
 #include "simd/vec.h"
 #include "vectors.h"
@@ -81,6 +82,30 @@ HOTLOOP_INLINE Ints<T> load_places(const Place* p, const Place* end, int lanes) 
 HOTLOOP_INLINE bool is_plain_2x2(const Window& w) {
     return w.KH == 2 && w.KW == 2 && w.stride_h == 2 && w.stride_w == 2 && w.dilation_h == 1 &&
            w.dilation_w == 1 && w.top == 0 && w.left == 0 && w.OH * 2 <= w.H && w.OW * 2 <= w.W;
+}
+
+// The sum of cell(i, j) over a window.
+template <class T, class Cell>
+HOTLOOP_INLINE Vec<T> sum_of_cells(CellRange kh, CellRange kw, Cell cell) {
+    const index_t cells = (kh.last - kh.first) * (kw.last - kw.first);
+    Vec<T> sum = Vec<T>::zero();
+    if (cells <= kRun) {
+        for (index_t i = kh.first; i < kh.last; ++i)
+            for (index_t j = kw.first; j < kw.last; ++j) sum = sum + cell(i, j);
+        return sum;
+    }
+    LongSum<T> runs;
+    index_t left = kRun;
+    for (index_t i = kh.first; i < kh.last; ++i)
+        for (index_t j = kw.first; j < kw.last; ++j) {
+            sum = sum + cell(i, j);
+            if (--left > 0) continue;
+            runs.add(sum);
+            sum = Vec<T>::zero();
+            left = kRun;
+        }
+    runs.add(sum);
+    return runs.value();
 }
 
 // Does no pixel belong to two windows?

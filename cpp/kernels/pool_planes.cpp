@@ -246,10 +246,11 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
         const auto one = [&](index_t ow) {
             const index_t w0 = ow * w.stride_w - w.left;
             const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
-            T sum = 0;
+            double sum = 0;
             for (index_t i = kh.first; i < kh.last; ++i)
-                for (index_t j = kw.first; j < kw.last; ++j) sum += plane[(h0 + i) * w.W + w0 + j];
-            y[ow] = sum / mean_divisor<T>(w, h0, w0, a.count_include_pad);
+                for (index_t j = kw.first; j < kw.last; ++j)
+                    sum += static_cast<double>(plane[(h0 + i) * w.W + w0 + j]);
+            y[ow] = static_cast<T>(sum) / mean_divisor<T>(w, h0, w0, a.count_include_pad);
         };
         for (index_t ow = 0; ow < inside.first; ++ow) one(ow);
         if (inside.first < inside.last) {
@@ -257,12 +258,11 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             for (index_t ow = inside.first; ow < inside.last; ow += W) {
                 const int n = static_cast<int>(inside.last - ow < W ? inside.last - ow : W);
-                V sum = V::zero();
-                for (index_t i = kh.first; i < kh.last; ++i) {
-                    const T* at = plane + (h0 + i) * w.W + ow * w.stride_w - w.left;
-                    for (index_t j = 0; j < w.KW; ++j)
-                        sum = sum + load_apart(at + j, w.stride_w, n);
-                }
+                const T* const first = plane + h0 * w.W + ow * w.stride_w - w.left;
+                const V sum =
+                    sum_of_cells<T>(kh, {0, w.KW}, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
+                        return load_apart(first + i * w.W + j, w.stride_w, n);
+                    });
                 (sum / divisor).store(y + ow, n);
             }
         }
@@ -314,18 +314,9 @@ void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t e
     }
 }
 
-// The sum of n contiguous numbers, in four vectors that are added pairwise at the end.
 template <class T>
 T sum(const T* x, index_t n) {
-    using V = Vec<T>;
-    constexpr index_t W = V::size;
-    V acc[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
-    index_t i = 0;
-    for (; i + 4 * W <= n; i += 4 * W)
-        for (int j = 0; j < 4; ++j) acc[j] = acc[j] + V::load(x + i + j * W);
-    for (int j = 0; i < n; i += W, ++j)
-        acc[j] = acc[j] + (n - i >= W ? V::load(x + i) : V::load(x + i, static_cast<int>(n - i)));
-    return simd::reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3]));
+    return sum_of<T>(n, [=](index_t i, auto load) HOTLOOP_LAMBDA { return load(x + i); });
 }
 
 template <class T>

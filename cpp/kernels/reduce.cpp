@@ -1,11 +1,9 @@
 // Sums down the columns of a matrix with contiguous rows.
 #include "kernels.h"
-#include "simd/vec.h"
+#include "long_sum.h"
 
 namespace hotloop {
 namespace {
-
-using simd::Vec;
 
 // kVectors vectors of columns, the last of them of `lanes` lanes, and two rows an iteration into
 // separate sums, so that the additions do not wait for one another.
@@ -19,16 +17,34 @@ HOTLOOP_INLINE void sum_columns(const T* x, index_t rows, index_t stride, int la
     };
     V even[kVectors];
     V odd[kVectors];
-    for (int j = 0; j < kVectors; ++j) even[j] = odd[j] = V::zero();
+    LongSum<T> sum[kVectors];
+    const auto clear = [&] HOTLOOP_LAMBDA {
+        for (int j = 0; j < kVectors; ++j) even[j] = odd[j] = V::zero();
+    };
+    const auto pairs = [&](index_t r, index_t stop) HOTLOOP_LAMBDA {
+        for (; r + 1 < stop; r += 2)
+            for (int j = 0; j < kVectors; ++j) {
+                even[j] = even[j] + load(r, j);
+                odd[j] = odd[j] + load(r + 1, j);
+            }
+        return r;
+    };
+    clear();
     index_t r = 0;
-    for (; r + 1 < rows; r += 2)
-        for (int j = 0; j < kVectors; ++j) {
-            even[j] = even[j] + load(r, j);
-            odd[j] = odd[j] + load(r + 1, j);
-        }
+    while (rows - r > 2 * kRun) {
+        r = pairs(r, r + 2 * kRun);
+        for (int j = 0; j < kVectors; ++j) sum[j].add(even[j] + odd[j]);
+        clear();
+    }
+    r = pairs(r, rows);
     for (int j = 0; j < kVectors; ++j) {
         if (r < rows) even[j] = even[j] + load(r, j);
-        (even[j] + odd[j]).store(out + j * W, j + 1 < kVectors ? W : lanes);
+        V total = even[j] + odd[j];
+        if (rows > 2 * kRun) {
+            sum[j].add(total);
+            total = sum[j].value();
+        }
+        total.store(out + j * W, j + 1 < kVectors ? W : lanes);
     }
 }
 

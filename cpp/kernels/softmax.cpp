@@ -8,9 +8,9 @@ namespace {
 
 using simd::constant;
 
-// Each of the four is a pass over a line, a step at a time, and then value(load), what is written
-// at a place, where load(p) gives what lies there. One that kKeeps puts exponentials at e until
-// their sum is known: the output itself, or memory nearby.
+// Each of the four is a pass over a line, a step at a time into `sum`, and then value(load), what
+// is written at a place, where load(p) gives what lies there. One that kKeeps puts exponentials at
+// e until their sum is known: the output itself, or memory nearby.
 template <class T>
 struct SoftmaxPass {
     using V = Vec<T>;
@@ -19,7 +19,8 @@ struct SoftmaxPass {
     T* e;
     static constexpr bool kKeeps = true;
     V m = V::zero();
-    V sum = V::zero();
+    RunningSum<T> sum{};
+    V total = V::zero();
 
     template <class Line>
     HOTLOOP_INLINE void begin(const Line& line) {
@@ -29,16 +30,16 @@ struct SoftmaxPass {
     HOTLOOP_INLINE void step(const Line& line, index_t i) {
         const V v = simd::exp_negative(line.load(x, i, m) - m);
         line.store(e, i, v);
-        sum = sum + line.inside(i, v);
+        sum.add(line.inside(i, v));
         line.fetch_next(x, i);
     }
     template <class Line>
     HOTLOOP_INLINE void end(const Line& line) {
-        sum = constant(T{1}) / sum_lanes(line, sum);
+        total = constant(T{1}) / sum_lanes(line, sum);
     }
     template <class Load>
     HOTLOOP_INLINE V value(Load load) const {
-        return load(e) * sum;
+        return load(e) * total;
     }
 };
 
@@ -50,7 +51,8 @@ struct LogSoftmaxPass {
     T* e;
     static constexpr bool kKeeps = false;
     V m = V::zero();
-    V sum = V::zero();
+    RunningSum<T> sum{};
+    V total = V::zero();
 
     template <class Line>
     HOTLOOP_INLINE void begin(const Line& line) {
@@ -58,16 +60,16 @@ struct LogSoftmaxPass {
     }
     template <class Line>
     HOTLOOP_INLINE void step(const Line& line, index_t i) {
-        sum = sum + line.inside(i, simd::exp_negative(line.load(x, i, m) - m));
+        sum.add(line.inside(i, simd::exp_negative(line.load(x, i, m) - m)));
         line.fetch_next(x, i);
     }
     template <class Line>
     HOTLOOP_INLINE void end(const Line& line) {
-        sum = simd::log(sum_lanes(line, sum));
+        total = simd::log(sum_lanes(line, sum));
     }
     template <class Load>
     HOTLOOP_INLINE V value(Load load) const {
-        return load(x) - m - sum;
+        return load(x) - m - total;
     }
 };
 
@@ -78,21 +80,22 @@ struct SoftmaxBackwardPass {
     const T* y;
     T* e;
     static constexpr bool kKeeps = false;
-    V sum = V::zero();
+    RunningSum<T> sum{};
+    V total = V::zero();
 
     template <class Line>
     HOTLOOP_INLINE void begin(const Line&) {}
     template <class Line>
     HOTLOOP_INLINE void step(const Line& line, index_t i) {
-        sum = simd::fma(line.load(dy, i, V::zero()), line.load(y, i, V::zero()), sum);
+        sum.run = simd::fma(line.load(dy, i, V::zero()), line.load(y, i, V::zero()), sum.run);
     }
     template <class Line>
     HOTLOOP_INLINE void end(const Line& line) {
-        sum = sum_lanes(line, sum);
+        total = sum_lanes(line, sum);
     }
     template <class Load>
     HOTLOOP_INLINE V value(Load load) const {
-        return load(y) * (load(dy) - sum);
+        return load(y) * (load(dy) - total);
     }
 };
 
@@ -103,21 +106,22 @@ struct LogSoftmaxBackwardPass {
     const T* y;
     T* e;
     static constexpr bool kKeeps = false;
-    V sum = V::zero();
+    RunningSum<T> sum{};
+    V total = V::zero();
 
     template <class Line>
     HOTLOOP_INLINE void begin(const Line&) {}
     template <class Line>
     HOTLOOP_INLINE void step(const Line& line, index_t i) {
-        sum = sum + line.load(dy, i, V::zero());
+        sum.add(line.load(dy, i, V::zero()));
     }
     template <class Line>
     HOTLOOP_INLINE void end(const Line& line) {
-        sum = sum_lanes(line, sum);
+        total = sum_lanes(line, sum);
     }
     template <class Load>
     HOTLOOP_INLINE V value(Load load) const {
-        return load(dy) - simd::exp(load(y)) * sum;
+        return load(dy) - simd::exp(load(y)) * total;
     }
 };
 
@@ -130,7 +134,9 @@ template <class T, template <class> class Pass, class Line>
 HOTLOOP_INLINE void run(const Line& line, const T* a, const T* b, T* out) {
     Pass<T> pass{a, b, out};
     pass.begin(line);
-    for (index_t i = 0; i < line.steps(); ++i) pass.step(line, i);
+    in_runs(
+        line.steps(), [&](index_t i) HOTLOOP_LAMBDA { pass.step(line, i); },
+        [&] HOTLOOP_LAMBDA { pass.sum.fold(); });
     pass.end(line);
     line.write(out, [=](auto load) HOTLOOP_LAMBDA { return pass.value(load); });
 }

@@ -7,6 +7,7 @@
 #include "hotloop/depthwise_args.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "totals.h"
 
 namespace hotloop {
 namespace {
@@ -111,6 +112,26 @@ Runs forward_runs(const ConvShape& s) {
     return runs_of(forward_line(rows_of(v)), forward_line(columns_of(v)), v.KW, s.C, v.OW, v.W);
 }
 
+// The same with no run longer than a sum may be; pixels of the image lie `step` apart, those of dy
+// `dy_step`.
+Runs in_pieces(const Runs& whole, index_t step, index_t dy_step) {
+    Runs cut;
+    for (const DepthwiseRun& run : whole.run) {
+        const index_t pieces = ceil_div(run.pixels, kRun);
+        for (index_t i = 0; i < pieces; ++i) {
+            const index_t begin = run.pixels * i / pieces;
+            const auto tap = static_cast<index_t>(cut.cell.size());
+            for (index_t t = run.tap; t < run.tap + run.taps; ++t) {
+                cut.cell.push_back(whole.cell[static_cast<std::size_t>(t)]);
+                cut.offset.push_back(whole.offset[static_cast<std::size_t>(t)] + begin * step);
+            }
+            cut.run.push_back({run.first + begin * dy_step, run.pixels * (i + 1) / pieces - begin,
+                               tap, run.taps});
+        }
+    }
+    return cut;
+}
+
 template <class T>
 DepthwiseArgs<T> args_of(const Runs& runs, index_t channels) {
     DepthwiseArgs<T> a{};
@@ -180,7 +201,8 @@ void depthwise_input_gradient(
 template <class T>
 void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
     const Window& v = s.win;
-    const Runs runs = forward_runs(s);
+    const Runs runs = in_pieces(forward_runs(s), v.stride_w * s.C, s.C);
+    const auto all = static_cast<index_t>(runs.run.size());
     const index_t size = s.w_size();
     const index_t blocks = std::min(s.N, index_t{8});
     T* const partial = scratch<T>(Scratch::partial, blocks * size);
@@ -189,13 +211,31 @@ void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* d
         a.x_step = v.stride_w * s.C;
         a.y_step = s.C;
         for (index_t block = begin; block < end; ++block) {
-            a.y = partial + block * size;
-            std::fill_n(a.y, size, T{0});
-            for (index_t n = s.N * block / blocks; n < s.N * (block + 1) / blocks; ++n) {
+            const index_t first = s.N * block / blocks;
+            const index_t last = s.N * (block + 1) / blocks;
+            // Few runs add to dw one after another; of many, so many at a time to sums in double.
+            const Totals<T> totals(size);
+            index_t added = 0;
+            const auto put_away = [&] {
+                totals.add();
+                std::fill_n(totals.part(), size, T{0});
+                added = 0;
+            };
+            std::fill_n(totals.part(), size, T{0});
+            a.y = totals.part();
+            for (index_t n = first; n < last; ++n) {
                 a.x = x + n * v.H * v.W * s.C;
                 a.w = dy + n * v.OH * v.OW * s.O;
-                kernels<T>().depthwise->weights(a);
+                for (index_t i = 0; i < all; i += a.runs) {
+                    a.run = runs.run.data() + i;
+                    a.runs = std::min(all - i, kProductRun);
+                    if (added + a.runs > kProductRun) put_away();
+                    added += a.runs;
+                    kernels<T>().depthwise->weights(a);
+                }
             }
+            put_away();
+            totals.write(0, size, partial + block * size);
         }
     });
     kernels<T>().reduce->sum_rows(partial, blocks, size, size, dw);

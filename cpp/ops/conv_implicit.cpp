@@ -11,6 +11,7 @@
 #include "hotloop/gemm_args.h"
 #include "hotloop/ops/reduce.h"
 #include "hotloop/parallel.h"
+#include "totals.h"
 
 namespace hotloop {
 namespace {
@@ -89,7 +90,8 @@ void conv_forward(const ConvShape& s,
     for (index_t g = 0; g < s.groups; ++g)
         kernel.pack(w + g * og, s.O, og, depth, packed + g * panels * panel);
 
-    const bool rows_kernel = by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
+    const bool rows_kernel =
+        depth <= kStretch && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
     const bool leave_out = rows_kernel && !frame.plain() && all_finite(w, s.w_size());
     const bool relu = activation == Activation::relu;
     // A pool needs whole images.
@@ -171,7 +173,7 @@ void conv_forward(const ConvShape& s,
                         a.a = from + g * cg +
                               (even ? pixels[static_cast<std::size_t>(block * v.OW)] : 0);
                         a.c = out + g * og + block * v.OW * s.O;
-                        kernel.gemm(a, 0, rows, n, std::min(n + columns, og));
+                        gemm_any_length(a, 0, rows, n, std::min(n + columns, og));
                     }
             }
             finish();
@@ -260,10 +262,11 @@ void conv_input_gradient(const ConvShape& s,
         for (index_t g = 0; g < s.groups; ++g, a.a += og, a.c += cg) {
             a.b = job.packed + g * panels * a.b_panel_stride;
             a.gate = gate ? gate + (a.c - dx) : nullptr;
-            kernel.gemm(a, m0, m1, 0, cg);
+            gemm_any_length(a, m0, m1, 0, cg);
         }
     };
-    const bool rows_kernel = v.stride_h == 1 && by_rows<T>(cg, v.W, v.KW, v.stride_w, v.dilation_w);
+    const bool rows_kernel = v.stride_h == 1 && s.taps() * og <= kStretch &&
+                             by_rows<T>(cg, v.W, v.KW, v.stride_w, v.dilation_w);
     const auto run_rows = [&](const Work& job, const T* from, index_t first, index_t images,
                               index_t row0, index_t row1) {
         const index_t start = job.pixel[0] + job.runs.offset[0];

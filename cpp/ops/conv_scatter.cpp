@@ -11,6 +11,7 @@
 #include "conv_frame.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
+#include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
 
 namespace hotloop {
@@ -21,7 +22,8 @@ namespace hotloop {
 template <class T>
 bool scatters(const ConvShape& s) {
     const Window& v = s.win;
-    if (s.groups != 1 || v.dilation_w != 1 || s.y_size() == 0) return false;
+    if (s.groups != 1 || v.dilation_w != 1 || s.y_size() == 0 || s.taps() * s.O > kStretch)
+        return false;
     const index_t width = kernels<T>().gemm->vector_size;
     const index_t here = v.OH * v.OW * ceil_div(v.KW * s.C, width) * (s.O + 6);
     const index_t there = v.H * v.W * v.KW * ceil_div(s.C, width) * s.O / (v.stride_h * v.stride_w);
@@ -108,6 +110,7 @@ void conv_scatter_gradient(const ConvShape& s,
             a.b_row_stride = kernel.tile_cols;
             a.b_padded = true;
             a.accumulate = true;
+            a.run = s.taps() * s.O > kOneRun ? kProductRun : 0;
             for (index_t h = 0; h < frame.height; ++h) {
                 const Meeting& m = meeting[static_cast<std::size_t>(h)];
                 if (m.source.empty()) continue;

@@ -10,8 +10,45 @@
 #include "hotloop/gemm_args.h"
 #include "hotloop/ops/reduce.h"
 #include "hotloop/parallel.h"
+#include "totals.h"
 
 namespace hotloop {
+namespace {
+
+// Output pixels of some images: whole images, or rows of one, or columns of one row.
+struct Pixels {
+    index_t image, images, row, rows, column, columns;
+    index_t count() const { return images * rows * columns; }
+};
+
+// body(pixels) for at most `most` at a time.
+template <class Body>
+void each_stretch(const Window& v, index_t images, index_t most, const Body& body) {
+    const index_t size = v.OH * v.OW;
+    if (size <= most) {
+        for (index_t i = 0; i < images; i += most / size)
+            body(Pixels{i, std::min(most / size, images - i), 0, v.OH, 0, v.OW});
+        return;
+    }
+    const index_t rows = std::max<index_t>(1, most / v.OW);
+    const index_t pieces = ceil_div(v.OW, most);
+    for (index_t i = 0; i < images; ++i)
+        for (index_t row = 0; row < v.OH; row += rows)
+            for (index_t p = 0; p < pieces; ++p) {
+                const index_t begin = v.OW * p / pieces;
+                body(Pixels{i, 1, row, std::min(rows, v.OH - row), begin,
+                            v.OW * (p + 1) / pieces - begin});
+            }
+}
+
+// The columns of a row that the row kernels sum at a time; even, so that they take them in pairs.
+index_t column_pieces(const Pixels& p) { return ceil_div(p.columns, kProductRun); }
+index_t column_piece(const Pixels& p, index_t i) {
+    const index_t pieces = column_pieces(p);
+    return i == pieces ? p.columns : p.columns * i / pieces / 2 * 2;
+}
+
+}  // namespace
 
 // Blocks of images sum apart, by shape alone, and are added in order at the end.
 index_t weight_gradient_blocks(const ConvShape& s, index_t element_bytes) {
@@ -57,61 +94,97 @@ void conv_weight_gradient(
     // Where one block must do, threads share its rows instead, each with its own framed copy.
     const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
+    const index_t in_block = ceil_div(s.N, blocks) * out_pixels;
+    const bool is_long = in_block > kStretch;
+    // The sums over some pixels of framed images at `from`, to rows [m0, m1) of dw.
+    const auto sum_rows_kernel = [&](const Pixels& p, bool whole, const T* from, const T* gradient,
+                                     T* to, bool accumulate) {
+        for (index_t i = 0; i < column_pieces(p); ++i) {
+            const index_t begin = column_piece(p, i);
+            const index_t column = p.column + begin;
+            auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h, p.row * v.stride_h,
+                                                     column, whole);
+            r.images = p.images;
+            r.OH = p.rows;
+            r.OW = column_piece(p, i + 1) - begin;
+            r.channels = cg;
+            r.dy_pixel = s.O;
+            r.dy_row = v.OW * s.O;
+            r.dw_row = s.O;
+            r.accumulate = accumulate || i > 0;
+            const T* const x_at =
+                from + p.image * frame.image() + p.row * r.row + column * v.stride_w * s.C;
+            const T* const dy_at = gradient + ((p.image * v.OH + p.row) * v.OW + column) * s.O;
+            for (index_t g = 0; g < s.groups; ++g)
+                each_panel<T>(og, [&](index_t o, int columns) {
+                    r.x = x_at + g * cg;
+                    r.dy = dy_at + g * og + o;
+                    r.dw = to + g * og + o;
+                    r.n = columns;
+                    kernels<T>().conv_rows->weights(r);
+                });
+        }
+    };
+    const auto sum_tiles = [&](const Pixels& p, const T* from, const T* gradient, T* to,
+                               bool accumulate, index_t m0, index_t m1) {
+        GemmArgs<T> a;
+        a.a_row_offset = rows.data();
+        a.a_step = v.stride_w * s.C;
+        a.segments = p.images * p.rows;
+        a.segment_length = p.columns;
+        a.a_segment_offset = segments.data() + p.image * v.OH + p.row;
+        a.b_row_stride = s.O;
+        a.b_panel_stride = kernel.tile_cols;
+        a.c_row_stride = s.O;
+        a.accumulate = accumulate;
+        a.run = in_block > kOneRun ? kProductRun : 0;
+        for (index_t g = 0; g < s.groups; ++g) {
+            a.a = from + g * cg + p.column * a.a_step;
+            a.b = gradient + ((p.image * v.OH + p.row) * v.OW + p.column) * s.O + g * og;
+            a.c = to + g * og;
+            kernel.gemm(a, m0, m1, 0, og);
+        }
+    };
     const auto sum = [&](bool whole) {
         parallel_for(blocks * shares, s.flops(), [&](index_t begin, index_t end) {
             for (index_t block = begin / shares; block < ceil_div(end, shares); ++block) {
                 const index_t m0 = depth * std::max(begin - block * shares, index_t{0}) / shares;
                 const index_t m1 = depth * std::min(end - block * shares, shares) / shares;
                 const index_t last = s.N * (block + 1) / blocks;
-                GemmArgs<T> a;
-                a.a_row_offset = rows.data();
-                a.a_step = v.stride_w * s.C;
-                a.segment_length = v.OW;
-                a.a_segment_offset = segments.data();
-                a.b_row_stride = s.O;
-                a.b_panel_stride = kernel.tile_cols;
-                a.c_row_stride = s.O;
+                const Totals<T> totals(is_long ? (m1 - m0) * s.O : 0);
+                T* const to = is_long ? totals.part() - m0 * s.O : partial + block * size;
+                double* const bias = scratch<double>(Scratch::bias, 2 * s.O);
+                T* const bias_part = reinterpret_cast<T*>(bias + s.O);
+                if (partial_bias) std::fill_n(bias, s.O, 0.0);
+                index_t summed = 0;
                 for (index_t first = s.N * block / blocks; first < last; first += fit) {
                     const index_t images = std::min(fit, last - first);
                     const T* from = framed(frame, x, first, images);
                     const T* const gradient = dy.images(s, first, images);
-                    a.segments = images * v.OH;
                     if (partial_bias) {
-                        T* const total = partial_bias + block * s.O;
-                        T* const part = scratch<T>(Scratch::bias, s.O);
                         kernels<T>().reduce->sum_rows(gradient, images * out_pixels, s.O, s.O,
-                                                      a.accumulate ? part : total);
-                        if (a.accumulate)
-                            for (index_t o = 0; o < s.O; ++o) total[o] += part[o];
+                                                      bias_part);
+                        for (index_t o = 0; o < s.O; ++o)
+                            bias[o] += static_cast<double>(bias_part[o]);
                     }
-                    if (rows_kernel) {
-                        auto r = windows<ConvRowsWeightsArgs<T>>(v, frame, v.stride_h, 0, 0, whole);
-                        r.images = images;
-                        r.OH = v.OH;
-                        r.OW = v.OW;
-                        r.channels = cg;
-                        r.dy_pixel = s.O;
-                        r.dw_row = s.O;
-                        r.accumulate = a.accumulate;
-                        for (index_t g = 0; g < s.groups; ++g)
-                            each_panel<T>(og, [&](index_t o, int columns) {
-                                r.x = from + g * cg;
-                                r.dy = gradient + g * og + o;
-                                r.dw = partial + block * size + g * og + o;
-                                r.n = columns;
-                                kernels<T>().conv_rows->weights(r);
-                            });
-                        a.accumulate = true;
-                        continue;
-                    }
-                    for (index_t g = 0; g < s.groups; ++g) {
-                        a.a = from + g * cg;
-                        a.b = gradient + g * og;
-                        a.c = partial + block * size + g * og;
-                        kernel.gemm(a, m0, m1, 0, og);
-                    }
-                    a.accumulate = true;
+                    each_stretch(v, images, kStretch, [&](const Pixels& p) {
+                        if (is_long && summed > 0 && summed + p.count() > kStretch) {
+                            totals.add();
+                            summed = 0;
+                        }
+                        if (rows_kernel)
+                            sum_rows_kernel(p, whole, from, gradient, to, summed > 0);
+                        else
+                            sum_tiles(p, from, gradient, to, summed > 0, m0, m1);
+                        summed += p.count();
+                    });
                 }
+                if (partial_bias)
+                    for (index_t o = 0; o < s.O; ++o)
+                        partial_bias[block * s.O + o] = static_cast<T>(bias[o]);
+                if (!is_long) continue;
+                totals.add();
+                totals.write(0, (m1 - m0) * s.O, partial + block * size + m0 * s.O);
             }
         });
         if (blocks == 1) return;

@@ -5,6 +5,7 @@
 
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
+#include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
 #include "hotloop/streaming.h"
 
@@ -14,7 +15,7 @@ namespace {
 constexpr index_t kColumns = 64;     // channels of one block of rows
 constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the first-level cache
 
-constexpr index_t kMostRows = 512;  // of few channels: longer sums would round more
+constexpr index_t kMostRows = 2 * kRun;  // even and odd rows are summed apart
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
@@ -93,26 +94,38 @@ void add_blocks(const T* first, const T* second, index_t blocks, index_t C, cons
     }
 }
 
-// mean and biased variance of each channel, from the sums and squares of the blocks.
+// mean and biased variance of each channel, from those of the blocks: means, what they left over,
+// and squares around them.
 template <class T, class Done>
-void merge_moments(const Blocks& blocks, const T* sum, const T* squares, const Done& done) {
+void merge_moments(
+    const Blocks& blocks, const T* mean, const T* rest, const T* squares, const Done& done) {
     const index_t C = blocks.s.C;
     const auto M = static_cast<double>(blocks.s.count());
     for (index_t c0 = 0; c0 < C; c0 += kLanes) {
         const index_t n = std::min(kLanes, C - c0);
-        double mean[kLanes] = {};
+        double total[kLanes] = {};
         double square[kLanes] = {};
-        for (index_t b = 0; b < blocks.count; ++b)
-            for (index_t j = 0; j < n; ++j) mean[j] += static_cast<double>(sum[b * C + c0 + j]);
-        for (double& m : mean) m /= M;
-        for (index_t b = 0; b < blocks.count; ++b) {
-            const auto elements = static_cast<double>(blocks.elements(b));
-            for (index_t j = 0; j < n; ++j) {
-                const double off = static_cast<double>(sum[b * C + c0 + j]) / elements - mean[j];
-                square[j] += static_cast<double>(squares[b * C + c0 + j]) + elements * off * off;
+        const auto each = [&](const auto& body) {
+            for (index_t b = 0; b < blocks.count; ++b) {
+                const auto elements = static_cast<double>(blocks.elements(b));
+                for (index_t j = 0; j < n; ++j) {
+                    const index_t i = b * C + c0 + j;
+                    // An infinite mean leaves NaN over.
+                    const double left =
+                        std::isfinite(rest[i]) ? static_cast<double>(rest[i]) / elements : 0.0;
+                    body(i, j, elements, left, static_cast<double>(mean[i]) + left);
+                }
             }
-        }
-        for (index_t j = 0; j < n; ++j) done(c0 + j, mean[j], square[j] / M);
+        };
+        each([&](index_t, index_t j, double elements, double, double of_block) {
+            total[j] += elements * of_block;
+        });
+        for (double& m : total) m /= M;
+        each([&](index_t i, index_t j, double elements, double left, double of_block) {
+            const double off = of_block - total[j];
+            square[j] += static_cast<double>(squares[i]) + elements * (off * off - left * left);
+        });
+        for (index_t j = 0; j < n; ++j) done(c0 + j, total[j], std::max(square[j], 0.0) / M);
     }
 }
 
@@ -129,17 +142,19 @@ void batch_statistics(const BatchNormArgs<T>& a) {
         return;
     }
     const Blocks blocks(a.s);
-    T* const sum = scratch<T>(Scratch::partial, 2 * blocks.count * C);
-    T* const squares = sum + blocks.count * C;
+    T* const means = scratch<T>(Scratch::partial, 3 * blocks.count * C);
+    T* const rests = means + blocks.count * C;
+    T* const squares = rests + blocks.count * C;
     over_blocks<T>(blocks, 1, [&](index_t b, index_t c, index_t end) {
         const T* x = a.x + blocks.start(b, c);
         const index_t at = b * C + c;
         if (a.s.planes)
-            kernel.moments_plane(x, blocks.elements(b), sum + at, squares + at);
+            kernel.moments_plane(x, blocks.elements(b), means + at, rests + at, squares + at);
         else
-            kernel.moments_rows(x, blocks.elements(b), C, end - c, sum + at, squares + at);
+            kernel.moments_rows(x, blocks.elements(b), C, end - c, means + at, rests + at,
+                                squares + at);
     });
-    merge_moments(blocks, sum, squares, [&](index_t c, double mean, double var) {
+    merge_moments(blocks, means, rests, squares, [&](index_t c, double mean, double var) {
         keep(c, mean, var);
         const auto move = [&](T& running, double batch) {
             running = static_cast<T>(a.momentum * static_cast<double>(running) +
@@ -265,7 +280,8 @@ void layer_norm(const LayerNormArgs<T>& s) {
 
 template <class T>
 void layer_norm_backward(const LayerNormBackwardArgs<T>& s) {
-    const index_t blocks = std::clamp<index_t>(s.rows * s.K / 16384, 1, 32);
+    const index_t blocks =
+        std::max(std::clamp<index_t>(s.rows * s.K / 16384, 1, 32), ceil_div(s.rows, kRun));
     T* const dgamma = scratch<T>(Scratch::partial, 2 * blocks * s.K);
     T* const dbeta = dgamma + blocks * s.K;
     const double cost = 24.0 * static_cast<double>(s.rows * s.K) * sizeof(T);

@@ -5,7 +5,9 @@
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
+#include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
+#include "totals.h"
 
 namespace hotloop {
 namespace {
@@ -131,13 +133,13 @@ void narrow(Product<T>& p, GemmArgs<T>& g, index_t begin, index_t end) {
 // The same with a long k in blocks, so that a block of B stays in the cache for all rows (62 to
 // 71 % of the peak at k = 4320). C carries the sums from block to block, bit for bit.
 template <class T>
-void compute_long(const Product<T>& p,
-                  const GemmArgs<T>& g,
-                  bool packed,
-                  index_t m0,
-                  index_t m1,
-                  index_t n0,
-                  index_t n1) {
+void compute_blocks(const Product<T>& p,
+                    const GemmArgs<T>& g,
+                    bool packed,
+                    index_t m0,
+                    index_t m1,
+                    index_t n0,
+                    index_t n1) {
     const index_t k = p.k;
     const index_t blocks =
         std::max<index_t>(1, ceil_div(k * static_cast<index_t>(sizeof(T)), kLongBytes));
@@ -153,6 +155,28 @@ void compute_long(const Product<T>& p,
         part.gate = ends ? g.gate : nullptr;
         compute(q, part, packed, m0, m1, n0, n1);
     }
+}
+
+// The same with any k: stretches of it are summed apart, and their sums added in double.
+template <class T>
+void compute_long(const Product<T>& p,
+                  const GemmArgs<T>& g,
+                  bool packed,
+                  index_t m0,
+                  index_t m1,
+                  index_t n0,
+                  index_t n1) {
+    if (p.k <= kStretch) {
+        compute_blocks(p, g, packed, m0, m1, n0, n1);
+        return;
+    }
+    const index_t stretches = ceil_div(p.k, kStretch);
+    gemm_over_stretches(g, stretches, m0, m1, n0, n1,
+                        [&](GemmArgs<T> part, index_t i, index_t r0, index_t r1) {
+                            Product<T> q = p;
+                            narrow(q, part, p.k * i / stretches, p.k * (i + 1) / stretches);
+                            compute_blocks(q, part, packed, r0, r1, n0, n1);
+                        });
 }
 
 // The sums over either half of k, of which the first begins with the bias: a task is a few rows of
@@ -181,6 +205,7 @@ void compute_in_halves(const Product<T>& p, const GemmArgs<T>& g, bool packed, d
     });
     GemmArgs<T> rest = g;
     rest.segment_length = 0;
+    rest.run = 0;
     rest.accumulate = true;
     parallel_for(tiles, cost, [&](index_t begin, index_t end) {
         const index_t m0 = p.m * begin / tiles;
@@ -211,6 +236,7 @@ void product(const Product<T>& p) {
     g.a_row_stride = p.a_row_stride;
     g.a_step = p.a_col_stride;
     g.segment_length = p.k;
+    g.run = p.k > kOneRun ? kProductRun : 0;
     g.b = p.b;
     g.b_row_stride = p.b_row_stride;
     g.b_panel_stride = kernel.tile_cols;

@@ -15,6 +15,8 @@ enum class Scratch {
     halves,       // a product's sums over either half of k
     padded,       // images in their frame of zeros
     partial,      // partial sums of a reduction
+    stretch,      // the sums over one stretch of a long reduction
+    totals,       // those over all stretches, in double
     bias,         // the sums of one piece for a bias
     patches,      // im2col
     stage,        // what a convolution and a pool hand each other, a few images at a time

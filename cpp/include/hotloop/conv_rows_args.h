@@ -42,7 +42,7 @@ template <class T>
 struct ConvRowsWeightsArgs : RowWindows {
     const T* x;
     const T* dy;
-    index_t dy_pixel;
+    index_t dy_pixel, dy_row;  // from pixel to pixel, from row to row
     T* dw;
     index_t dw_row;
     int n;

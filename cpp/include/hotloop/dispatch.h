@@ -182,10 +182,10 @@ struct PoolPlaneKernels {
 // given), `plane` functions on n contiguous numbers of one channel.
 template <class T>
 struct NormKernels {
-    // The sum, and the sum of squares around the block's own mean.
+    // The block's own mean as T has it, and the sums of x - mean and of its square.
     void (*moments_rows)(
-        const T* x, index_t rows, index_t stride, index_t cols, T* sum, T* squares);
-    void (*moments_plane)(const T* x, index_t n, T* sum, T* squares);
+        const T* x, index_t rows, index_t stride, index_t cols, T* mean, T* rest, T* squares);
+    void (*moments_plane)(const T* x, index_t n, T* mean, T* rest, T* squares);
     // y = (x - mean) * scale + shift over n elements of whole rows. An array of one number a
     // channel repeats with C up to C + 16 numbers. With `stream` the output, which is apart from
     // the inputs then, goes past the caches; so below.

@@ -35,6 +35,8 @@ struct GemmArgs {
     index_t c_row_stride = 0;
 
     bool accumulate = false;  // start from C instead of bias or zero
+    // If positive, at most so many steps of k are summed in a row, and such sums are added to C.
+    index_t run = 0;
     const T* bias = nullptr;  // (n), or none
     Activation activation = Activation::none;
 
