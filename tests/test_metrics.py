@@ -126,8 +126,10 @@ def test_functions_and_names_of_losses_are_metrics() -> None:
     metric = metrics.get(largest_error)
     assert metric.name == "largest_error"
     assert metric([[0.0, 1.0], [0.0, 0.0]], np.array([[0.5, 3.0], [1.0, 0.0]])) == 1.5
-    with pytest.raises(NotImplementedError, match="plain function"):
-        metric.get_config()
+    described = {"fn": {"function": "largest_error"}, "name": "largest_error"}
+    assert metric.get_config() == described
+    with pytest.raises(ValueError, match="unknown metric function 'largest_error'"):
+        metrics.FunctionMetric.from_config(described)
     entropy = metrics.get("binary_crossentropy")
     assert entropy([[1.0]], [[0.5]]) == pytest.approx(np.log(2))
     again = type(entropy).from_config(entropy.get_config())

@@ -128,9 +128,14 @@ def test_unbuilt_models_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_described_is_refused(tmp_path: Path) -> None:
-    layer = layers.Dense(2, kernel_initializer=np.ones)
+    class Nameless(hl.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: int) -> float:  # noqa: ARG002
+            return 0.1
+
+    model = hl.Sequential([hl.Input((3,)), layers.Dense(2)])
+    model.compile(hl.optimizers.SGD(Nameless()), "mse")
     with pytest.raises(ValueError, match="cannot be described"):
-        hl.Sequential([hl.Input((3,)), layer]).save(tmp_path / "m")
+        model.save(tmp_path / "m")
 
 
 def test_custom_layers(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hotloop.registry import registered_name
+from hotloop.registry import noting
 
 if TYPE_CHECKING:
     from hotloop.model import Model
@@ -36,8 +36,9 @@ def clone_model(model: Model) -> Model:
     if not hasattr(model, "all_layers"):
         msg = f"clone_model: a model is needed, got {model!r}"
         raise TypeError(msg)
-    classes = {registered_name(type(layer)): type(layer) for layer in model.all_layers()}
-    made: Model = models.from_description(models.described(model), classes)
+    with noting() as found:
+        description = models.described(model)
+    made: Model = models.from_description(description, found)
     return made
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from hotloop import _forks, losses, optimizers
 from hotloop import metrics as metrics_module
+from hotloop._arguments import whole
+from hotloop._quoting import quoted
 from hotloop.callbacks import History
 from hotloop.data import ArrayData, Rows, array_data, direct, input_array
 from hotloop.executor import Executor, LossStep
@@ -80,8 +82,17 @@ def counts_classes(metric: metrics_module.Metric) -> bool:
     )
 
 
+# Of `Compiled.compile`, kept by these names; nothing here depends on them.
+COMPILE_OPTIONS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+
+
 class Compiled:
     """Optimizer, loss and metrics of a model; subclasses give layers, weights and an executor."""
+
+    run_eagerly = False
+    steps_per_execution = 1
+    jit_compile: Any = "auto"
+    auto_scale_loss = True
 
     def __init__(self) -> None:
         self.optimizer: Any = None
@@ -138,10 +149,10 @@ class Compiled:
         metrics: Any = None,
         weighted_metrics: Any = None,
         *,
-        run_eagerly: bool = False,  # noqa: ARG002
-        steps_per_execution: int = 1,  # noqa: ARG002
-        jit_compile: Any = "auto",  # noqa: ARG002
-        auto_scale_loss: bool = True,  # noqa: ARG002
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose optimizer, loss and metrics.
 
@@ -159,7 +170,7 @@ class Compiled:
         weighted_metrics : list of str or Metric, optional
             Metrics that see the samples' weights.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
-            What Keras has to know of its backends; without effect here.
+            What Keras has to know of its backends; kept as attributes, without effect here.
 
         Raises
         ------
@@ -172,16 +183,23 @@ class Compiled:
         >>> model = hl.Sequential([hl.layers.Dense(2, activation="softmax", input_shape=(3,))])
         >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
-        weighted = _listed(weighted_metrics)
-        wanted = _listed(metrics) + weighted
+        weighted = listed(weighted_metrics)
+        wanted = listed(metrics) + weighted
         for identifier in wanted:
             _metrics_get(identifier)
         new_optimizer = optimizers.get(optimizer)
         new_loss = None if loss is None else losses.get(loss)
+        steps = whole("compile", "steps_per_execution", steps_per_execution, least=1)
+        if jit_compile != "auto" and not isinstance(jit_compile, bool | np.bool_ | None):
+            msg = f"compile: jit_compile must be 'auto', True or False, got {quoted(jit_compile)}"
+            raise ValueError(msg)
         with self._fit_lock, self._step_lock:
             self.optimizer, self.loss = new_optimizer, new_loss
             self._metric_names, self._weighted = wanted, len(weighted)
             self._forget_metrics()
+            self.run_eagerly, self.steps_per_execution = bool(run_eagerly), steps
+            self.jit_compile = "auto" if jit_compile == "auto" else bool(jit_compile)
+            self.auto_scale_loss = bool(auto_scale_loss)
             self.relayout()
 
     @property
@@ -430,7 +448,8 @@ class Compiled:
             return loss, self.executor().store.grads
 
 
-def _listed(given: Any) -> list[Any]:
+def listed(given: Any) -> list[Any]:
+    """Return a list of what was given: one, several or none."""
     if given is None:
         return []
     return list(given) if isinstance(given, list | tuple) else [given]

@@ -14,7 +14,7 @@ from hotloop.functional_model import Model, name_layers
 from hotloop.graph import Graph, chain
 from hotloop.layers import CLASSES, InputLayer
 from hotloop.layers.base import Layer, Shape
-from hotloop.registry import deserialize, serialize, snake_case
+from hotloop.registry import deserialize, known, serialize, snake_case
 from hotloop.symbol import Symbol, calls_of, ordered
 
 
@@ -313,10 +313,11 @@ def described(unit: Any) -> dict[str, Any]:
 
 def from_description(description: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the layer or model that `described` described."""
-    known: dict[str, Any] = {"Sequential": Sequential, "Model": Model}
-    cls = known.get(str(description.get("class"))) if isinstance(description, dict) else None
+    models: dict[str, Any] = {"Sequential": Sequential, "Model": Model}
+    cls = models.get(str(description.get("class"))) if isinstance(description, dict) else None
     if cls is not None and isinstance(description.get("config"), dict):
-        return cls.from_config(description["config"], custom_objects)
+        with known(custom_objects):
+            return cls.from_config(description["config"], custom_objects)
     return deserialize("layer", description, CLASSES, custom_objects)
 
 
@@ -331,10 +332,10 @@ def load_model(
     ----------
     filepath : path
         The file.
-    custom_objects : dict of str to class, optional
-        Classes of your own by name.
+    custom_objects : dict of str to class or function, optional
+        Your own by name: layers, losses, metrics, and functions that `compile` or a layer was given.
     compile : bool
-        Whether optimizer, loss and metrics are restored too.
+        Whether what `compile` was given is restored too.
 
     Raises
     ------

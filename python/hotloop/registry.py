@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
+
+from hotloop._quoting import quoted, shortened
 
 T = TypeVar("T")
 
-# Classes that users registered for load_model, under "package>name".
-CUSTOM: dict[str, type] = {}
+# Classes and functions that users registered for load_model, under "package>name".
+CUSTOM: dict[str, Any] = {}
+# What else is known by name just now, also to descriptions inside of descriptions.
+_known: ContextVar[Mapping[str, Any]] = ContextVar("_known", default={})  # noqa: B039 - never changed
+# Where `serialize` notes whom it has described.
+_noted: ContextVar[dict[str, Any] | None] = ContextVar("_noted", default=None)
+# A function can be one of these; nothing else in a file may name one.
+_FUNCTIONS = ("initializer", "metric function", "learning rate")
 
 
 def snake_case(name: str) -> str:
@@ -36,21 +46,50 @@ def lookup(kind: str, name: str, table: Mapping[str, T]) -> T:
     try:
         return table[name]
     except KeyError:
-        msg = f"unknown {kind} {name!r}; valid names: {', '.join(sorted(table))}"
+        msg = f"unknown {kind} {quoted(name, 60)}; valid names: {', '.join(sorted(table))}"
         raise ValueError(msg) from None
 
 
-def registered_name(cls: type) -> str:
-    """Return the name under which a file describes `cls`."""
+def registered_name(thing: Any) -> str:
+    """Return the name under which a file describes a class or a function."""
     for name, registered in CUSTOM.items():
-        if registered is cls:
+        if registered is thing:
             return name
-    return cls.__name__
+    name = str(getattr(thing, "__name__", type(thing).__name__))
+    # One of ours and one of a user's may share a name.
+    ours = inspect.isfunction(thing) and thing.__module__.startswith("hotloop.")
+    return f"hotloop>{name}" if ours else name
+
+
+@contextmanager
+def known(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Let `deserialize` know classes and functions by name, also for what a description holds inside."""
+    token = _known.set({**_known.get(), **(custom_objects or {})})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+@contextmanager
+def noting() -> Iterator[dict[str, Any]]:
+    """Yield what gets the classes and functions by name that `serialize` describes meanwhile."""
+    found: dict[str, Any] = {}
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
 
 
 def serialize(obj: Any) -> dict[str, Any]:
-    """Return ``{"class": name, "config": {...}}`` for an object with ``get_config``."""
-    return {"class": registered_name(type(obj)), "config": obj.get_config()}
+    """Return ``{"class": name, "config": {...}}`` for an object with ``get_config``, else ``{"function": name}``."""
+    described = not callable(obj) or hasattr(obj, "get_config")
+    thing = type(obj) if described else obj
+    name, noted = registered_name(thing), _noted.get()
+    if noted is not None:
+        noted[name] = thing
+    return {"class": name, "config": obj.get_config()} if described else {"function": name}
 
 
 def deserialize(
@@ -66,40 +105,52 @@ def deserialize(
     kind : str
         What is described, for error texts: ``"layer"``, ``"optimizer"`` ...
     description : dict
-        ``{"class": str, "config": dict}``.
+        ``{"class": str, "config": dict}``; for an initializer, a metric's function or a learning rate also
+        ``{"function": str}``.
     builtin : mapping of str to class
         The package's own classes of this kind.
-    custom_objects : mapping of str to class, optional
-        Further classes by name; registered ones are always known.
+    custom_objects : mapping of str to class or function, optional
+        Further ones by name, for what the description holds inside too; registered ones are always known.
 
     Raises
     ------
     ValueError
         When the description is malformed, the class unknown, or its arguments refused.
     """
-    if (
-        not isinstance(description, dict)
-        or not isinstance(description.get("class"), str)
-        or not isinstance(description.get("config"), dict)
-    ):
-        msg = f"{kind}: the description must hold a class name and a config, got {description!r}"
-        raise ValueError(msg)
-    name, config = description["class"], description["config"]
-    cls: Any = None
-    if custom_objects is not None:
-        cls = custom_objects.get(name, custom_objects.get(name.rpartition(">")[2]))
-    if cls is None:
-        cls = CUSTOM.get(name, builtin.get(name))
-    if cls is None:
+    with known(custom_objects):
+        if kind in _FUNCTIONS and isinstance(description, dict) and "function" in description:
+            return _named(kind, description["function"], builtin, function=True)
+        if (
+            not isinstance(description, dict)
+            or not isinstance(description.get("class"), str)
+            or not isinstance(description.get("config"), dict)
+        ):
+            got = quoted(description)
+            msg = f"{kind}: the description must hold a class name and a config, got {got}"
+            raise ValueError(msg)
+        name, config = description["class"], description["config"]
+        cls = _named(kind, name, builtin, function=False)
+        try:
+            if inspect.isclass(cls) and hasattr(cls, "from_config"):
+                return cls.from_config(dict(config))
+            return cls(**config)
+        except TypeError as error:
+            msg = f"{kind} {quoted(name, 60)}: its config does not fit: {shortened(str(error))}"
+            raise ValueError(msg) from error
+
+
+def _named(kind: str, name: Any, builtin: Mapping[str, Any], function: bool) -> Any:
+    """Return the class or function that a file names: never one where the other belongs."""
+    found: Any = None
+    if isinstance(name, str):
+        given, own = _known.get(), CUSTOM.get(name, builtin.get(name))
+        found = given.get(name, given.get(name.rpartition(">")[2], own))
+    if not callable(found) or inspect.isclass(found) == function:
+        quote = quoted(name, 60)
+        what = kind if function else f"{kind} class"
         msg = (
-            f"unknown {kind} class {name!r}; give it in custom_objects={{{name!r}: ...}} "
-            "or register it with hotloop.saving.register_keras_serializable"
+            f"unknown {what} {quote}; give it in custom_objects={{{quote}: ...}} or register it with "
+            "hotloop.saving.register_keras_serializable"
         )
         raise ValueError(msg)
-    try:
-        if inspect.isclass(cls) and hasattr(cls, "from_config"):
-            return cls.from_config(dict(config))
-        return cls(**config)
-    except TypeError as error:
-        msg = f"{kind} {name!r}: its config does not fit: {error}"
-        raise ValueError(msg) from error
+    return found

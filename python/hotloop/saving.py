@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from hotloop import _archive, losses, metrics, optimizers, registry
 from hotloop._quoting import quoted
+from hotloop.compiled import COMPILE_OPTIONS
 from hotloop.models import Model, Sequential, described
 from hotloop.parameters import values_from
-from hotloop.registry import deserialize
+from hotloop.registry import deserialize, serialize
 from hotloop.version import __version__
 
 Array = NDArray[Any]
@@ -33,13 +34,13 @@ _WEIGHTS_FORMAT, _WEIGHTS_DESCRIPTION = "hotloop weights", "weights.json"
 FORMAT_VERSION = 1
 _DESCRIPTION, _WEIGHTS, _OPTIMIZER = "model.json", "weights.safetensors", "optimizer.safetensors"
 _MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
-C = TypeVar("C", bound=type)
+C = TypeVar("C", bound=Callable[..., Any])
 
 
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[C], C]:
-    """Make a class of your own known to `load_model`, as a decorator.
+    """Make a class or function of your own known to `load_model`, as a decorator.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def register_keras_serializable(
     """
 
     def register(cls: C) -> C:
-        registry.CUSTOM[f"{package}>{name or cls.__name__}"] = cls
+        registry.CUSTOM[f"{package}>{name or registry.registered_name(cls)}"] = cls
         return cls
 
     return register
@@ -157,12 +158,14 @@ def _compile_description(model: Model) -> tuple[dict[str, Any] | None, dict[str,
         for slot, arrays in optimizer.slot_values().items()
         for name, array in arrays.items()
     }
-    names = [m if isinstance(m, str) else _describe(metrics.get(m)) for m in model._metric_names]
+    names = [m if isinstance(m, str) else serialize(metrics.get(m)) for m in model._metric_names]
     description = {
         "optimizer": _describe(optimizer),
         "iterations": optimizer.iterations,
         "loss": None if model.loss is None else _describe(model.loss),
         "metrics": names,
+        "weighted": model._weighted,  # so many of them, the last ones
+        "options": {name: getattr(model, name) for name in COMPILE_OPTIONS},
     }
     return description, slots
 
@@ -232,19 +235,31 @@ def _restore_compile(
     slots: dict[str, Array],
     custom_objects: dict[str, Any] | None,
 ) -> None:
-    optimizer = deserialize("optimizer", compiled["optimizer"], optimizers.CLASSES, custom_objects)
-    loss = compiled["loss"]
-    if loss is not None:
-        loss = deserialize("loss", loss, losses.CLASSES, custom_objects)
-    found = [
-        m if isinstance(m, str) else deserialize("metric", m, metrics.CLASSES, custom_objects)
-        for m in compiled["metrics"]
-    ]
+    loss, options = compiled["loss"], compiled.get("options", {})
+    try:
+        with registry.known(custom_objects):
+            optimizer = deserialize("optimizer", compiled["optimizer"], optimizers.CLASSES)
+            if loss is not None:
+                loss = deserialize("loss", loss, losses.CLASSES)
+            found = [
+                m if isinstance(m, str) else deserialize("metric", m, metrics.CLASSES)
+                for m in compiled["metrics"]
+            ]
+    except ValueError as error:
+        if not str(error).startswith("unknown "):
+            raise
+        msg = f"{error}; with compile=False the model is loaded without what it was compiled with"
+        raise ValueError(msg) from error
+    weighted = check_count("weighted metrics", compiled.get("weighted", 0))
+    if weighted > len(found) or not set(options) <= set(COMPILE_OPTIONS):
+        msg = f"altered: compiled with {weighted} weighted metrics and {quoted(options)}"
+        raise ValueError(msg)
+    plain = len(found) - weighted
     values = checked_slots(optimizer, named_weights(model), slots)
     iterations = check_count("iterations", compiled["iterations"])
     optimizer.set_slot_values(values)
     optimizer.iterations = iterations
-    model.compile(optimizer, loss, found)
+    model.compile(optimizer, loss, found[:plain], found[plain:], **options)
 
 
 def check_count(name: str, value: Any) -> int:

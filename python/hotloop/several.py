@@ -252,21 +252,30 @@ class SeveralMeter(Meter):
     """The whole loss, the loss of each output, and metrics of each."""
 
     def __init__(
-        self, found: Sequence[metrics.Metric], keys: Sequence[str], loss: PerOutput
+        self,
+        found: Sequence[metrics.Metric],
+        keys: Sequence[str],
+        loss: PerOutput,
+        weighted: int = 0,
     ) -> None:
         super().__init__(found, keys)
         self._loss = loss
+        self._sees_weights = [False] * (len(found) - weighted) + [True] * weighted
 
     def update(self, step: Any, loss: float, data: Any, rows: Rows) -> None:
         """Add what a step computed for some rows of `data`."""
         self.total += loss * step.n
         self.count += step.n
+        outputs = self._loss.metric_outputs
+        own = len(self.metrics) - len(outputs)  # the losses of single outputs come first
         held = [i for i, one in enumerate(self._loss.losses) if one is not None]
-        for i, metric in zip(held, self.metrics, strict=False):
+        for i, metric in zip(held, self.metrics[:own], strict=False):
             metric.add(step.values[i] * step.n, step.n)
-        for i, metric in zip(self._loss.metric_outputs, self.metrics[len(held) :], strict=True):
+        each = zip(outputs, self.metrics[own:], self._sees_weights[own:], strict=True)
+        for i, metric, weighted in each:
             y = like_outputs(data.ys[i][rows], step.predictions[i].shape)
-            metric.update_state(y, step.predictions[i])
+            w = data.ws[i] if weighted else None
+            metric.update_state(y, step.predictions[i], None if w is None else w[rows])
 
 
 __all__ = [

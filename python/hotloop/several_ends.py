@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import metrics as metrics_module
+from hotloop._quoting import quoted
 from hotloop.callbacks import CallbackList
-from hotloop.compiled import Meter
+from hotloop.compiled import Meter, listed
 from hotloop.data import direct, input_array, weight_array
 from hotloop.executor import Executor
 from hotloop.losses.several import PerOutput
@@ -96,7 +97,7 @@ class SeveralEnds(BaseModel):
         ----------
         optimizer, loss, metrics, weighted_metrics, **kwargs
             As for every model. With several outputs, `loss` is one for all of them, or a list or
-            a dict by output; so is `metrics`, of lists.
+            a dict by output; so are `metrics` and `weighted_metrics`, of lists.
         loss_weights : list or dict of float, optional
             Factor of each output's loss.
 
@@ -113,47 +114,38 @@ class SeveralEnds(BaseModel):
         >>> model = hl.Model(x, ends)
         >>> model.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights=[1.0, 0.5])
         """
+        names = self._names_or_one()
+        if isinstance(loss, PerOutput):  # from a file, with its metrics in a row
+            metrics, weighted_metrics = listed(metrics), listed(weighted_metrics)
+            _check_rows(loss, len(names), len(metrics) + len(weighted_metrics))
+            super().compile(optimizer, loss, metrics, weighted_metrics, **kwargs)
+            return
+        given = 1.0 if loss_weights is None else loss_weights
+        one_for_all = isinstance(given, float | int) and not isinstance(given, bool)
+        weights = (
+            [given] * len(names) if one_for_all else by_name("loss_weights", given, names, 1.0)
+        )
         if not self.is_several:
-            weights = by_name("loss_weights", loss_weights, ["output"], 1.0) if loss_weights else []
             if isinstance(loss, list | tuple | Mapping) and "class" not in loss:
-                loss = by_name("loss", loss, self._names_or_one())[0]
-            if isinstance(metrics, Mapping) or (
-                isinstance(metrics, list) and metrics and isinstance(metrics[0], list)
-            ):
-                metrics = by_name("metrics", metrics, self._names_or_one())[0]
-            if weights and weights[0] != 1.0:
+                loss = by_name("loss", loss, names)[0]
+            metrics, weighted_metrics = (
+                by_name(what, items, names)[0] if _is_by_output(items) else items
+                for what, items in (("metrics", metrics), ("weighted_metrics", weighted_metrics))
+            )
+            if weights[0] != 1.0:
                 if not self._outputs:
                     msg = f"compile: loss_weights {loss_weights} for a model without named outputs"
                     raise ValueError(msg)
-                loss = PerOutput([loss], weights)
+                count = len(listed(metrics)) + len(listed(weighted_metrics))
+                loss = PerOutput([loss], weights, [0] * count)
             super().compile(optimizer, loss, metrics, weighted_metrics, **kwargs)
             return
-        if weighted_metrics:
-            msg = "compile: weighted_metrics need a model with one output"
-            raise ValueError(msg)
-        names = self.output_names
-        if not isinstance(loss, PerOutput):
-            one_for_all = loss is None or not isinstance(loss, list | tuple | Mapping)
-            losses = [loss] * len(names) if one_for_all else by_name("loss", loss, names)
-            given = 1.0 if loss_weights is None else loss_weights
-            one_for_all = isinstance(given, float)
-            weights = (
-                [given] * len(names) if one_for_all else by_name("loss_weights", given, names, 1.0)
-            )
-            flat = isinstance(metrics, list) and not any(isinstance(m, list) for m in metrics)
-            if metrics is None or isinstance(metrics, str) or (flat and len(metrics) == 1):
-                lists = [metrics] * len(names)
-            else:
-                lists = by_name("metrics", metrics, names)
-            pairs = [
-                (i, m)
-                for i, items in enumerate(lists)
-                for m in (items if isinstance(items, list | tuple) else [items])
-                if m is not None
-            ]
-            loss = PerOutput(losses, weights, [i for i, _ in pairs])
-            metrics = [m for _, m in pairs]
-        super().compile(optimizer, loss, metrics, **kwargs)
+        one_for_all = loss is None or not isinstance(loss, list | tuple | Mapping)
+        losses = [loss] * len(names) if one_for_all else by_name("loss", loss, names)
+        plain = _pairs("metrics", metrics, names)
+        weighted = _pairs("weighted_metrics", weighted_metrics, names)
+        loss = PerOutput(losses, weights, [i for i, _ in plain + weighted])
+        super().compile(optimizer, loss, [m for _, m in plain], [m for _, m in weighted], **kwargs)
 
     def _settle(self, x: Any) -> None:
         """Find the ends by the first data, where nothing else says them."""
@@ -248,7 +240,8 @@ class SeveralEnds(BaseModel):
     def _new_meter(self) -> Meter:
         if not self._in_lists():
             return super()._new_meter()
-        return SeveralMeter(self._found_metrics or [], self._metric_keys, self.loss)
+        found = self._found_metrics or []
+        return SeveralMeter(found, self._metric_keys, self.loss, self._weighted)
 
     def _shape_of_targets(self, data: Any) -> Any:
         if not isinstance(data, SeveralData):
@@ -264,16 +257,16 @@ class SeveralEnds(BaseModel):
         found: list[metrics_module.Metric] = [
             OutputLoss(f"{name}_loss")
             for name, loss in zip(names, self.loss.losses, strict=True)
-            if loss is not None
+            if loss is not None and len(names) > 1
         ]
         for i, identifier in zip(self.loss.metric_outputs, self._metric_names, strict=True):
             targets = tuple(target_shape[i])
             shape = (targets[0], *(size or 0 for size in shapes[i][1:]))
             found.append(metrics_module.resolve(identifier, targets, shape))
         own = [metric.name for metric in found if isinstance(metric, OutputLoss)]
-        prefixes = [f"{names[i]}_" for i in self.loss.metric_outputs]
+        prefixes = [f"{names[i]}_" if len(names) > 1 else "" for i in self.loss.metric_outputs]
         named = list(zip(prefixes, (m.name for m in found[len(own) :]), strict=True))
-        self._metric_keys = own + metrics_module.log_keys(named, 0, own)
+        self._metric_keys = own + metrics_module.log_keys(named, self._weighted, own)
         self._found_metrics = found
 
     def _several_step(self, n: int, training: bool) -> SeveralForward:
@@ -385,6 +378,34 @@ class SeveralEnds(BaseModel):
                 msg = f"backward: dy must have the outputs' shapes {want}, got {got}"
                 raise ValueError(msg)
             step.backward(arrays)
+
+
+def _is_by_output(items: Any) -> bool:
+    """Whether metrics are given in a dict, or in a list of lists."""
+    return isinstance(items, Mapping) or bool(
+        isinstance(items, list) and items and isinstance(items[0], list)
+    )
+
+
+def _pairs(what: str, metrics: Any, names: list[str]) -> list[tuple[int, Any]]:
+    """Return each metric of several outputs with the output that it looks at."""
+    flat = isinstance(metrics, list) and not any(isinstance(m, list) for m in metrics)
+    if metrics is None or isinstance(metrics, str) or (flat and len(metrics) == 1):
+        lists = [metrics] * len(names)
+    else:
+        lists = by_name(what, metrics, names)
+    return [(i, m) for i, items in enumerate(lists) for m in listed(items) if m is not None]
+
+
+def _check_rows(loss: PerOutput, outputs: int, metrics: int) -> None:
+    """Raise when losses and metrics of a file are not those of a model with so many outputs."""
+    places = loss.metric_outputs
+    if len(loss.losses) != outputs or len(places) != metrics or max(places, default=0) >= outputs:
+        msg = (
+            f"compile: {len(loss.losses)} losses and metrics for the outputs {quoted(places)} do not "
+            f"fit {outputs} outputs and {metrics} metrics"
+        )
+        raise ValueError(msg)
 
 
 __all__ = ["SeveralEnds"]

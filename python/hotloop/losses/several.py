@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hotloop._arguments import number
+from hotloop._arguments import number, whole
 from hotloop.losses.base import Loss
 
 
@@ -54,7 +54,9 @@ class PerOutput(Loss):
             None if loss is None else package.get(loss) for loss in losses
         ]
         self.weights = [number("compile", "each of loss_weights", weight) for weight in weights]
-        self.metric_outputs = [int(i) for i in metric_outputs]
+        self.metric_outputs = [
+            whole("compile", "each of metric_outputs", i, least=0) for i in metric_outputs
+        ]
 
     def takes_targets_as_they_are(self) -> bool:
         """No: targets come in lists."""

@@ -17,7 +17,7 @@ from hotloop.metrics.base import Array, FunctionMetric, Metric
 from hotloop.metrics.classification import F1Score, Precision, Recall, confusion_matrix
 from hotloop.metrics.naming import log_keys
 from hotloop.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
-from hotloop.registry import deserialize, lookup, snake_case
+from hotloop.registry import deserialize, lookup, serialize, snake_case
 
 
 class LossMetric(Metric):
@@ -50,8 +50,7 @@ class LossMetric(Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this metric again."""
-        loss = {"class": type(self.loss).__name__, "config": self.loss.get_config()}
-        return {"loss": loss, **super().get_config()}
+        return {"loss": serialize(self.loss), **super().get_config()}
 
 
 CLASSES: dict[str, type[Metric]] = {
@@ -69,10 +68,13 @@ CLASSES: dict[str, type[Metric]] = {
         MeanAbsoluteError,
         R2Score,
         LossMetric,
+        FunctionMetric,
     )
 }
+# Made of something else, never asked for by name.
+_MADE = ("LossMetric", "FunctionMetric")
 _STRINGS: dict[str, type[Metric]] = {
-    **{cls._name or snake_case(n): cls for n, cls in CLASSES.items() if cls is not LossMetric},
+    **{cls._name or snake_case(n): cls for n, cls in CLASSES.items() if n not in _MADE},
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
 }
@@ -129,7 +131,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):
-        if identifier in CLASSES and identifier != "LossMetric":
+        if identifier in CLASSES and identifier not in _MADE:
             return CLASSES[identifier]()
         if identifier not in _STRINGS and identifier in losses.STRINGS:
             return LossMetric(identifier)

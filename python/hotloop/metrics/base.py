@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._quoting import quoted
-from hotloop.registry import snake_case
+from hotloop.losses.functions import CLASS_OF
+from hotloop.registry import deserialize, registered_name, serialize, snake_case
 from hotloop.targets import like_outputs, real_array
 
 Array = NDArray[Any]
+_FUNCTIONS = {registered_name(fn): fn for fn in CLASS_OF}
 # What may hold sums; all else that a metric refers to is shared by its copies.
 _CONTAINERS = (list, tuple, dict, set, deque, np.ndarray)
 
@@ -162,6 +164,8 @@ class FunctionMetric(Metric):
 
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
         super().__init__(name or getattr(fn, "__name__", None))
+        if isinstance(fn, dict):
+            fn = deserialize("metric function", fn, _FUNCTIONS)
         self.fn = fn
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
@@ -180,9 +184,8 @@ class FunctionMetric(Metric):
         return per_sample
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: a function has no description that a file could hold."""
-        msg = f"metric {self.name!r} is a plain function, which a file cannot describe"
-        raise NotImplementedError(msg)
+        """Return the arguments; of the function its name, under which `custom_objects` give it back."""
+        return {"fn": serialize(self.fn), **super().get_config()}
 
 
 def as_rows(y_pred: Any) -> Array:

@@ -127,9 +127,6 @@ class Optimizer:
         """Return the arguments that make this optimizer again."""
         rate: Any = self.learning_rate
         if self._schedule is not None:
-            if not isinstance(self._schedule, schedules.LearningRateSchedule):
-                msg = f"{self.name}: a learning rate that is a plain function cannot be described"
-                raise NotImplementedError(msg)
             rate = schedules.serialize(self._schedule)
         clips = ("clipnorm", "clipvalue", "global_clipnorm")
         return {

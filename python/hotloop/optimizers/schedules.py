@@ -372,13 +372,14 @@ CLASSES: dict[str, type[LearningRateSchedule]] = {
 }
 
 
-def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
+def deserialize(config: dict[str, Any]) -> Any:
     """Make a schedule from its description.
 
     Parameters
     ----------
     config : dict
-        ``{"class": name, "config": arguments}``, what `serialize` answers.
+        ``{"class": name, "config": arguments}`` or, for a function of your own, ``{"function": name}``: what
+        `serialize` answers.
 
     Raises
     ------
@@ -390,5 +391,4 @@ def deserialize(config: dict[str, Any]) -> LearningRateSchedule:
     >>> deserialize(serialize(ExponentialDecay(0.1, 10, 0.9))).decay_rate
     0.9
     """
-    made: LearningRateSchedule = _deserialize("schedule", config, CLASSES)
-    return made
+    return _deserialize("learning rate", config, CLASSES)
