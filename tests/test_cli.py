@@ -245,6 +245,7 @@ def test_no_data_and_no_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
     monkeypatch.setenv("HOTLOOP_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(mnist, "SOURCE", replace(mnist.SOURCE, mirrors=("http://127.0.0.1:9/",)))
     assert train("--data", "mnist") == 1

@@ -230,6 +230,7 @@ def test_nowhere_says_where_it_looked_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
     with pytest.raises(OSError, match="no copy at hand and none could be downloaded") as caught:
         _fetch.load(by_content("http://127.0.0.1:9/a/", "http://127.0.0.1:9/b/"))
     text = str(caught.value)
@@ -243,6 +244,14 @@ def test_nowhere_says_where_it_looked_and_what_to_do(
         "set HOTLOOP_DATA_DIR",
     ):
         assert part in text
+
+
+def test_a_folder_of_data_that_does_not_exist_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOTLOOP_DATA_DIR", str(tmp_path / "dta"))
+    with pytest.raises(FileNotFoundError, match=r"HOTLOOP_DATA_DIR=.*dta is not a folder"):
+        _fetch.load(by_content("http://127.0.0.1:9/a/"))
 
 
 def test_a_cache_that_cannot_be_made_is_named(

@@ -115,6 +115,35 @@ def test_one_model_may_go_on_with_its_optimizer() -> None:
     assert optimizer.iterations == 10
 
 
+def test_a_layer_that_takes_the_place_of_another_begins_anew() -> None:
+    made, alone = model(optimizers.Adam(0.01)), model(optimizers.Adam(0.01))
+    made.fit(*data(), verbose=0)
+    values = made.get_weights()
+    for each in (made, alone):
+        each.pop()
+        each.add(hl.layers.Dense(3, activation="softmax"))
+    head = [np.ones((4, 3)), np.zeros(3)]
+    for each in (made, alone):
+        each.set_weights(values[:2] + head)
+        each.layers[0].trainable = False
+        each.compile(each.optimizer, LOSS)
+    alone.optimizer.iterations = made.optimizer.iterations
+    for each in (made, alone):
+        each.train_on_batch(*data())
+    for a, b in zip(made.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_that_shares_some_weights_is_refused() -> None:
+    optimizer = optimizers.Adam(0.01)
+    made = model(optimizer)
+    made.fit(*data(), verbose=0)
+    other = hl.Sequential([made.layers[0], hl.layers.Dense(3, activation="softmax")])
+    other.compile(optimizer, LOSS)
+    with pytest.raises(ValueError, match="another model already"):
+        other.fit(*data(), verbose=0)
+
+
 @pytest.mark.parametrize("way", ["pickle", "deepcopy", "saved"])
 def test_copies_of_a_model_train_apart(way: str, tmp_path: Any) -> None:
     made = model(optimizers.Adam(0.01))

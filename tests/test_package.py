@@ -133,6 +133,15 @@ def test_threads_from_the_environment_are_taken_as_given(
     assert answer(code, **environment) == expected
 
 
+@pytest.mark.parametrize("wish", ["x", "0", "-1", "2.5", "3,4", "4097", "99999999999999999999"])
+def test_a_number_of_threads_that_is_none_raises_at_import(wish: str) -> None:
+    done = run("import hotloop", HOTLOOP_NUM_THREADS=wish)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"HOTLOOP_NUM_THREADS={wish} is not a number of threads from 1 to 4096" in last
+    assert run("import hotloop", HOTLOOP_NUM_THREADS="").returncode == 0
+
+
 def test_threads_can_be_set_and_wrong_numbers_are_refused() -> None:
     before = hl.get_num_threads()
     try:

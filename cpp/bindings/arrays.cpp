@@ -49,10 +49,48 @@ bool same_array(const py::array& a, const py::array& b) {
     return true;
 }
 
+bool is_exact_array(PyObject* value) {
+    return Py_TYPE(value) == py::detail::npy_api::get().PyArray_Type_;
+}
+
+// Is `value` a numpy.ma array with a masked element?
+bool is_masked(PyObject* value) {
+    if (is_exact_array(value) || !py::isinstance<py::array>(value)) return false;
+    return py::module_::import("numpy.ma").attr("is_masked")(py::handle(value)).cast<bool>();
+}
+
+// An array would show what lies under the mask.
+void refuse_masked(const char* op, const char* name, PyObject* value) {
+    bool found = is_masked(value);
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value)) {
+        PyObject** items = PySequence_Fast_ITEMS(value);
+        const Py_ssize_t n = PySequence_Fast_GET_SIZE(value);
+        found = std::any_of(items, items + n, is_masked);
+    }
+    if (found)
+        fail(op, name,
+             " has masked values, which cannot be left out; fill them, as in a.filled(0.0), or "
+             "take the rows without any");
+}
+
+// NumPy would ask such an object for items until it raises an IndexError, which may be never.
+void refuse_index_without_iterator(const char* op, const char* name, py::handle value) {
+    PyObject* raw = value.ptr();
+    if (Py_TYPE(raw)->tp_iter || !PySequence_Check(raw) || PyObject_CheckBuffer(raw)) return;
+    for (const char* protocol : {"__array__", "__array_interface__", "__array_struct__"})
+        if (py::hasattr(value, protocol)) return;
+    throw py::type_error(std::string(op) + ": " + name + " must be an array, got " +
+                         text(py::type::of(value).attr("__name__")) +
+                         ", which has items behind an index");
+}
+
 }  // namespace
 
 py::array as_array(const char* op, const char* name, py::handle value) {
+    if (is_exact_array(value.ptr())) return py::reinterpret_borrow<py::array>(value);
+    refuse_masked(op, name, value.ptr());
     if (py::isinstance<py::array>(value)) return py::reinterpret_borrow<py::array>(value);
+    refuse_index_without_iterator(op, name, value);
     PyObject* raw =
         py::detail::npy_api::get().PyArray_FromAny_(value.ptr(), nullptr, 0, 0, 0, nullptr);
     if (raw) return py::reinterpret_steal<py::array>(raw);
@@ -271,7 +309,7 @@ py::array in_place(const char* op, const char* name, py::handle value) {
         throw py::type_error(std::string(op) + ": " + name +
                              " is changed in place and must be a numpy array, got " +
                              text(py::type::of(value).attr("__name__")));
-    const auto a = py::reinterpret_borrow<py::array>(value);
+    const py::array a = as_array(op, name, value);
     if (a.dtype().kind() != 'f' || (a.itemsize() != 4 && a.itemsize() != 8) ||
         a.dtype().byteorder() == '>')
         throw py::type_error(std::string(op) + ": " + name +

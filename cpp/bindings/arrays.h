@@ -38,7 +38,8 @@ constexpr int kPlain =
 std::string text(py::handle h);
 Shape shape_of(const py::array& a);
 // numpy.asarray; NumPy's refusal of ragged or foreign data becomes a TypeError that names op and
-// argument, with NumPy's own as its cause.
+// argument, with NumPy's own as its cause. Masked values are a ValueError, and items behind an
+// index without an iterator a TypeError.
 py::array as_array(const char* op, const char* name, py::handle value);
 // A C-contiguous, native array of T. Not array_t::ensure, which swallows the reason of a failure:
 // there may be no memory for it.

@@ -30,7 +30,7 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
             throw py::type_error(std::string(op) + ": " + n.name +
                                  " is changed in place and must be a numpy array, got " +
                                  text(py::type::of(n.value).attr("__name__")));
-        const auto a = py::reinterpret_borrow<py::array>(n.value);
+        const py::array a = as_array(op, n.name, n.value);
         const bool floating = a.dtype().kind() == 'f' && (a.itemsize() == 4 || a.itemsize() == 8);
         if (!floating || a.dtype().byteorder() == '>')
             throw py::type_error(std::string(op) + ": " + n.name +

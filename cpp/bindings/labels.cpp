@@ -8,11 +8,8 @@
 namespace hotloop::bind {
 namespace {
 
-// numpy.asarray where that works; the value itself, for Inputs to refuse, where it does not.
-py::object array_or_self(py::handle value) {
-    if (value.is_none()) return py::none();
-    py::array a = py::array::ensure(value);
-    return a ? py::object(std::move(a)) : py::reinterpret_borrow<py::object>(value);
+py::object array_or_none(const char* op, const char* name, py::handle value) {
+    return value.is_none() ? py::object(py::none()) : py::object(as_array(op, name, value));
 }
 
 bool same_shape(const py::object& a, const py::object& b) {
@@ -55,12 +52,12 @@ Labelled::Labelled(const char* op,
                    py::handle scores,
                    py::handle labels,
                    py::handle sample_weight)
-    : labels_(array_or_self(labels)), inputs_([&] {
+    : labels_(array_or_none(op, "labels", labels)), inputs_([&] {
           if (scores.is_none() || labels.is_none())
               throw py::type_error(std::string(op) + ": " +
                                    (scores.is_none() ? scores_name : "labels") +
                                    " must be an array, got None");
-          const py::object x = array_or_self(scores);
+          const py::object x = array_or_none(op, scores_name, scores);
           return Inputs(
               op, {{scores_name, x},
                    {"labels", same_shape(x, labels_) ? labels_ : py::object(py::none()), true},

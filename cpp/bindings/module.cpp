@@ -1,5 +1,6 @@
 #include "bind.h"
 #include "hotloop/dispatch.h"
+#include "hotloop/parallel.h"
 #include "hotloop/threading.h"
 #include "plan.h"
 
@@ -7,6 +8,7 @@ PYBIND11_MODULE(_core, m) {
     using namespace hotloop;
     m.doc() = "The compiled core of hotloop; hotloop.functional is its documented face.";
     select_isa();
+    select_num_threads();
     select_threading();
     bind::bind_plan(m);
     bind::bind_runtime(m);

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -19,6 +21,9 @@
 namespace hotloop {
 namespace {
 
+constexpr const char* kOwnVariable = "HOTLOOP_NUM_THREADS";
+
+// The number in an environment variable; 0 without one.
 int env_threads(const char* name) {
     const char* text = std::getenv(name);
     if (!text) return 0;
@@ -81,7 +86,7 @@ int cgroup_quota() {
 }
 
 int default_threads() {
-    for (const char* name : {"HOTLOOP_NUM_THREADS", "OMP_NUM_THREADS"})
+    for (const char* name : {kOwnVariable, "OMP_NUM_THREADS"})
         if (const int n = env_threads(name)) return n;
     return std::min(affinity(), cgroup_quota());
 }
@@ -103,6 +108,13 @@ int num_threads() {
     return std::min(thread_count().load(std::memory_order_relaxed), openmp::limit());
 }
 void set_num_threads(int n) { thread_count().store(n); }
+
+void select_num_threads() {
+    const char* wish = std::getenv(kOwnVariable);
+    if (wish && *wish && (!env_threads(kOwnVariable) || std::strchr(wish, ',')))
+        throw std::runtime_error(std::string(kOwnVariable) + "=" + std::string(wish).substr(0, 40) +
+                                 " is not a number of threads from 1 to 4096");
+}
 
 namespace detail {
 

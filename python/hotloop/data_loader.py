@@ -139,7 +139,7 @@ def _stacked(samples: list[Any]) -> Any:
             msg = "DataLoader: every sample must have as many parts as the others"
             raise ValueError(msg)
         return tuple(_stacked(list(parts)) for parts in zip(*samples, strict=True))
-    arrays = [np.asarray(sample) for sample in samples]
+    arrays = [as_array("DataLoader", "each sample", sample) for sample in samples]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         msg = f"DataLoader: samples of a batch must have one shape, got {sorted(shapes)[:4]}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import cloning, config
@@ -18,6 +18,7 @@ from hotloop.parameters import ArrayDict, FlatParameters, Weight
 from hotloop.registry import snake_case
 from hotloop.summary import print_summary
 from hotloop.symbol import Unit
+from hotloop.targets import as_array
 from hotloop.training import Trainable
 
 Array = NDArray[Any]
@@ -99,7 +100,7 @@ class Model(Trainable, Unit):
                 for weight in layer.ordered_weights():
                     kind = trainable if layer.trainable and weight.trainable else frozen
                     kind[f"{layer.name}/{weight.name}"] = weight
-            store = FlatParameters(trainable, frozen, self.dtype)
+            store = FlatParameters(trainable, frozen, self.dtype, weakref.ref(self))
             self._executor = Executor(graph, store, self.dtype)
             self._by_hand = self._fast = None
         return self._executor
@@ -275,7 +276,7 @@ class Model(Trainable, Unit):
             if step is None or self.executor().store.lost:
                 msg = "backward: call model.forward(x, training=True) first"
                 raise RuntimeError(msg)
-            array = np.asarray(dy)
+            array = as_array("backward", "dy", dy)
             if array.shape != step.output.shape:
                 want = step.output.shape
                 msg = f"backward: dy must have the output's shape {want}, got {array.shape}"

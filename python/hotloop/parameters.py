@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from hotloop.targets import as_array
 
 Array = NDArray[Any]
 ALIGNMENT = 64
@@ -95,7 +98,7 @@ class Weight:
 
     def assign(self, value: Any) -> None:
         """Copy `value` into the live array; a ValueError when the shapes differ."""
-        array = np.asarray(value)
+        array = as_array(f"weight {self.name!r}", "its new value", value)
         if array.shape != self.value.shape:
             msg = f"weight {self.name!r} has shape {self.value.shape}, got {array.shape}"
             raise ValueError(msg)
@@ -116,18 +119,22 @@ class Weight:
 
 
 class ArrayDict(dict[str, Array]):
-    """Live named views of one flat array, which `flat` is; `weights` are whose values they are."""
+    """Live named views of one flat array, which `flat` is.
 
-    __slots__ = ("flat", "weights")
+    `weights` are whose values they are, and `model` refers to theirs.
+    """
+
+    __slots__ = ("flat", "model", "weights")
 
     def __init__(
         self,
         views: Iterable[tuple[str, Array]],
         flat: Array,
         weights: Mapping[str, Weight] | None = None,
+        model: ReferenceType[Any] | None = None,
     ) -> None:
         super().__init__(views)
-        self.flat = flat
+        self.flat, self.model = flat, model
         self.weights = dict(weights or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -173,6 +180,8 @@ class FlatParameters:
         Full names (``"dense/kernel"``) in model order.
     dtype : str
         The model's.
+    model : weakref, optional
+        To the model.
 
     Attributes
     ----------
@@ -183,7 +192,11 @@ class FlatParameters:
     """
 
     def __init__(
-        self, trainable: Mapping[str, Weight], frozen: Mapping[str, Weight], dtype: DTypeLike
+        self,
+        trainable: Mapping[str, Weight],
+        frozen: Mapping[str, Weight],
+        dtype: DTypeLike,
+        model: ReferenceType[Any] | None = None,
     ) -> None:
         self.lost = False
         weights = {**trainable, **frozen}
@@ -204,5 +217,6 @@ class FlatParameters:
             ((name, weights[name].value) for name in trainable),
             values[: self.layout.size],
             trainable,
+            model,
         )
         self.grads = ArrayDict(grads.items(), flat_grads)

@@ -25,7 +25,7 @@ from hotloop.several import (
     by_name,
 )
 from hotloop.symbol import Symbol
-from hotloop.targets import real_array
+from hotloop.targets import as_array, real_array
 
 Array = NDArray[Any]
 
@@ -371,7 +371,10 @@ class SeveralEnds(BaseModel):
             if step is None or self.executor().store.lost:
                 msg = "backward: call model.forward(x, training=True) first"
                 raise RuntimeError(msg)
-            arrays = [np.asarray(part) for part in by_name("backward", dy, self.output_names)]
+            arrays = [
+                as_array("backward", "dy", part)
+                for part in by_name("backward", dy, self.output_names)
+            ]
             want = [y.shape for y in step.outputs]
             if [array.shape for array in arrays] != want:
                 got = [array.shape for array in arrays]

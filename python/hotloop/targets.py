@@ -29,6 +29,12 @@ def as_array(name: str, what: str, values: Any) -> Array:
         kind = type(values).__name__
         msg = f"{name}: {what} must be an array, got {kind}, which has items behind an index"
         raise TypeError(msg)
+    refuse_masked(name, what, values)
+    return np.asarray(values)
+
+
+def refuse_masked(name: str, what: str, values: Any) -> None:
+    """Raise a ValueError for masked values, alone or in a list of arrays."""
     parts = values if isinstance(values, list | tuple) else [values]
     if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
         msg = (
@@ -36,7 +42,6 @@ def as_array(name: str, what: str, values: Any) -> Array:
             "a.filled(0.0), or take the rows without any, such as a[~a.mask.any(axis=1)]"
         )
         raise ValueError(msg)
-    return np.asarray(values)
 
 
 def real_array(name: str, what: str, values: Any) -> Array:
@@ -118,7 +123,7 @@ def like_outputs(t: Any, output_shape: tuple[int, ...]) -> Any:
 
     ``(N,)`` against ``(N, 1)`` would broadcast to ``(N, N)``; any other targets stay as they are.
     """
-    array = np.asarray(t)
+    array = as_array("loss or metric", "targets", t)
     squeezed = output_shape[:-1] if output_shape[-1:] == (1,) else None
     if array.shape != output_shape and array.shape in (squeezed, (*output_shape, 1)):
         return array.reshape(output_shape)

@@ -12,6 +12,9 @@ namespace hotloop {
 // omp_set_num_threads allows the calling thread, which is how threadpoolctl and joblib set limits.
 int num_threads();
 void set_num_threads(int n);  // n >= 1
+// Throws where HOTLOOP_NUM_THREADS is set to what is no number of threads. OMP_NUM_THREADS is
+// OpenMP's, whose runtime reports what it cannot read.
+void select_num_threads();
 
 namespace detail {
 using Task = void (*)(void* context, index_t begin, index_t end);

@@ -85,6 +85,9 @@ def _folders(source: Source) -> Iterator[tuple[Path, bool]]:
     chosen = os.environ.get("HOTLOOP_DATA_DIR")
     if chosen:
         root = Path(chosen).expanduser()
+        if not root.is_dir():
+            msg = f"{source.name}: HOTLOOP_DATA_DIR={chosen} is not a folder"
+            raise FileNotFoundError(msg)
         yield root / source.name, True
         yield root, False
     yield cache_folder() / source.name, False

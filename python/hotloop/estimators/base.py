@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from hotloop import layers, optimizers, random
 from hotloop.estimators import _settings
 from hotloop.models import Model, Sequential
+from hotloop.targets import refuse_masked
 
 Array = NDArray[Any]
 
@@ -75,6 +76,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     # -- data --------------------------------------------------------------------------------
 
     def _validated(self, x: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Array, Array]:
+        for what, given in (("X", x), ("y", y)):
+            refuse_masked(type(self).__name__, what, given)
         features, targets = validate_data(
             self,
             x,
@@ -89,6 +92,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _samples(self, x: Any) -> Array:
         check_is_fitted(self, "model_")
+        refuse_masked(type(self).__name__, "X", x)
         checked: Array = validate_data(self, x, reset=False, dtype=(np.float64, np.float32))
         return checked
 
@@ -96,6 +100,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if sample_weight is None:
             return None
         name = type(self).__name__
+        refuse_masked(name, "sample_weight", sample_weight)
         weights: Array = check_array(
             sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
         )

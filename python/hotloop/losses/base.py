@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop.targets import matching_targets
+from hotloop.targets import as_array, matching_targets
 
 Array = NDArray[Any]
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
@@ -122,7 +122,8 @@ class Loss:
         weights = None
         if sample_weight is not None:
             n = len(outputs)
-            weights = np.asarray(sample_weight, outputs.dtype)
+            given = as_array(self.name, "sample_weight", sample_weight)
+            weights = np.asarray(given, outputs.dtype)
             if weights.shape not in ((), (n,), (n, 1)):
                 msg = f"{self.name}: sample_weight must have shape ({n},), got {weights.shape}"
                 raise ValueError(msg)
@@ -145,7 +146,7 @@ class Loss:
 
 def as_outputs(name: str, y: Any) -> Array:
     """Return `y` as float32 or float64 of at least two axes, one sample becoming a batch."""
-    outputs = np.asarray(y)
+    outputs = as_array(name, "outputs", y)
     if outputs.dtype not in (np.float32, np.float64):
         if outputs.dtype.kind not in "biuf":
             msg = f"{name}: outputs must be real numbers, got dtype {outputs.dtype}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hotloop._quoting import quoted
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
-from hotloop.targets import like_outputs, real_array
+from hotloop.targets import as_array, like_outputs, real_array
 
 Array = NDArray[Any]
 _FUNCTIONS = {registered_name(fn): fn for fn in CLASS_OF}
@@ -190,13 +190,13 @@ class FunctionMetric(Metric):
 
 def as_rows(y_pred: Any) -> Array:
     """Return outputs with at least two axes."""
-    outputs = np.asarray(y_pred)
+    outputs = as_array("metric", "y_pred", y_pred)
     return outputs.reshape(-1, 1) if outputs.ndim < 2 else outputs
 
 
 def sample_weights(name: str, weights: Any, n: int) -> Array:
     """Return one float64 weight for each of `n` samples; a ValueError for another shape."""
-    array = np.asarray(weights, np.float64)
+    array = np.asarray(as_array(name, "sample_weight", weights), np.float64)
     if array.shape == (n, 1):
         array = array.reshape(n)
     if array.shape not in ((), (n,)):

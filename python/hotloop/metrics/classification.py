@@ -9,7 +9,7 @@ import numpy as np
 
 from hotloop._arguments import number, whole
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
-from hotloop.targets import as_ids, class_targets, matching_targets, real_array
+from hotloop.targets import as_array, as_ids, class_targets, matching_targets, real_array
 
 _EPSILON = 1e-7  # Keras's
 
@@ -199,7 +199,7 @@ class F1Score(Metric):
         """Add a batch of rows of targets, or of class ids, and rows of outputs."""
         outputs = as_rows(y_pred)
         k = outputs.shape[-1]
-        targets = np.asarray(y_true)
+        targets = as_array(self.name, "y_true", y_true)
         if k > 1 and targets.size * k == outputs.size:
             ids = class_targets(self.name, targets, outputs.shape, outputs.dtype)
             truth: Array = np.arange(k) == ids[..., None]
@@ -273,7 +273,7 @@ def confusion_matrix(
     found = []
     width = 0
     for values in (y_true, y_pred):
-        array = np.asarray(values)
+        array = as_array("confusion_matrix", "classes", values)
         if array.ndim == 2 and array.shape[1] > 1:
             width = max(width, array.shape[1])
             found.append(array.argmax(axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from hotloop._arguments import number
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import Clipping
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
+from hotloop.targets import as_array, refuse_masked
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.
@@ -114,6 +116,7 @@ class Optimizer:
         self._flat: FlatSlots | None = None
         # Whose slots they are, by key: weights of a model, or arrays that `update` was given.
         self._owners: dict[str, Weight | Array] = {}
+        self._model: ReferenceType[Any] | None = None
 
     # -- what subclasses write ---------------------------------------------------------------
 
@@ -249,14 +252,17 @@ class Optimizer:
                 raise ValueError(msg)
         self._owners.update(new)
 
-    def _own_weights(self, weights: Mapping[str, Weight]) -> None:
+    def _own_weights(self, params: ArrayDict) -> list[str]:
         """Take a model's weights as those that are trained; a ValueError for another model's.
 
-        More weights of the same model, such as unfrozen ones, are taken in addition.
+        The same model may bring other weights, such as unfrozen ones; the keys of those that took
+        the place of others are returned. Another model over weights that are known is welcome.
         """
-        owners = self._owners
+        owners, weights = self._owners, params.weights
+        model = None if params.model is None else params.model()
         known = [_is_same(owners[key], weight) for key, weight in weights.items() if key in owners]
-        if owners and weights and not (known and all(known)):
+        same = self._model is not None and model is not None and self._model() is model
+        if owners and not same and not (len(known) == len(weights) and all(known)):
             kind = type(self).__name__
             msg = (
                 f"{kind} {self.name!r}: this optimizer trains another model already, of weights "
@@ -264,7 +270,10 @@ class Optimizer:
                 f"{kind}.from_config(optimizer.get_config())"
             )
             raise ValueError(msg)
+        replaced = [key for key, w in weights.items() if not _is_same(owners.get(key, w), w)]
         owners.update(weights)
+        self._model = params.model
+        return replaced
 
     def _slots_for(self, key: str, param: Array) -> dict[str, Array]:
         """Return the slots of one key, made when first asked for."""
@@ -291,10 +300,11 @@ class Optimizer:
         known = self._flat
         if known is not None and known.params is params:
             return known
-        self._own_weights(params.weights)
+        replaced = self._own_weights(params)
         shapes = {name: value.shape for name, value in params.items()}
         if (
             known is not None
+            and not replaced
             and known.layout.shapes == shapes
             and list(known.layout.names) == list(shapes)
             and all(array.dtype == flat.dtype for array in known.flat.values())
@@ -307,7 +317,7 @@ class Optimizer:
         made = FlatSlots(params, layout, twins)
         for slot, views in made.named().items():
             for name, view in views.items():
-                value = old.get(slot, {}).get(name)
+                value = None if name in replaced else old.get(slot, {}).get(name)
                 fits = value is not None and value.shape == view.shape
                 view[...] = value if fits else self.slots[slot]
         self._flat = made
@@ -329,7 +339,7 @@ class Optimizer:
     def set_slot_values(self, values: Mapping[str, Mapping[str, Array]]) -> None:
         """Replace all slots by copies of `values`."""
         self._flat = None
-        self._named, self._owners = {}, {}
+        self._named, self._owners, self._model = {}, {}, None
         for slot, arrays in values.items():
             for key, array in arrays.items():
                 self._named.setdefault(key, {})[slot] = np.array(array)
@@ -337,7 +347,7 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         """Return everything, slots as plain named arrays."""
         state = dict(vars(self))
-        state["_flat"], state["_owners"] = None, {}
+        state["_flat"], state["_owners"], state["_model"] = None, {}, None
         state["lr_array"], state["step_array"] = self.lr_array.copy(), self.step_array.copy()
         named = self.slot_values()
         keys = dict.fromkeys(key for arrays in named.values() for key in arrays)
@@ -393,7 +403,8 @@ def _checked(key: str, params: Mapping[str, Array], grads: Mapping[str, Any]) ->
     if key not in grads:
         msg = f"update: grads has no {key!r}; it has {sorted(grads)}"
         raise ValueError(msg)
-    grad = np.asarray(grads[key])
+    refuse_masked("update", f"params[{key!r}]", param)
+    grad = as_array("update", f"grads[{key!r}]", grads[key])
     if grad.shape != param.shape:
         msg = f"update: params[{key!r}] has shape {param.shape}, its gradient {grad.shape}"
         raise ValueError(msg)

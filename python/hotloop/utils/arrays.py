@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _arguments, random
-from hotloop.targets import real_array
+from hotloop.targets import as_array, real_array
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:
@@ -47,7 +47,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
            [0., 0., 1.],
            [0., 1., 0.]], dtype=float32)
     """
-    given = np.asarray(x)
+    given = as_array("to_categorical", "x", x)
     if given.dtype.kind not in "biuf":
         if given.size:
             msg = f"to_categorical: class ids must be whole numbers, but x has dtype {given.dtype}"
@@ -167,7 +167,7 @@ def train_test_split(
     if not arrays:
         msg = "train_test_split: at least one array is needed"
         raise ValueError(msg)
-    tables = [np.asarray(array) for array in arrays]
+    tables = [as_array("train_test_split", "each array", array) for array in arrays]
     shapes = [table.shape for table in tables]
     if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
         msg = f"train_test_split: arrays must have one number of rows, but got shapes {shapes}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.targets import as_array
 from hotloop.utils._report import ArrayCheck, GradientReport
 
 __all__ = ["gradient_check"]
@@ -151,7 +152,7 @@ def _by_hand(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCh
     if isinstance(target, Loss):
         msg = "gradient_check: a loss needs targets: gradient_check(loss, outputs, targets)"
         raise ValueError(msg)
-    batch = np.asarray(x, np.float64)
+    batch = np.asarray(as_array("gradient_check", "x", x), np.float64)
     return check_call(ByHand(target, batch), [batch], training, settings)
 
 
@@ -162,7 +163,10 @@ def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayChec
     from hotloop.utils._frozen import copy_of_layer  # noqa: PLC0415
 
     layer = copy_of_layer(target)
-    parts = [np.asarray(part, np.float64) for part in (x if layer.takes_several else [x])]
+    parts = [
+        np.asarray(as_array("gradient_check", "x", part), np.float64)
+        for part in (x if layer.takes_several else [x])
+    ]
     shapes = [(None, *part.shape[1:]) for part in parts]
     if own_call(layer) is not None:  # made of other layers
         given = hl.Input(shapes[0][1:], dtype="float64")
