@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,131 @@ def test_pixels_that_are_not_scaled() -> None:
     for first in (layers.Rescaling(1 / 255), layers.BatchNormalization()):
         assert warned(network(first, rate=1e-6), x, t) == []
     assert warned(network(rate=1e-6), x / 255, t) == []
+
+
+def one_unit(end: str | None = "sigmoid", loss: Any = "binary_crossentropy", units: int = 1) -> Any:
+    hl.set_seed(1)
+    model = hl.Sequential([hl.Input((20,)), layers.Dense(units, end)])
+    model.compile(hl.optimizers.SGD(0.01), loss)
+    return model
+
+
+UNREACHED = [
+    (np.arange(60) % 10, "whole numbers from 0 to 9, such as class ids: for classes take Dense(10"),
+    (np.arange(60) % 2 * 255, "are 0 and 255: give 0 and 1, for example y / 255"),
+    (np.arange(60) % 2 * 2 - 1, "are -1 and 1: give 0 and 1, for example (y + 1) / 2"),
+    (np.arange(60) % 2 + 1, "are 1 and 2: give 0 and 1, for example (y - 1) / 1"),
+    (np.tile([-2.0, 0.5, 3.0], 20), "lie between -2 and 3: scale them to 0..1"),
+]
+
+
+@pytest.mark.parametrize(("t", "text"), UNREACHED)
+@pytest.mark.parametrize("data", ["arrays", "batches", "several"])
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
+def test_targets_that_a_sigmoid_cannot_reach(t: Any, text: str, data: str, loss: str) -> None:
+    x, model = batch(60, features=20)[0], one_unit(loss=loss)
+    given: Any = (x, t)
+    if data == "batches":
+        given = (hl.DataLoader(x, t, batch_size=20), None)
+    if data == "several":
+        inputs = hl.Input((20,))
+        ends = [layers.Dense(2)(inputs), layers.Dense(1, "sigmoid")(inputs)]
+        model = hl.Model(inputs, ends)
+        model.compile("sgd", ["mse", loss])
+        given = (x, [np.ones((60, 2)), t])
+    (told,) = warned(model, *given, epochs=2)
+    assert text in told
+    assert len(told) < 400
+    assert warned(model, *given) == []  # once
+
+
+LOGITS = hl.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "t", "text"),
+    [
+        (("tanh", "mse"), np.arange(60.0), "outputs of tanh lie from -1 to 1"),
+        ((None, LOGITS), np.arange(60) % 2 * 2 - 1, "-1 and 1"),
+        (
+            ("softmax", "categorical_crossentropy", 3),
+            np.eye(3)[np.arange(60) % 3] * 255,
+            "0 and 255",
+        ),
+        (("softmax",), np.arange(60) % 2, "a softmax over one unit answers 1 to every"),
+    ],
+)
+def test_other_targets_without_an_output(model: Any, t: Any, text: str) -> None:
+    (told,) = warned(one_unit(*model), batch(60, features=20)[0], t)
+    assert text in told
+
+
+@pytest.mark.parametrize(
+    ("end", "loss", "units", "t"),
+    [
+        ("sigmoid", "binary_crossentropy", 1, np.arange(60) % 2),
+        ("sigmoid", "binary_crossentropy", 1, (np.arange(60) % 2).astype(bool)),
+        ("sigmoid", "mse", 1, np.linspace(0, 1, 60)),
+        ("tanh", "mse", 1, np.linspace(-1, 1, 60)),
+        (None, "mse", 1, np.arange(60) / 9.0),
+        ("relu", "mae", 1, np.arange(60) / 9),
+        ("softmax", "sparse_categorical_crossentropy", 10, np.arange(60) % 10),
+        ("softmax", "categorical_crossentropy", 10, np.eye(10)[np.arange(60) % 10]),
+        ("softmax", "sparse_categorical_crossentropy", 10, np.arange(60)[:, None] % 10),
+    ],
+)
+def test_targets_that_fit_are_left_alone(end: Any, loss: str, units: int, t: Any) -> None:
+    x = batch(60, features=20)[0] / 10
+    assert warned(one_unit(end, loss, units), x, t) == []
+
+
+def test_a_warning_points_to_the_line_of_the_user() -> None:
+    x = batch(60, features=20)[0]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        one_unit().fit(x, np.arange(60) % 10, verbose=0)
+        hl.losses.BinaryCrossentropy().forward([[0.0], [1.0]], [[0.2], [0.9]])
+    assert [w.filename for w in told] == [__file__] * 2
+
+
+ROWS = np.array([[1.0, 0.0], [0.0, 1.0]])
+PROBABILITIES = np.array([[0.8, 0.2], [0.4, 0.6]])
+
+
+def test_outputs_and_targets_in_the_wrong_order() -> None:
+    ids = np.array([0, 1])
+    for loss in (hl.losses.SparseCategoricalCrossentropy(), hl.losses.CategoricalCrossentropy()):
+        value = loss.forward(PROBABILITIES, ids)
+        assert loss(ids, PROBABILITIES) == value
+        with pytest.raises(ValueError, match="forward takes the outputs first, forward"):
+            loss.forward(ids, PROBABILITIES)
+        with pytest.raises(ValueError, match="a call takes the targets first, loss"):
+            loss(PROBABILITIES, ids)
+    with pytest.raises(ValueError, match="a call takes the targets first, loss"):
+        hl.losses.sparse_categorical_crossentropy(PROBABILITIES, ids)
+    with pytest.raises(ValueError, match="do not match") as told:
+        hl.losses.MeanSquaredError().forward(np.ones((2, 3)), np.ones((2, 2)))
+    assert "first" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["BinaryCrossentropy", "CategoricalCrossentropy"])
+def test_probabilities_as_targets_of_exact_outputs(name: str) -> None:
+    loss = getattr(hl.losses, name)()
+    calls: list[tuple[Callable[[], float], str]] = [
+        (lambda: loss.forward(ROWS, PROBABILITIES), "forward takes the outputs first"),
+        (lambda: loss(PROBABILITIES, ROWS), "a call takes the targets first"),
+    ]
+    for call, order in calls:
+        hl.config.set_diagnosis(True)
+        with pytest.warns(DiagnosisWarning, match=f"all outputs are 0 or 1, .*: {order}"):
+            call()
+        call()  # once
+    hl.config.set_diagnosis(True)
+    loss.forward(PROBABILITIES, ROWS)
+    loss(ROWS, PROBABILITIES)
+    loss(ROWS, ROWS)
+    hl.config.set_diagnosis(False)
+    loss.forward(ROWS, PROBABILITIES)
 
 
 def test_a_validation_split_of_sorted_labels() -> None:

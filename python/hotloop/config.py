@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 from hotloop import _core
@@ -119,8 +120,19 @@ class DiagnosisWarning(UserWarning):
     """A training shows a known mistake; the text says what it looks like and what to try."""
 
 
+def teach(kind: str, text: str) -> None:
+    """Give a `DiagnosisWarning` at the caller's line, the first time that `kind` is seen."""
+    if diagnosis() and kind not in told:
+        told.add(kind)
+        level, frame = 2, sys._getframe(1)
+        while frame.f_back and str(frame.f_globals.get("__name__")).startswith("hotloop."):
+            level, frame = level + 1, frame.f_back
+        text += " (hotloop.config.set_diagnosis(False) switches such warnings off)"
+        warnings.warn(text, DiagnosisWarning, stacklevel=level)
+
+
 def diagnosis() -> bool:
-    """Return whether `fit` warns of known mistakes.
+    """Return whether `fit` and losses warn of known mistakes.
 
     Examples
     --------
@@ -131,12 +143,13 @@ def diagnosis() -> bool:
 
 
 def set_diagnosis(on: bool) -> None:
-    """Say whether `fit` warns of known mistakes; switching it on lets each warning come again.
+    """Say whether `fit` and losses warn of known mistakes; switching it on lets each warning come again.
 
     The warnings are `hotloop.config.DiagnosisWarning`, each given once in a process: inputs
-    that are not scaled, a validation split of sorted labels, a loss that stays at that of
-    guessing, ReLU units that never answer, and a loss that becomes NaN, with the layer where it
-    began.
+    that are not scaled, targets that no output can reach, a softmax of one unit, a validation
+    split of sorted labels, a loss that stays at that of guessing, ReLU units that never answer,
+    and a loss that becomes NaN, with the layer where it began; also outputs and targets that a
+    loss was given in the wrong order.
 
     Parameters
     ----------

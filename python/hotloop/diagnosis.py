@@ -8,13 +8,13 @@ comparison of its loss with itself.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
+from hotloop.executor import activation_of
 from hotloop.layers import (
     Activation,
     Conv2D,
@@ -22,7 +22,8 @@ from hotloop.layers import (
     Flatten,
     Reshape,
 )
-from hotloop.losses import CategoricalLoss
+from hotloop.losses import BinaryCrossentropy, CategoricalLoss, Loss
+from hotloop.losses.several import PerOutput
 
 if TYPE_CHECKING:
     from hotloop.data import ArrayData
@@ -33,14 +34,6 @@ Array = NDArray[Any]
 _ROWS = 256  # samples that stand for all of them
 _STEPS = 100  # fewer are no reason to judge a loss by
 _FEW = 32  # samples that a unit must have answered 0 to
-
-
-def warn(kind: str, text: str) -> None:
-    """Give a warning, the first time that `kind` is seen."""
-    if kind not in config.told:
-        config.told.add(kind)
-        text += " (hotloop.config.set_diagnosis(False) switches such warnings off)"
-        warnings.warn(text, config.DiagnosisWarning, stacklevel=4)
 
 
 def diagnose_split(train: Array, validation: Array) -> None:
@@ -57,7 +50,7 @@ def diagnose_split(train: Array, validation: Array) -> None:
     rises = labels[1:] >= labels[:-1] if last > first else labels[1:] <= labels[:-1]
     if len(labels) > 20 and bool(rises.all()):
         classes = np.unique(both[1])
-        warn(
+        config.teach(
             "split",
             "the labels are sorted, and validation_split takes the end of the data before any "
             f"shuffle: the validation samples are of class {_some(classes)} alone; shuffle x and "
@@ -68,6 +61,47 @@ def diagnose_split(train: Array, validation: Array) -> None:
 def _some(classes: Array) -> str:
     shown = [f"{value:g}" for value in classes[:5]]
     return ", ".join(shown) + (", ..." if len(classes) > 5 else "")
+
+
+# Between which values the outputs of an activation lie.
+_REACH = {"sigmoid": 0, "hard_sigmoid": 0, "softmax": 0, "tanh": -1, "softsign": -1}
+
+
+def _look_at_targets(loss: Loss, y: Any, shape: tuple[int | None, ...], end: str | None) -> None:
+    """Warn of targets that the outputs of an activation, or the loss, cannot mean."""
+    if not type(loss).__module__.startswith("hotloop.losses."):
+        return
+    if end == "softmax" and shape[-1] == 1:
+        config.teach(
+            "one unit",
+            "a softmax over one unit answers 1 to every sample: for a yes-or-no answer take "
+            "Dense(1, 'sigmoid') with binary_crossentropy, for K classes Dense(K, 'softmax')",
+        )
+    entropy = isinstance(loss, BinaryCrossentropy | CategoricalLoss)
+    ids = isinstance(loss, CategoricalLoss) and np.shape(y) != (len(y), *shape[1:])
+    least = 0 if entropy else _REACH.get(end or "")
+    values = np.asarray(y)[:: max(1, len(y) // _ROWS)]
+    if least is None or ids or not values.size:
+        return
+    low, high = float(values.min()), float(values.max())
+    if not (low < least - 1e-3 or high > 1.0 + 1e-3):
+        return
+    kinds = np.unique(values)
+    if len(kinds) == 2:
+        what = f"are {low:g} and {high:g}"
+        shifted = f"(y - {low:g})" if low > 0 else f"(y + {-low:g})" if low < 0 else "y"
+        advice = f"give 0 and 1, for example {shifted} / {high - low:g}"
+    elif shape[-1] == 1 and low >= 0 and bool((np.trunc(kinds) == kinds).all()):
+        what = f"are whole numbers from {low:g} to {high:g}, such as class ids"
+        advice = (
+            f"for classes take Dense({high + 1:g}, 'softmax') with "
+            "sparse_categorical_crossentropy, for amounts a linear unit with mse"
+        )
+    else:
+        what = f"lie between {low:g} and {high:g}"
+        advice = f"scale them to {least}..1" + ("" if entropy else ", or end in a linear unit")
+    meant = f"{loss.name} means targets" if entropy else f"outputs of {end} lie"
+    config.teach("targets", f"{meant} from {least} to 1, but the targets {what}: {advice}")
 
 
 class Diagnosis:
@@ -83,9 +117,21 @@ class Diagnosis:
         self.model = model
         self._steps = 0
         self._stuck = 0
+        self._looked = False
 
-    def look_at_data(self, data: ArrayData) -> None:
-        """Warn of pixels 0 to 255 that go into a network as they are."""
+    def look_at_data(self, data: Any) -> None:
+        """Warn of inputs and targets that a network cannot use as they are, at the first of them."""
+        if not self._looked:
+            self._looked = True
+            self._look_at_inputs(data)
+            graph, loss = self.model.graph(), self.model.loss
+            several = isinstance(loss, PerOutput)
+            losses, targets = (loss.losses, data.ys) if several else ([loss], [data.y])
+            for one, y, value in zip(losses, targets, graph.outputs, strict=True):
+                if one is not None:
+                    _look_at_targets(one, y, graph.shapes[value], activation_of(graph, value))
+
+    def _look_at_inputs(self, data: ArrayData) -> None:
         graph = self.model.graph()
         if graph.rescale or len(graph.inputs) > 1 or self._normalizes(graph):
             return
@@ -94,7 +140,7 @@ class Diagnosis:
             return
         low, high = float(sample.min()), float(sample.max())
         if low >= 0.0 and 128.0 <= high <= 255.0:
-            warn(
+            config.teach(
                 "scale",
                 f"the inputs lie between {low:g} and {high:g}: networks learn faster and further "
                 "from values near 1; divide by 255, or begin the model with "
@@ -121,7 +167,7 @@ class Diagnosis:
                 if not np.isfinite(seen(node.output)).all():
                     where = f"in the output of layer {node.layer.name!r}"
                     break
-        warn(
+        config.teach(
             "nan",
             f"the loss became NaN in step {self.model.optimizer.iterations}; the first value that "
             f"is no number appeared {where}. Try a smaller learning rate or clipnorm=1.0, look for "
@@ -144,7 +190,7 @@ class Diagnosis:
         guess = math.log(k)
         self._stuck = self._stuck + 1 if abs(loss - guess) < 0.005 * guess else 0
         if self._stuck >= 2 and self._steps >= _STEPS:
-            warn(
+            config.teach(
                 "stuck",
                 f"after {self._steps} steps the loss is still {loss:.4f}, that of guessing among "
                 f"{k} classes (log {k} = {guess:.4f}): nothing is learned. Look whether x and y "
@@ -166,7 +212,7 @@ class Diagnosis:
             alive = np.asarray((y > 0).any(axis=tuple(i for i in range(y.ndim) if i != axis)))
             dead = int(len(alive) - alive.sum())
             if len(alive) >= 8 and dead >= 0.8 * len(alive):
-                warn(
+                config.teach(
                     "relu",
                     f"{dead} of the {len(alive)} units of layer {layer.name!r} answered 0 to "
                     f"every one of the last {step.n} samples: dead ReLUs, which no gradient "

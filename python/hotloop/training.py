@@ -155,8 +155,6 @@ class Trainable(Evaluating):
                     return self._weighed("fit", data, class_weight)
 
             watch = Diagnosis(self) if config.diagnosis() else None
-            if watch is not None and isinstance(train, ArrayData):
-                watch.look_at_data(train)
             feed = Feed(train, size, shuffle, load, steps)
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
             calls = as_list(callbacks, self, params, self.history, *bars)
@@ -211,6 +209,8 @@ class Trainable(Evaluating):
             if meter is None:
                 meter = run.meter = self._meter(data)
                 meter.reset()
+                if watch is not None:
+                    watch.look_at_data(data)
             if begins:
                 calls.batch_begin("train", batch)
             guard.inside = True

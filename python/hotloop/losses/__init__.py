@@ -1,7 +1,7 @@
 """Losses: a number for outputs and targets, and its gradient.
 
-``loss(y_true, y_pred, sample_weight)`` is Keras's order. By hand, ``loss.forward(y, t)`` answers
-the loss and ``loss.backward()`` the gradient of what `forward` saw last. All reduce as Keras
+``loss(y_true, y_pred, sample_weight)`` is Keras's order, targets first. By hand, outputs come first:
+``loss.forward(y, t)`` answers the loss and ``loss.backward()`` the gradient of what `forward` saw last. All reduce as Keras
 does: the weighted sum over the samples, divided by their number.
 """
 

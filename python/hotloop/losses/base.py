@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import config
 from hotloop.targets import as_array, matching_targets
 
 Array = NDArray[Any]
+# The order of arguments of a call.
+CALLED = "a call takes the targets first, loss(y_true, y_pred)"
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
@@ -95,10 +98,45 @@ class Loss:
         return float(np.sum(values, dtype=np.float64) * scale)
 
     def forward(self, y: Any, t: Any) -> float:
-        """Return the loss of outputs `y` for targets `t`, and keep both for `backward`."""
-        outputs = as_outputs(self.name, y)
-        self._seen = (outputs, self.targets(t, outputs.shape, outputs.dtype))
+        """Return the loss of outputs `y` for targets `t`, and keep both for `backward`.
+
+        The outputs come first, as what a layer's `forward` answers; Keras's call
+        ``loss(y_true, y_pred)`` has the targets first.
+
+        Raises
+        ------
+        ValueError
+            When the targets do not fit the outputs; the text says when they look exchanged.
+        """
+        self._seen = self.pair(y, t, "forward takes the outputs first, forward(y, t)")
         return self.compute(*self._seen)
+
+    def pair(self, y: Any, t: Any, order: str) -> tuple[Array, Array]:
+        """Return outputs and targets for `per_sample`; say `order` where they look exchanged."""
+        outputs = as_outputs(self.name, y)
+        try:
+            targets = self.targets(t, outputs.shape, outputs.dtype)
+        except ValueError as error:
+            if self._fits(t, y):
+                msg = f"{error}; {order}"
+                raise ValueError(msg) from None
+            raise
+        # Probabilities are not all 0 and 1, and targets seldom anything else.
+        exact = self.fuses is not None and not self.from_logits and targets.dtype != np.int64
+        exact = exact and len(outputs) > 0 and _is_binary(outputs[0])
+        if exact and _is_binary(outputs) and not _is_binary(targets):
+            what = "all outputs are 0 or 1, the targets are not"
+            config.teach("order", f"{self.name}: {what}: {order}")
+        return outputs, targets
+
+    def _fits(self, y: Any, t: Any) -> bool:
+        """Whether outputs and targets fit in this order."""
+        try:
+            outputs = as_outputs(self.name, y)
+            self.targets(t, outputs.shape, outputs.dtype)
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def backward(self) -> Array:
         """Return the gradient of the last `forward` by its outputs.
@@ -116,9 +154,8 @@ class Loss:
         return dy
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return the loss, in Keras's order of arguments."""
-        outputs = as_outputs(self.name, y_pred)
-        targets = self.targets(y_true, outputs.shape, outputs.dtype)
+        """Return the loss, in Keras's order of arguments: targets first, unlike `forward`."""
+        outputs, targets = self.pair(y_pred, y_true, CALLED)
         weights = None
         if sample_weight is not None:
             n = len(outputs)
@@ -153,6 +190,10 @@ def as_outputs(name: str, y: Any) -> Array:
             raise TypeError(msg)
         outputs = outputs.astype(np.float64)
     return outputs.reshape(-1, 1) if outputs.ndim < 2 else outputs
+
+
+def _is_binary(values: Array) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
 
 
 def over_samples(values: Array) -> Array:

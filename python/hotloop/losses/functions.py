@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotloop.losses.base import Array, Loss, as_outputs
+from hotloop.losses.base import CALLED, Array, Loss
 from hotloop.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -19,8 +19,7 @@ from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 
 def _values(loss: Loss, y_true: Any, y_pred: Any) -> Array:
     """Return the loss of every row, whatever stands before the last axis."""
-    outputs = as_outputs(loss.name, y_pred)
-    targets = loss.targets(y_true, outputs.shape, outputs.dtype)
+    outputs, targets = loss.pair(y_pred, y_true, CALLED)
     lead, k = outputs.shape[:-1], outputs.shape[-1]
     rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
     values, _ = loss.per_sample(outputs.reshape(-1, k), rows, False)
