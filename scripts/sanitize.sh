@@ -96,6 +96,7 @@ if [ ${#tests[@]} = 0 ]; then
             plan pool softmax updates concurrent_ops; do
             tests+=("tests/test_$topic.py")
         done
+        tests+=(tests/conformance/test_extremes.py)
         # Fifty large products a count of threads: minutes, where nothing is optimized.
         tests+=(--deselect tests/test_plan.py::test_regions_end_beside_another_pool_and_with_more_threads_than_processors)
     fi

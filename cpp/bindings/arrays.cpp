@@ -1,5 +1,7 @@
 #include "arrays.h"
 
+#include "hotloop/size.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -203,7 +205,8 @@ py::array Inputs::array(int i) const {
     return py::reinterpret_borrow<py::array>(value);
 }
 
-py::array new_array(const py::dtype& dtype, const Shape& shape) {
+py::array new_array(const char* op, const char* name, const py::dtype& dtype, const Shape& shape) {
+    checked_size(op, name, shape);
     const std::vector<py::ssize_t> dims(shape.begin(), shape.end());
     Plan* plan = Plan::recording();
     if (!plan) return {dtype, dims};
@@ -238,7 +241,7 @@ void Output::make(const Inputs& in,
                   Alias alias) {
     const char* op = in.op();
     if (given.is_none()) {
-        work_ = new_array(dtype, shape);
+        work_ = new_array(op, name, dtype, shape);
         given_ = work_;
         return;
     }
@@ -268,7 +271,7 @@ void Output::make(const Inputs& in,
         if (Plan* plan = Plan::recording()) plan->hold(a);
     } else {
         if (Plan::recording()) refuse_in_plan(op, name);
-        work_ = new_array(dtype, shape);
+        work_ = new_array(op, name, dtype, shape);
     }
 }
 

@@ -147,7 +147,7 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
 py::array in_place(const char* op, const char* name, py::handle value);
 
 // A new array, aligned to 64 bytes where it will live long (in a plan).
-py::array new_array(const py::dtype& dtype, const Shape& shape);
+py::array new_array(const char* op, const char* name, const py::dtype& dtype, const Shape& shape);
 
 DType dtype_of(const char* op, const char* name, const py::array& a);
 py::dtype numpy_dtype(DType dtype);

@@ -84,7 +84,7 @@ py::object gather(
 
     py::array result;
     if (out.is_none()) {
-        result = new_array(numpy_dtype(dtype_of(kOp, "src", from)), shape);
+        result = new_array(kOp, "out", numpy_dtype(dtype_of(kOp, "src", from)), shape);
     } else {
         if (!py::isinstance<py::array>(out))
             throw py::type_error(std::string(kOp) + ": out must be a numpy array");

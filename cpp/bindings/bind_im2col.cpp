@@ -2,6 +2,7 @@
 #include "bind.h"
 #include "geometry.h"
 #include "hotloop/ops/im2col.h"
+#include "hotloop/size.h"
 
 namespace hotloop::bind {
 namespace {
@@ -17,7 +18,8 @@ Window window_of(const char* op,
                        parse_pair(op, "dilation", dilation), false);
 }
 
-Shape patches_shape(const Images& s, const Window& w) {
+Shape patches_shape(const char* op, const Images& s, const Window& w) {
+    checked_product(op, "the patches", {s.N, w.OH, w.OW, s.C, w.KH, w.KW});
     return {s.N * w.OH * w.OW, s.C * w.KH * w.KW};
 }
 
@@ -31,10 +33,10 @@ py::object im2col_(py::handle x,
     const Inputs in(kOp, {{"x", x}});
     const Images s = images_of(kOp, "x", in.shape(0), false);
     const Window w = window_of(kOp, s, kernel_size, stride, padding, dilation);
-    Output cols(in, "out", out, patches_shape(s, w), Alias::none);
+    Output cols(in, "out", out, patches_shape(kOp, s, w), Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         submit<Im2colArgs<T>>({in.data<T>(0), cols.data<T>(), s.N, s.C, w}, &im2col<T>,
-                              4.0 * static_cast<double>(patches_shape(s, w).size()));
+                              4.0 * static_cast<double>(patches_shape(kOp, s, w).size()));
     });
     return cols.result();
 }
@@ -51,13 +53,13 @@ py::object col2im_(py::handle cols,
     const Shape shape = parse_shape(kOp, "input_shape", input_shape);
     const Images s = images_of(kOp, "input_shape", shape, false);
     const Window w = window_of(kOp, s, kernel_size, stride, padding, dilation);
-    if (in.shape(0) != patches_shape(s, w))
-        fail(kOp, "cols must be ", patches_shape(s, w), ", got ", in.shape(0),
+    if (in.shape(0) != patches_shape(kOp, s, w))
+        fail(kOp, "cols must be ", patches_shape(kOp, s, w), ", got ", in.shape(0),
              " (input_shape: ", shape, ")");
     Output x(in, "out", out, shape, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         submit<Col2imArgs<T>>({in.data<T>(0), x.data<T>(), s.N, s.C, w}, &col2im<T>,
-                              4.0 * static_cast<double>(patches_shape(s, w).size()));
+                              4.0 * static_cast<double>(patches_shape(kOp, s, w).size()));
     });
     return x.result();
 }

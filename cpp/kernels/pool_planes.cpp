@@ -181,7 +181,8 @@ void scatter(const PoolBackwardArgs<T>& a, index_t p) {
             if (where == static_cast<Place>(-1)) continue;
             const index_t h = oh * w.stride_h - w.top + where / w.KW * w.dilation_h;
             const index_t v = ow * w.stride_w - w.left + where % w.KW * w.dilation_w;
-            plane[h * w.W + v] += gated(a, out);
+            // Places that this pool has not written down may lie anywhere.
+            if (h >= 0 && h < w.H && v >= 0 && v < w.W) plane[h * w.W + v] += gated(a, out);
         }
 }
 

@@ -12,6 +12,7 @@
 #include "hotloop/ops/conv_pool.h"
 #include "hotloop/ops/layout.h"
 #include "hotloop/ops/reduce.h"
+#include "hotloop/size.h"
 
 namespace hotloop {
 
@@ -32,7 +33,7 @@ ConvShape make_conv_shape(const char* op,
     if (groups < 1) fail(op, "groups must be positive, got ", groups);
     const index_t out_channels = w[channels_last ? 3 : 0];
     const index_t per_group = w[channels_last ? 2 : 1];
-    if (per_group * groups != images.C)
+    if (images.C % groups != 0 || per_group != images.C / groups)
         fail(op, "w has ", per_group, " input channels per group but x has ", images.C,
              " channels / ", groups, groups == 1 ? " group" : " groups", " (x: ", x, ", w: ", w,
              ")");
@@ -45,7 +46,14 @@ ConvShape make_conv_shape(const char* op,
     const Pair kernel{w[channels_last ? 0 : 2], w[channels_last ? 1 : 3]};
     const Window win =
         make_window(op, Pair{images.H, images.W}, kernel, stride, padding, dilation, false);
-    return {images.N, images.C, out_channels, groups, win, channels_last, algorithm};
+    // Whatever a pass makes of its arrays is a part of one of these.
+    checked_product(op, "the products of all windows",
+                    {images.N, win.OH, win.OW, win.KH, win.KW, images.C, out_channels / groups});
+    checked_product(op, "the images", {images.N, images.H, images.W, out_channels});
+    checked_product(op, "the kernels' gradients", {win.KH, win.KW, per_group, out_channels});
+    const ConvShape s{images.N, images.C, out_channels, groups, win, channels_last, algorithm};
+    if (frames_pay(s)) return s;
+    return {images.N, images.C, out_channels, groups, win, channels_last, ConvAlgorithm::im2col};
 }
 
 Shape conv_output_shape(const ConvShape& s) {
@@ -100,6 +108,17 @@ bool turned(const ConvShape& s, index_t channels, index_t pixels) {
     return !s.channels_last && channels != 1 && pixels != 1;
 }
 
+// Without outputs or without channels in: all zeros but for the bias.
+template <class T>
+void empty_backward(const Conv2dBackwardArgs<T>& a) {
+    const ConvShape& s = a.shape;
+    const index_t pixels = s.win.OH * s.win.OW;
+    if (a.dx) std::fill_n(a.dx, s.x_size(), T{0});
+    if (a.dw) std::fill_n(a.dw, s.w_size(), T{0});
+    if (a.db)
+        sum_rows(images_last(s, a.dy, s.O, pixels, Scratch::images_out), s.N * pixels, s.O, a.db);
+}
+
 }  // namespace
 
 template <class T>
@@ -131,24 +150,26 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
     const ConvShape& s = a.shape;
     const index_t in_pixels = s.win.H * s.win.W;
     const index_t out_pixels = s.win.OH * s.win.OW;
+    if (s.y_size() == 0 || s.w_size() == 0) {
+        empty_backward(a);
+        return;
+    }
     if (s.algorithm == ConvAlgorithm::im2col) {
         patches_backward(a);
         return;
     }
     const T* dy = images_last(s, a.dy, s.O, out_pixels, Scratch::images_out);
-    const bool with_weights = a.dw && s.y_size() > 0 && !depthwise(s);
+    const bool with_weights = a.dw && !depthwise(s);
     if (a.db && !with_weights) sum_rows(dy, s.N * out_pixels, s.O, a.db);
     if (a.dw) {
         const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
         T* dw = s.channels_last ? a.dw : scratch<T>(Scratch::weights_out, s.w_size());
-        if (s.y_size() == 0)
-            std::fill_n(dw, s.w_size(), T{0});
-        else if (depthwise(s))
+        if (depthwise(s))
             depthwise_weight_gradient(s, dy, x, dw);
         else
             conv_weight_gradient(s, {dy}, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
-        if (depthwise(s) && s.y_size() > 0 && !input_frame(s).plain() &&
+        if (depthwise(s) && !input_frame(s).plain() &&
             (windows_in_padding(s.win) || !all_finite(a.dw, s.w_size()))) {
             Conv2dBackwardArgs<T> weights = a;
             weights.dx = nullptr;
@@ -156,7 +177,7 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
             patches_backward(weights);
         }
     }
-    if (a.dx && s.x_size() > 0 && s.y_size() > 0 && meets_infinity(s, a.w)) {
+    if (a.dx && s.x_size() > 0 && meets_infinity(s, a.w)) {
         Conv2dBackwardArgs<T> input = a;
         input.dw = nullptr;
         input.db = nullptr;

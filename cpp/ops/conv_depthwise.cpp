@@ -23,24 +23,29 @@ struct Span {
     std::vector<Tap> taps;  // sources at `first`
 };
 
-// What lies outside of [0, size) is padding, and left out.
+// What lies outside of [0, size) is padding, and left out. Sources ascend from tap to tap.
 std::vector<Span> spans(index_t positions,
                         const std::vector<Tap>& taps,
                         index_t step,
                         index_t size) {
     std::vector<Span> found;
-    std::vector<Tap> here;
+    auto before = taps.begin();
+    auto last = taps.begin();
     for (index_t i = 0; i < positions; ++i) {
-        here.clear();
-        for (const Tap& tap : taps) {
-            const index_t source = tap.source + i * step;
-            if (source >= 0 && source < size) here.push_back({tap.cell, source});
-        }
-        const auto same = [](const Tap& a, const Tap& b) { return a.cell == b.cell; };
-        if (!found.empty() && std::ranges::equal(found.back().taps, here, same))
+        const auto reached = [&](index_t end) {
+            return std::ranges::partition_point(
+                taps, [&](const Tap& tap) { return tap.source + i * step < end; });
+        };
+        const auto first = reached(0);
+        const auto end = reached(size);
+        if (!found.empty() && first == before && end == last) {
             ++found.back().count;
-        else
-            found.push_back({i, 1, here});
+            continue;
+        }
+        before = first;
+        last = end;
+        found.push_back({i, 1, {first, end}});
+        for (Tap& tap : found.back().taps) tap.source += i * step;
     }
     return found;
 }
@@ -59,14 +64,16 @@ Line forward_line(const WindowAxis& a) {
 }
 
 // Input pixels with the same remainder by the stride share the cells that reach them.
-Line backward_line(const WindowAxis& a, index_t phase) {
-    std::vector<Tap> taps;
-    for (index_t k = 0; k < a.kernel; ++k) {
-        const index_t reach = phase + a.before - k * a.dilation;
-        if (reach % a.stride == 0) taps.push_back({k, reach / a.stride});
+std::vector<Line> backward_lines(const WindowAxis& a) {
+    std::vector<Line> lines;
+    for (const Axis& phase : axis_phases(a)) {
+        std::vector<Tap> taps;
+        for (std::size_t i = 0; i < phase.cell.size(); ++i)
+            taps.push_back({phase.cell[i], phase.shift[i] + phase.base[0]});
+        const auto pixels = static_cast<index_t>(phase.input.size());
+        lines.push_back({phase.input[0], a.stride, 1, spans(pixels, taps, 1, a.windows)});
     }
-    const index_t pixels = phase < a.size ? ceil_div(a.size - phase, a.stride) : 0;
-    return {phase, a.stride, 1, spans(pixels, taps, 1, a.windows)};
+    return lines;
 }
 
 struct Runs {
@@ -177,10 +184,10 @@ void depthwise_input_gradient(
     const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
     const Window& v = s.win;
     std::vector<Runs> phases;
-    for (index_t ph = 0; ph < v.stride_h; ++ph)
-        for (index_t pw = 0; pw < v.stride_w; ++pw)
-            phases.push_back(runs_of(backward_line(rows_of(v), ph),
-                                     backward_line(columns_of(v), pw), v.KW, s.C, v.W, v.OW));
+    const std::vector<Line> columns = backward_lines(columns_of(v));
+    for (const Line& h : backward_lines(rows_of(v)))
+        for (const Line& w_line : columns)
+            phases.push_back(runs_of(h, w_line, v.KW, s.C, v.W, v.OW));
     const index_t image = v.H * v.W * s.C;
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
         for (index_t n = begin; n < end; ++n) {

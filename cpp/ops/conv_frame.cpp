@@ -1,6 +1,14 @@
 #include "conv_frame.h"
 
 namespace hotloop {
+namespace {
+
+// A pixel or a cell of a kernel, and what is left of its place by the stride.
+struct Remainder {
+    index_t phase, at;
+};
+
+}  // namespace
 
 Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
     constexpr index_t kTasks = 16;
@@ -64,21 +72,46 @@ Frame gradient_frame(const ConvShape& s) {
             left + std::max(v.OW, (v.W - 1 + v.left) / v.stride_w + 1)};
 }
 
-Axis axis_phase(
-    index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before) {
-    Axis a;
+bool frames_pay(const ConvShape& s) {
+    const Window& v = s.win;
+    const auto product = [](index_t a, index_t b) {
+        return static_cast<double>(a) * static_cast<double>(b);
+    };
+    const double touched = product(v.OH, v.OW) * product(v.KH, v.KW) + product(v.H, v.W);
+    constexpr double kMost = 1e15;  // elements of all frames: far below 64 bits, beyond any memory
+    const auto pays = [&](const Frame& f) {
+        const double pixels = product(f.height, f.width);
+        return pixels <= 8 * touched && pixels * product(s.N, f.C) <= kMost;
+    };
+    return s.w_size() > 0 && pays(input_frame(s)) && pays(gradient_frame(s));
+}
+
+std::vector<Axis> axis_phases(const WindowAxis& a) {
+    const auto by_remainder = [](std::vector<Remainder>& parts) {
+        std::ranges::stable_sort(parts, {}, &Remainder::phase);
+    };
+    std::vector<Remainder> inputs;
+    for (index_t i = 0; i < a.size; ++i) inputs.push_back({(i + a.before) % a.stride, i});
     // Descending, so that shifts ascend and neighbours can join into runs.
-    for (index_t k = kernel - 1; k >= 0; --k)
-        if ((phase - k * dilation) % stride == 0) {
-            a.cell.push_back(k);
-            a.shift.push_back((phase - k * dilation) / stride);
+    std::vector<Remainder> cells;
+    for (index_t k = a.kernel - 1; k >= 0; --k) cells.push_back({k * a.dilation % a.stride, k});
+    by_remainder(inputs);
+    by_remainder(cells);
+    std::vector<Axis> phases;
+    auto cell = cells.begin();
+    for (const auto [phase, i] : inputs) {
+        if (phases.empty() || phases.back().phase != phase) {
+            phases.push_back({phase, {}, {}, {}, {}});
+            while (cell != cells.end() && cell->phase < phase) ++cell;
+            for (; cell != cells.end() && cell->phase == phase; ++cell) {
+                phases.back().cell.push_back(cell->at);
+                phases.back().shift.push_back((phase - cell->at * a.dilation) / a.stride);
+            }
         }
-    for (index_t i = 0; i < size; ++i)
-        if ((i + before - phase) % stride == 0) {
-            a.input.push_back(i);
-            a.base.push_back((i + before - phase) / stride);
-        }
-    return a;
+        phases.back().input.push_back(i);
+        phases.back().base.push_back((i + a.before - phase) / a.stride);
+    }
+    return phases;
 }
 
 }  // namespace hotloop

@@ -140,18 +140,23 @@ Pieces cut(index_t images, index_t image_bytes, index_t output_rows);
 // that windows over the first and last pixels would have had.
 Frame input_frame(const ConvShape& s);
 Frame gradient_frame(const ConvShape& s);
+// Whether frames are not much larger than what the windows touch and the image itself: always, but
+// for strides, dilations or paddings far beyond the image. Patches serve those.
+bool frames_pay(const ConvShape& s);
 
 // The input gradient by phases: input pixels with the same remainder by the stride share the kernel
 // cells that reach them, and each phase is a convolution of dy with stride 1.
 // One axis of a phase: which kernel cells k, and which o = i_base + shift(k), reach input i.
 struct Axis {
+    index_t phase;
     std::vector<index_t> cell;
     std::vector<index_t> shift;
     std::vector<index_t> input;
     std::vector<index_t> base;
 };
 
-Axis axis_phase(
-    index_t phase, index_t size, index_t kernel, index_t stride, index_t dilation, index_t before);
+// The phases that have input pixels, in ascending order: as many as there are pixels at most,
+// however large the stride.
+std::vector<Axis> axis_phases(const WindowAxis& a);
 
 }  // namespace hotloop

@@ -209,11 +209,9 @@ void conv_input_gradient(const ConvShape& s,
     std::vector<Work> work;
     const index_t panels = ceil_div(cg, kernel.tile_cols);
     T* packed = scratch<T>(Scratch::packed_b, s.groups * panels * kernel.tile_cols * s.taps() * og);
-    for (index_t ph = 0; ph < v.stride_h; ++ph)
-        for (index_t pw = 0; pw < v.stride_w; ++pw) {
-            const Axis h = axis_phase(ph, v.H, v.KH, v.stride_h, v.dilation_h, v.top);
-            const Axis c = axis_phase(pw, v.W, v.KW, v.stride_w, v.dilation_w, v.left);
-            if (h.input.empty() || c.input.empty()) continue;
+    const std::vector<Axis> columns = axis_phases(columns_of(v));
+    for (const Axis& h : axis_phases(rows_of(v)))
+        for (const Axis& c : columns) {
             Work job;
             std::vector<index_t> offset;
             std::vector<index_t> cell;

@@ -8,6 +8,8 @@
 // It is col2im without columns.
 #include "conv_scatter.h"
 
+#include <cmath>
+
 #include "conv_frame.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
@@ -25,8 +27,10 @@ bool scatters(const ConvShape& s) {
     if (s.groups != 1 || v.dilation_w != 1 || s.y_size() == 0 || s.taps() * s.O > kStretch)
         return false;
     const index_t width = kernels<T>().gemm->vector_size;
-    const index_t here = v.OH * v.OW * ceil_div(v.KW * s.C, width) * (s.O + 6);
-    const index_t there = v.H * v.W * v.KW * ceil_div(s.C, width) * s.O / (v.stride_h * v.stride_w);
+    const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
+    const double here = product(v.OH, v.OW, ceil_div(v.KW * s.C, width), s.O + 6);
+    const double there = std::floor(product(v.H, v.W, v.KW, ceil_div(s.C, width), s.O) /
+                                    product(v.stride_h, v.stride_w));
     return 10 * here < 9 * there;
 }
 
@@ -54,10 +58,13 @@ void conv_scatter_gradient(const ConvShape& s,
     std::vector<Meeting> meeting(static_cast<std::size_t>(frame.height));
     T* packed = scratch<T>(Scratch::packed_b, v.KH * panels * block);
     // Rows of the kernel with the same remainder by the stride meet the same rows of the image.
-    for (index_t phase = 0; phase < v.stride_h; ++phase) {
-        std::vector<index_t> cells;
-        for (index_t kh = 0; kh < v.KH; ++kh)
-            if (kh * v.dilation_h % v.stride_h == phase) cells.push_back(kh);
+    std::vector<std::vector<index_t>> phases(
+        static_cast<std::size_t>(std::min(v.stride_h, frame.height)));
+    for (index_t kh = 0; kh < v.KH; ++kh)
+        phases[static_cast<std::size_t>(kh * v.dilation_h % v.stride_h)].push_back(kh);
+    for (std::size_t at = 0; at < phases.size(); ++at) {
+        const auto phase = static_cast<index_t>(at);
+        const std::vector<index_t>& cells = phases[at];
         const auto count = static_cast<index_t>(cells.size());
         for (index_t p = 0; p < panels; ++p)
             for (index_t i = 0; i < count; ++i) {
@@ -70,9 +77,12 @@ void conv_scatter_gradient(const ConvShape& s,
         for (index_t h = phase; h < frame.height; h += v.stride_h) {
             Meeting& m = meeting[static_cast<std::size_t>(h)];
             m.stride = count * block;
-            for (index_t i = 0; i < count; ++i) {
+            // The cells whose row of dy, h - kh * dilation, is one of the OH rows.
+            const auto first = std::ranges::partition_point(
+                cells, [&](index_t kh) { return (h - kh * v.dilation_h) / v.stride_h >= v.OH; });
+            for (auto i = first - cells.begin(); i < count; ++i) {
                 const index_t below = h - cells[static_cast<std::size_t>(i)] * v.dilation_h;
-                if (below < 0 || below / v.stride_h >= v.OH) continue;
+                if (below < 0) break;
                 if (m.source.empty()) m.first = packed + i * block;
                 m.source.push_back(below / v.stride_h * v.OW * s.O);
             }

@@ -80,6 +80,7 @@ void gather(const GatherArgs<std::int64_t>& s, index_t begin, index_t end) {
 template <class T>
 void gather_rows(const GatherArgs<T>& s) {
     check_indices(s);
+    if (s.row == 0) return;
     const double cost = 4.0 * static_cast<double>(s.count * s.row) * (2 + sizeof(T));
     parallel_for(s.count, cost, [&](index_t begin, index_t end) { gather(s, begin, end); });
 }

@@ -37,6 +37,7 @@ void im2col(const Im2colArgs<T>& a) {
     const Window& v = a.win;
     const index_t cells = v.KH * v.KW;
     const index_t plane = v.H * v.W;
+    if (a.C == 0) return;
     parallel_for(a.N * v.OH, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
         for (index_t row = begin; row < end; ++row) {
             const T* image = a.x + row / v.OH * a.C * plane;
@@ -59,6 +60,7 @@ void col2im(const Col2imArgs<T>& a) {
     const Window& v = a.win;
     const index_t cells = v.KH * v.KW;
     const index_t plane = v.H * v.W;
+    if (a.C * plane == 0) return;
     // Windows of one image overlap, so an image belongs to one thread.
     parallel_for(a.N, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
         for (index_t n = begin; n < end; ++n) {

@@ -20,6 +20,7 @@ double copy_cost(index_t elements) {
 
 template <class T>
 void transpose_batched(const T* x, index_t batch, index_t rows, index_t cols, T* y) {
+    if (batch * rows * cols == 0) return;
     if (rows == 1 || cols == 1) {
         const index_t n = batch * rows * cols;
         const index_t chunks = (n + 4095) / 4096;
@@ -50,6 +51,7 @@ void transpose_batched(const T* x, index_t batch, index_t rows, index_t cols, T*
 
 template <class T>
 void reverse_axes(const T* x, index_t A, index_t B, index_t C, T* y) {
+    if (A * B * C == 0) return;
     const auto transpose = kernels<T>().layout->transpose;
     parallel_for(B, copy_cost<T>(A * B * C), [=](index_t begin, index_t end) {
         for (index_t b = begin; b < end; ++b) transpose(x + b * C, B * C, A, C, y + b * A, B * A);

@@ -125,6 +125,7 @@ void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& s) {
 
 template <class T>
 void softmax_cross_entropy_backward(const SoftmaxCrossEntropyBackwardArgs<T>& s) {
+    if (s.K == 0) return;
     CrossEntropyRows<T> rows;
     rows.probs = const_cast<T*>(s.probs);  // read alone
     rows.ids = s.ids;

@@ -181,9 +181,9 @@ const T* repeat(const T* from, index_t C, T* to) {
 template <class T>
 void batch_norm(const BatchNormArgs<T>& a) {
     const NormKernels<T>& kernel = *kernels<T>().norm;
-    if (a.training) batch_statistics(a);
     const index_t C = a.s.C;
     if (C == 0) return;
+    if (a.training) batch_statistics(a);
     const T* const mean = a.training ? a.mean : a.running_mean;
     const index_t length = C + kRepeated;
     T* const space = scratch<T>(Scratch::partial, 3 * length + C);
@@ -217,6 +217,7 @@ template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
     const NormKernels<T>& kernel = *kernels<T>().norm;
     const index_t C = s.s.C;
+    if (C == 0) return;
     const Blocks blocks(s.s);
     const index_t length = C + kRepeated;
     T* const sum = scratch<T>(Scratch::partial, 2 * blocks.count * C + 3 * C + 4 * length);
@@ -254,7 +255,6 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& s) {
         });
         return;
     }
-    if (C == 0) return;
     T* const space = rest + C;
     const T* const means = repeat(s.mean, C, space);
     const T* const a = repeat(of_dy, C, space + length);

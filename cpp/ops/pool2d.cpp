@@ -63,6 +63,7 @@ PoolBackwardArgs<T> backward_args(const T* dy, T* dx, const Window& win, index_t
 
 template <class T>
 void max_pool2d(const MaxPoolArgs<T>& s) {
+    if (s.N * s.C == 0) return;
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = forward_args(s.x, s.y, s.win, s.C, planes);
     p.place = s.place;
@@ -170,6 +171,7 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
 
 template <class T>
 void avg_pool2d(const AvgPoolArgs<T>& s) {
+    if (s.N * s.C == 0) return;
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = forward_args(s.from, s.to, s.win, s.C, planes);
     p.count_include_pad = s.count_include_pad;
@@ -217,6 +219,7 @@ void global_avg_pool2d(const GlobalPoolArgs<T>& s) {
 
 template <class T>
 void global_avg_pool2d_backward(const GlobalPoolArgs<T>& s) {
+    if (s.N * s.C == 0) return;
     const auto pixels = static_cast<T>(s.pixels);
     const double cost = 8.0 * static_cast<double>(s.N * s.C * s.pixels) * sizeof(T);
     if (by_planes(s.channels_last, s.C)) {

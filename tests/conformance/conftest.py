@@ -10,6 +10,7 @@ import pytest
 PROPERTIES = (
     "reference", "differences", "any sample", "special", "empty", "layouts", "untouched", "out",
     "overlap", "dtypes", "threads", "together", "interpreter", "references", "recorded", "refused",
+    "extremes",
 )  # fmt: skip
 
 

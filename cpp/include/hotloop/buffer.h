@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 #include "hotloop/common.h"
+#include "hotloop/size.h"
 
 namespace hotloop {
 
@@ -33,6 +35,7 @@ void* scratch_bytes(Scratch purpose, std::size_t bytes);
 
 template <class T>
 T* scratch(Scratch purpose, index_t count) {
+    if (count > kMostElements) throw std::bad_alloc();
     return static_cast<T*>(scratch_bytes(purpose, static_cast<std::size_t>(count) * sizeof(T)));
 }
 
