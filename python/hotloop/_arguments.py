@@ -81,3 +81,21 @@ def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | N
         ):
             raise _fail(owner, name, rule, value)
     return tuple(None if size is None else int(size) for size in sizes)
+
+
+def sample_shape(owner: str, name: str, value: Any) -> tuple[int, ...]:
+    """Read the shape of one sample, of which every size must be known.
+
+    Raises
+    ------
+    ValueError
+        ``owner: name must ...``; also for an open axis, since steps are recorded for one size.
+    """
+    sizes = shape(owner, name, value)
+    if None in sizes:
+        msg = (
+            f"{owner}: {name} must say every size of a sample, got {tuple(sizes)}; a model works on "
+            "samples of one size, so pad or crop them, and leave out the batch axis"
+        )
+        raise ValueError(msg)
+    return tuple(size or 0 for size in sizes)

@@ -176,8 +176,9 @@ class Sequential(Model):
             When no shape is known, or shapes do not fit; the text names the layer.
         """
         if input_shape is not None:
-            sizes = _arguments.shape(type(self).__name__, "input_shape", input_shape, least=0)
-            self._build_shape = (None, *sizes[1:])
+            owner = type(self).__name__
+            sizes = _arguments.shape(owner, "input_shape", input_shape, least=0)
+            self._build_shape = (None, *_arguments.sample_shape(owner, "input_shape", sizes[1:]))
         self._graph = None
         self.graph()
 

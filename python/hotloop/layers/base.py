@@ -108,7 +108,7 @@ class Layer(Unit):
         self.given_input_shape = (
             None
             if input_shape is None
-            else _arguments.shape(type(self).__name__, "input_shape", input_shape)
+            else _arguments.sample_shape(type(self).__name__, "input_shape", input_shape)
         )
         self.built = False
         self.input_shape: Shape | None = None

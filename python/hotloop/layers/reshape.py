@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _core
-from hotloop._arguments import number, shape
+from hotloop import _arguments, _core
+from hotloop._arguments import number
 from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
@@ -32,7 +32,7 @@ class InputLayer(Layer):
     Raises
     ------
     ValueError
-        When no shape is given.
+        When no shape is given, or more than one, or one with an open axis.
 
     Examples
     --------
@@ -51,13 +51,21 @@ class InputLayer(Layer):
         input_shape: Sequence[int | None] | None = None,
         **kwargs: Any,
     ) -> None:
-        given = shape if shape is not None else input_shape
-        if given is None and batch_shape is not None:
-            given = tuple(batch_shape)[1:]
-        if given is None:
+        shapes = {"shape": shape, "input_shape": input_shape, "batch_shape": batch_shape}
+        given = [name for name, value in shapes.items() if value is not None]
+        if len(given) != 1:
             msg = "Input: give the shape of one sample, such as Input(shape=(28, 28, 1))"
+            if given:
+                msg += f", and once; got {' and '.join(given)}"
             raise ValueError(msg)
-        super().__init__(input_shape=given, **kwargs)
+        if batch_shape is not None:
+            sizes = _arguments.shape("Input", "batch_shape", batch_shape)
+            if not sizes:
+                msg = f"Input: batch_shape must have the batch in front, got {batch_shape!r}"
+                raise ValueError(msg)
+            super().__init__(input_shape=sizes[1:], **kwargs)
+        else:
+            super().__init__(input_shape=shapes[given[0]], **kwargs)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Return `x`."""
@@ -74,7 +82,9 @@ class Flatten(Layer):
     Parameters
     ----------
     data_format : str, optional
-        Accepted as Keras does; the order is the model's own.
+        ``"channels_first"`` moves the second axis, the channels, to the end first, as Keras does:
+        the columns come out as those of ``"channels_last"`` images. None, also where
+        `hotloop.config.image_data_format` is ``"channels_first"``, keeps the order.
     **kwargs
         `name`, `dtype`, `input_shape` of `Layer`.
 
@@ -86,12 +96,15 @@ class Flatten(Layer):
     """
 
     is_view = True
+    recordable = True
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if data_format is not None:
             check_data_format("Flatten", data_format)
         self.data_format = data_format
+        if data_format == "channels_first":
+            self.is_view = self.recordable = False
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(N, ...) -> (N, product)."""
@@ -101,13 +114,18 @@ class Flatten(Layer):
         return (input_shape[0], math.prod(sizes))
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
-        """Return a view of `x`."""
+        """Return a view of `x`, or its channels in another order."""
+        if self.data_format == "channels_first" and x.ndim > 2:
+            x = np.moveaxis(x, 1, -1)
         cache.input_shape = x.shape
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
     def backward(self, dy: Array, cache: Cache) -> Array:
-        """Return a view of `dy`."""
-        return dy.reshape(cache.input_shape)
+        """Return a view of `dy`, in the order of the input."""
+        dx = dy.reshape(cache.input_shape)
+        return (
+            np.moveaxis(dx, -1, 1) if self.data_format == "channels_first" and dx.ndim > 2 else dx
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -140,7 +158,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = shape("Reshape", "target_shape", target_shape, least=-1)
+        sizes = _arguments.shape("Reshape", "target_shape", target_shape, least=-1)
         if None in sizes or sizes.count(-1) > 1:
             msg = f"Reshape: target_shape must name every size, one may be -1, got {target_shape!r}"
             raise ValueError(msg)
@@ -224,7 +242,7 @@ class Rescaling(Layer):
 def Input(
     shape: Sequence[int | None] | None = None,
     *,
-    batch_size: int | None = None,  # noqa: ARG001
+    batch_size: int | None = None,
     dtype: Any = None,
     **kwargs: Any,
 ) -> Symbol:
@@ -250,7 +268,7 @@ def Input(
     Raises
     ------
     ValueError
-        When no shape is given.
+        When no shape is given, or more than one, or one with an open axis.
 
     Examples
     --------
@@ -261,6 +279,8 @@ def Input(
     >>> hl.Sequential([hl.Input((4,)), hl.layers.Dense(2)]).output_shape
     (None, 2)
     """
+    if batch_size is not None:
+        _arguments.whole("Input", "batch_size", batch_size, least=1)
     if dtype is not None and np.dtype(dtype).kind in "biu":
         dtype = None
     layer = InputLayer(shape, dtype=dtype, **kwargs)
