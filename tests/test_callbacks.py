@@ -153,6 +153,16 @@ def test_model_checkpoint_names_and_frequency(tmp_path: Path) -> None:
         callbacks.ModelCheckpoint("m", save_freq=0)
 
 
+@pytest.mark.filterwarnings("ignore:ModelCheckpoint. there is no 'val_loss'")
+def test_a_best_model_named_by_a_figure_of_every_second_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "best-{epoch}-{val_loss:.3f}.hotloop"
+    keep = callbacks.ModelCheckpoint(path, save_best_only=True)
+    x, t = batch(24)
+    history = fit(compiled(), keep, validation_data=(x, t), validation_freq=2).history
+    names = [f"best-{e}-{v:.3f}.hotloop" for e, v in zip((2, 4), history["val_loss"], strict=True)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+
+
 def test_a_missing_figure_is_told_once() -> None:
     with pytest.warns(UserWarning, match="no 'val_loss' to watch, only loss") as told:
         fit(compiled(), callbacks.EarlyStopping())

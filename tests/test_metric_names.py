@@ -253,3 +253,51 @@ def test_a_function_answers_a_number_for_each_sample() -> None:
 
     with pytest.raises(ValueError, match="three: must return one number for each of 5 samples"):
         metrics.FunctionMetric(three)(np.zeros(5), np.zeros(5))
+
+
+@pytest.mark.parametrize("name", sorted({*metrics.CLASSES} - {"FunctionMetric", "LossMetric"}))
+def test_directions_are_those_of_keras(name: str) -> None:
+    assert metrics.CLASSES[name]().direction == getattr(keras().metrics, name)()._direction
+
+
+def test_a_loss_as_a_metric_gets_better_downwards() -> None:
+    metric = metrics.get(hl.losses.huber)
+    assert metric.direction == "down"
+    assert type(metric).from_config(metric.get_config()).direction == "down"
+    assert metrics.get("huber").direction == "down"
+    assert metrics.get(largest).direction is None
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("accuracy", "accuracy"),
+        ("val_acc", "acc"),
+        ("mse", "mse"),
+        ("val_r", metrics.Recall(name="r")),
+        ("loss", "accuracy"),
+        ("val_loss", "accuracy"),
+        ("largest", largest),
+        ("score", "accuracy"),
+    ],
+)
+def test_callbacks_decide_as_in_keras(name: str, metric: Any) -> None:
+    oracle = keras()
+    theirs, own = one_output(oracle), compiled(metric)
+    if isinstance(metric, metrics.Metric):
+        metric = getattr(oracle.metrics, type(metric).__name__)(name=metric.name)
+    theirs.compile("sgd", "categorical_crossentropy", metrics=[metric])
+    answers = []
+    for model, library in ((theirs, oracle), (own, hl)):
+        model.evaluate(X, ROWS, verbose=0)
+        stop = library.callbacks.EarlyStopping(name)
+        stop.set_model(model)
+        try:
+            if library is hl:
+                answers.append(stop.better(0.9, 0.8))
+            else:
+                stop._set_monitor_op()
+                answers.append(bool(stop._is_improvement(0.9, 0.8)))
+        except ValueError:
+            answers.append("refused")
+    assert answers[0] == answers[1]

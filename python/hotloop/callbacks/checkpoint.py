@@ -102,11 +102,12 @@ class ModelCheckpoint(Monitor):
             raise ValueError(msg) from None
 
     def _save(self, epoch: int, logs: Logs) -> None:
-        path = self.path(epoch, logs)
         value = self.figure(logs) if self.save_best_only else None
-        if self.save_best_only:
-            if value is None or not self.better(value, self.best):
-                return
+        if self.save_best_only and (value is None or not self.better(value, self.best)):
+            return
+        # An epoch without validation has no val_loss to name a file by, and needs none here.
+        path = self.path(epoch, logs)
+        if value is not None:
             if self.verbose:
                 before = "" if self.best is None else f" (before {self.best:.5f})"
                 tell(f"Epoch {epoch + 1}: {self.monitor} {value:.5f}{before}, saving {path}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import losses
-from hotloop.losses.functions import CLASS_OF
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -143,10 +142,7 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
-        metric = FunctionMetric(identifier)
-        if any(identifier is loss for loss in CLASS_OF):
-            metric.direction = "down"
-        return metric
+        return FunctionMetric(identifier)
     msg = f"a metric must be a name or a hotloop.metrics.Metric, got {identifier!r}"
     raise TypeError(msg)
 

@@ -167,6 +167,8 @@ class FunctionMetric(Metric):
         if isinstance(fn, dict):
             fn = deserialize("metric function", fn, _FUNCTIONS)
         self.fn = fn
+        if any(fn is loss for loss in CLASS_OF):
+            self.direction = "down"
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return what the function answers, one number for each sample."""
