@@ -1,0 +1,235 @@
+"""A reader of pickles that knows arrays of numbers and plain containers, and runs nothing."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn, cast
+
+import numpy as np
+
+from hotloop._quoting import quoted
+from hotloop.book._arrays import Array
+
+__all__ = ["read"]
+
+_NDARRAY = "an array, not made yet"
+# A key is a name in any file of the book.
+_PARTS, _DEPTH = 1000, 100
+
+
+def _refuse(what: str) -> NoReturn:
+    """Stop reading."""
+    msg = f"{what}; weight files hold arrays of numbers and plain containers only"
+    raise pickle.UnpicklingError(msg)
+
+
+class _Type:
+    """Stands for the type of an array; NumPy's own would take any state that a pickle gives it."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, name: object, *_: object) -> None:
+        self.dtype = np.dtype(name if isinstance(name, str) and len(name) < 20 else object)
+        if self.dtype.kind not in "biufc":
+            _refuse(f"it holds an array of {quoted(name, 60)}")
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the byte order, all that the type of a number has besides its name."""
+        order = state[1]
+        if not isinstance(order, str) or order not in ("<", ">", "=", "|"):
+            _refuse(f"it holds numbers in the byte order {quoted(order, 60)}")
+        self.dtype = self.dtype.newbyteorder(cast("Any", order))
+
+
+class _Array:
+    """Stands for an array until its numbers come."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, *_: object) -> None:
+        self.made: Array | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take shape, type, order and bytes."""
+        _, shape, kind, fortran, data = state
+        self.made = _from_bytes(data, kind, shape, "F" if fortran else "C")
+
+
+def _from_bytes(data: object, kind: object, shape: Any, order: Any) -> Array:
+    """Make an array from its bytes."""
+    if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
+        _refuse("it holds an array that NumPy has not written")
+    return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
+
+
+def _frombuffer(*given: Any) -> _Array:
+    """Stand for an array whose numbers are there at once."""
+    array = _Array()
+    array.made = _from_bytes(*given)
+    return array
+
+
+def _scalar(kind: object, data: object = None) -> Any:
+    """Make a NumPy scalar from its bytes."""
+    return _from_bytes(data, kind, (), "C")[()]
+
+
+def _encode(text: object, encoding: object = "latin1") -> bytes:
+    """Turn text back into the bytes that protocol 2 has written as text."""
+    if not isinstance(text, str) or encoding != "latin1":
+        _refuse(f"it asks for the encoding {quoted(encoding, 60)}")
+    return text.encode("latin1")
+
+
+def _ordered(*items: Any) -> dict[Any, Any]:
+    """Make a dict, which the file then fills."""
+    if items:
+        _refuse("it holds an OrderedDict that Python has not written")
+    return {}
+
+
+_CALLS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("multiarray", "_reconstruct"): _Array,
+    ("multiarray", "scalar"): _scalar,
+    ("numeric", "_frombuffer"): _frombuffer,
+    ("numpy", "dtype"): _Type,
+    ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): _ordered,
+}
+
+
+class _Call:
+    """What a file may call. It takes no state: a pickle may set attributes of what it is given."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any) -> Any:
+        """Make what stands in the file."""
+        return self._call(*args)
+
+    def __setstate__(self, state: object) -> None:
+        """Refuse."""
+        _refuse("it changes what it is read with")
+
+
+def _check_key(key: Any) -> None:
+    """Refuse what would be hashed for ever, or deeper than the stack is: a key is a few plain values."""
+    left, parts = [key], 1
+    while left:
+        each = left.pop()
+        if isinstance(each, tuple | frozenset):
+            parts += len(each)
+            if parts > _PARTS:
+                _refuse(f"it holds a key of more than {_PARTS} parts")
+            left.extend(each)
+
+
+# Python's own reader in Python: the one in C hashes whatever a file gives it as a key.
+_Base: Any = pickle._Unpickler
+
+
+class _Unpickler(_Base):  # type: ignore[misc]
+    """Knows arrays of numbers and plain containers, by stand-ins of our own, and nothing else."""
+
+    dispatch: ClassVar = dict(_Base.dispatch)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for a name that arrays are pickled with."""
+        if (module, name) == ("numpy", "ndarray"):
+            return _NDARRAY
+        # NumPy 1 wrote numpy.core, NumPy 2 writes numpy._core.
+        inner = module.replace("numpy._core.", "numpy.core.").removeprefix("numpy.core.")
+        call = _CALLS.get((inner, name))
+        if call is None or (inner in ("multiarray", "numeric") and inner == module):
+            _refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
+        return _Call(call)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse references to what is outside of the file."""
+        _refuse(f"it refers to something outside of it, {quoted(pid, 60)}")
+
+    def get_extension(self, code: int) -> Any:
+        """Refuse objects that Python knows by a number."""
+        _refuse(f"it asks for the object of number {code}")
+
+    def _keys_of(self, code: bytes) -> list[Any]:
+        """Return what the next operation hashes."""
+        if code == pickle.SETITEM:
+            return self.stack[-2:-1]  # type: ignore[no-any-return]
+        found: list[Any] = self.stack
+        return found[::2] if code in (pickle.SETITEMS, pickle.DICT) else found
+
+
+def _guarded(code: bytes) -> Callable[[Any], None]:
+    """Return an operation that looks at keys before it hashes them."""
+    usual = _Base.dispatch[code[0]]
+
+    def operation(self: _Unpickler) -> None:
+        for key in self._keys_of(code):
+            _check_key(key)
+        usual(self)
+
+    return operation
+
+
+for _code in (pickle.SETITEM, pickle.SETITEMS, pickle.DICT, pickle.ADDITEMS, pickle.FROZENSET):
+    _Unpickler.dispatch[_code[0]] = _guarded(_code)
+
+
+def _check(data: bytes) -> None:
+    """Refuse a pickle that ends too soon or asks for more places than it has bytes, before memory is given to it.
+
+    Python's own reader makes a bytearray of whatever length a file claims, and loses it when the bytes are not there.
+    """
+    for code, place, _ in pickletools.genops(data):
+        if "PUT" in code.name and isinstance(place, int) and place > len(data):
+            _refuse(f"it asks for place {place} of {len(data)} bytes")
+
+
+class _Finisher:
+    """Puts arrays in the place of their stand-ins, and refuses what is neither a number, text nor a container.
+
+    An object that a file holds often is finished once, and all arrays together have no more bytes than the file:
+    else a few bytes could ask for any amount of time and memory.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        # With the object itself, so that nothing else gets its id.
+        self.done: dict[int, tuple[Any, Any]] = {}
+
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        """Return what a value of the file stands for."""
+        if id(value) not in self.done:
+            if depth > _DEPTH:
+                _refuse(f"it is nested more than {_DEPTH} deep")
+            self.done[id(value)] = value, self._finished(value, depth + 1)
+        return self.done[id(value)][1]
+
+    def _finished(self, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            return {self(key, depth): self(each, depth) for key, each in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return type(value)(self(each, depth) for each in value)
+        if isinstance(value, _Array) and value.made is not None:
+            self.room -= value.made.nbytes
+            if self.room < 0:
+                _refuse("its arrays are larger than the file")
+            return value.made.copy(order="K")
+        if value is _NDARRAY or not isinstance(
+            value, bool | int | float | complex | str | bytes | np.generic | None
+        ):
+            _refuse(f"it holds {type(value).__name__.strip('_').lower()!r}")
+        return value
+
+
+def read(data: bytes) -> Any:
+    """Return what a pickle holds; anything that is wrong with it raises an exception of some kind."""
+    _check(data)
+    return _Finisher(len(data))(_Unpickler(io.BytesIO(data)).load())
