@@ -130,7 +130,7 @@ def test_every_figure_is_on_the_screen(columns: int, count: int, attach: Attach)
         assert len(lines) == 2
 
 
-def test_running_figures_stand_below_a_short_line_and_leave_nothing(
+def test_running_figures_stand_below_a_short_line_and_stay_when_interrupted(
     attach: Attach,
 ) -> None:
     terminal = attach(60)
@@ -148,8 +148,9 @@ def test_running_figures_stand_below_a_short_line_and_leave_nothing(
     ((first, second, *_),) = seen
     assert re.search(r"Epoch 1/2: +50%\|.*\| 8/16 \[", first)
     assert re.fullmatch(r"  loss=[\d.]+, accuracy=[\d.]+, recall=[\d.]+", second)
-    (left,) = filter(None, screen(terminal.text(), 60))
-    assert "9/16" in left
+    bar, figures = filter(None, screen(terminal.text(), 60))
+    assert "9/16" in bar
+    assert re.fullmatch(r"  loss=[\d.]+, accuracy=[\d.]+, recall=[\d.]+", figures)
 
 
 def test_lines_of_callbacks_stand_apart_from_the_bar(

@@ -124,12 +124,9 @@ class ProgbarLogger(BatchProgress):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the epoch's figures and close the bar, or print the line."""
         if self._bar is not None:
-            lines = self._show(logs)
-            file = self._bar.fp
+            self._show(logs)
             self._bar.refresh()
             self.close()
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
         elif self.verbose == 2 and sys.stdout is not None:
             seconds = time.perf_counter() - self._started
             text = " - ".join(f"{name}: {value}" for name, value in figures(logs).items())
@@ -138,15 +135,17 @@ class ProgbarLogger(BatchProgress):
             sys.stdout.flush()
 
     def close(self) -> None:
-        """Close a bar that an interrupted epoch left open."""
-        while self._below:
-            self._below.pop().close()
+        """Leave the bar as it is, with the figures below it; also one of an interrupted epoch."""
         if self._bar is not None:
+            lines = [line.desc for line in self._below]
+            self._place([])
             self._bar.close()
+            self._bar.fp.write("".join(f"{line}\n" for line in lines))
+            self._bar.fp.flush()
             self._bar = None
 
-    def _show(self, logs: Logs | None) -> list[str]:
-        """Put figures behind the bar, or where they have no room below it; return lines below."""
+    def _show(self, logs: Logs | None) -> None:
+        """Put figures behind the bar, or where they have no room below it."""
         bar, shown = self._bar, figures(logs)
         bar.bar_format = None
         bar.set_postfix(shown, refresh=False)
@@ -159,16 +158,21 @@ class ProgbarLogger(BatchProgress):
             while _length(bar) > width and (form := next(shorter, None)):
                 bar.bar_format = form
             lines = _wrapped([f"{name}={value}" for name, value in shown.items()], width)
+        self._place(lines)
+
+    def _place(self, lines: list[str]) -> None:
+        """Let these lines stand below the bar, for as long as it runs."""
         while len(self._below) > len(lines):
             self._below.pop().close()
         while len(self._below) < len(lines):
             place = len(self._below) + 1
             self._below.append(
-                type(bar)(position=place, bar_format="{desc}", leave=False, dynamic_ncols=True)
+                type(self._bar)(
+                    position=place, bar_format="{desc}", leave=False, dynamic_ncols=True
+                )
             )
         for line, text in zip(self._below, lines, strict=True):
             line.set_description_str(text)
-        return lines
 
 
 # What a bar is without room for its rate, and without room for itself.
