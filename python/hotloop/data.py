@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -76,6 +77,9 @@ def weight_array(name: str, n: int, sample_weight: Any, dtype: Any) -> Array | N
     if weights.shape != (n,):
         msg = f"{name}: sample_weight must have shape ({n},), got {weights.shape}"
         raise ValueError(msg)
+    if not np.isfinite(weights).all():
+        msg = f"{name}: sample_weight must be finite, got {weights[~np.isfinite(weights)][0]}"
+        raise ValueError(msg)
     return weights
 
 
@@ -107,7 +111,9 @@ def class_weights(
         msg = f"{name}: class_weight must be a dict of class ids and weights, got {kind}"
         raise TypeError(msg)
     weights = {
-        whole(name, "a class of class_weight", k): number(name, f"the class_weight of {k}", w)
+        whole(name, "a class of class_weight", k): number(
+            name, f"the class_weight of {k}", w, "be finite", math.isfinite
+        )
         for k, w in given.items()
     }
     rows = t.dtype != np.int64 and t.ndim == 2 and t.shape[1] > 1

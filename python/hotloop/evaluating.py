@@ -147,7 +147,8 @@ class Evaluating(Compiled):
         Returns
         -------
         ndarray
-            ``(N, ...)`` of the model's dtype, a new array.
+            ``(N, ...)`` of the model's dtype, a new array; a list or dict of them for several
+            outputs.
 
         Raises
         ------
@@ -164,12 +165,12 @@ class Evaluating(Compiled):
         if batches is not None:
             first = (b[0] if isinstance(b, tuple | list) else b for b in one_pass(batches))
             parts = [
-                self._predict_array(part, max(1, len(part)), None, calls, i)
+                self._predict_array(part, sys.maxsize, None, calls, i)
                 for i, part in enumerate(itertools.islice(first, steps))
             ]
             if not parts:
                 refuse_no_batch("predict", x)
-            out: Array = np.concatenate(parts)
+            out: Array = _joined(parts)
         else:
             out = self._predict_array(x, size, steps, calls, 0)
         calls.call("on_predict_end", {})
@@ -197,6 +198,16 @@ class Evaluating(Compiled):
     def predict_on_batch(self, x: Any) -> Array:
         """Return the outputs for one batch, in inference mode."""
         return self.predict(x, batch_size=max(1, len(x)), verbose=0)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the outputs for batches, one after the other, in the form of those for one batch."""
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: np.concatenate([part[key] for part in parts]) for key in first}
+    if isinstance(first, list):
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+    return np.concatenate(parts)
 
 
 def unpack(name: str, batch: Any) -> tuple[Any, Any, Any]:

@@ -196,6 +196,9 @@ class SeveralEnds(BaseModel):
                 y = by_name(name, y, self.output_names)[0]
             if isinstance(y, list | tuple) and len(y) == 1 and isinstance(y[0], np.ndarray):
                 y = y[0] if len(self._alone(x)) == len(y[0]) else y
+            if self._outputs and isinstance(sample_weight, Mapping):
+                what = f"{name}: sample_weight"
+                sample_weight = by_name(what, sample_weight, self.output_names)[0]
             return super()._data(name, x, y, sample_weight)
         per_output = self._compiled(name, optimizer=False)
         assert isinstance(per_output, PerOutput)
@@ -216,6 +219,9 @@ class SeveralEnds(BaseModel):
                 ts.append(None)
                 ws.append(None)
                 continue
+            if target is None:
+                msg = f"{name}: y of {symbol.name!r} is missing"
+                raise ValueError(msg)
             array = real_array(name, f"y of {symbol.name!r}", target)
             if array.ndim == 0 or len(array) != n:
                 msg = f"{name}: x has {n} samples but y of {symbol.name!r} {np.shape(array)}"

@@ -21,7 +21,8 @@ def as_array(name: str, what: str, values: Any) -> Array:
     TypeError
         For data behind an index, which NumPy would ask for items without end.
     ValueError
-        For masked values: an array would show what is under the mask.
+        For masked values, since an array would show what is under the mask, and for parts of
+        different shapes.
     """
     if type(values) is np.ndarray:
         return values
@@ -30,7 +31,12 @@ def as_array(name: str, what: str, values: Any) -> Array:
         msg = f"{name}: {what} must be an array, got {kind}, which has items behind an index"
         raise TypeError(msg)
     refuse_masked(name, what, values)
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        kind = type(values).__name__
+        msg = f"{name}: {what} is a {kind} whose parts have different shapes, so it is no array"
+        raise ValueError(msg) from error
 
 
 def refuse_masked(name: str, what: str, values: Any) -> None:

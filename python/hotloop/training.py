@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,12 @@ class Trainable(Evaluating):
             if validation_steps is not None:
                 validation_steps = positive("fit", "validation_steps", validation_steps)
             validates = _epochs_to_validate(validation_freq)
+            if validation is None and (validation_batch_size, validation_steps) != (None, None):
+                warnings.warn(
+                    "fit: validation_batch_size and validation_steps have no effect without "
+                    "validation_data or validation_split",
+                    stacklevel=2,
+                )
             level = verbosity(verbose)
             self.history = History()
             bars = [ProgbarLogger(level)] if level else []
