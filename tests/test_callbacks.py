@@ -153,7 +153,6 @@ def test_model_checkpoint_names_and_frequency(tmp_path: Path) -> None:
         callbacks.ModelCheckpoint("m", save_freq=0)
 
 
-@pytest.mark.filterwarnings("ignore:ModelCheckpoint. there is no 'val_loss'")
 def test_a_best_model_named_by_a_figure_of_every_second_epoch(tmp_path: Path) -> None:
     path = tmp_path / "best-{epoch}-{val_loss:.3f}.hotloop"
     keep = callbacks.ModelCheckpoint(path, save_best_only=True)
@@ -161,6 +160,16 @@ def test_a_best_model_named_by_a_figure_of_every_second_epoch(tmp_path: Path) ->
     history = fit(compiled(), keep, validation_data=(x, t), validation_freq=2).history
     names = [f"best-{e}-{v:.3f}.hotloop" for e, v in zip((2, 4), history["val_loss"], strict=True)]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
+
+
+def test_validation_figures_of_every_second_epoch_are_not_missed() -> None:
+    x, t = batch(24)
+    watches = [callbacks.EarlyStopping(patience=9), callbacks.ReduceLROnPlateau()]
+    fit(compiled(), *watches, validation_data=(x, t), validation_freq=2)
+    assert all(watch.best is not None for watch in watches)
+    stop = callbacks.EarlyStopping("val_los", mode="min")
+    with pytest.warns(UserWarning, match="there is no 'val_los' to watch"):
+        fit(compiled(), stop, validation_data=(x, t), validation_freq=2)
 
 
 def test_a_missing_figure_is_told_once() -> None:

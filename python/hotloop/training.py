@@ -164,6 +164,7 @@ class Trainable(Evaluating):
             watch = Diagnosis(self) if config.diagnosis() else None
             feed = Feed(train, size, shuffle, load, steps)
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
+            params["validation"] = validation is not None
             calls = as_list(callbacks, self, params, self.history, *bars)
             run = self._run = Run(feed, calls)
             self.stop_training = False

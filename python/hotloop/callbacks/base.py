@@ -21,7 +21,7 @@ class Callback:
     model : Model
         The model that trains; ``model.stop_training = True`` ends `fit` after the batch.
     params : dict
-        ``epochs``, ``steps``, ``verbose``.
+        ``epochs``, ``steps``, ``verbose``, and whether there is a ``validation``.
 
     Examples
     --------

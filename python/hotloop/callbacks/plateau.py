@@ -80,7 +80,10 @@ class Monitor(Callback):
         self._rises()
         value = (logs or {}).get(self.monitor)
         if value is None:
-            if not self._missed:
+            # With validation_freq, a validation figure comes in later epochs.
+            twin = self.monitor.removeprefix("val_")
+            later = twin != self.monitor and twin in (logs or {}) and self.params.get("validation")
+            if not self._missed and not later:
                 self._missed = True
                 names = ", ".join(logs or {})
                 warnings.warn(
