@@ -181,7 +181,9 @@ def test_without_matplotlib_one_line_names_the_extra(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert train("--epochs", "1", "--out", "a") == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if "matplotlib" in line]
+    printed = capsys.readouterr()
+    assert "matplotlib" not in printed.out
+    lines = [line for line in printed.err.splitlines() if "matplotlib" in line]
     assert lines == ["no curves.png: drawing needs matplotlib (pip install 'hotloop[plot]')"]
     assert sorted(p.name for p in (own_folder / "a").iterdir()) == [
         "history.csv",

@@ -160,8 +160,10 @@ def test_without_matplotlib_one_line_names_the_extra(
     lesson = perform_named("functions", "--out", str(tmp_path / "none"))
     assert not failed(lesson)
     assert not (tmp_path / "none").exists()
-    out = capsys.readouterr().out
-    assert "no functions.png: pictures need matplotlib (pip install 'hotloop[plot]')" in out
+    printed = capsys.readouterr()
+    line = "no functions.png: pictures need matplotlib (pip install 'hotloop[plot]')"
+    assert line in printed.err
+    assert line not in printed.out
 
 
 @pytest.mark.usefixtures("mnist_data")

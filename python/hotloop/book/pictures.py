@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,11 @@ def save(write: Callable[[Path], object], path: Path | None = None) -> Path:
     try:
         write(path)
     except OSError as error:
-        print(f"hotloop.book: the figure could not be saved: {error}")  # noqa: T201
+        line = f"hotloop.book: the figure could not be saved: {error}"
     else:
-        print(f"hotloop.book: no screen, the figure is in {path}")  # noqa: T201
+        line = f"hotloop.book: no screen, the figure is in {path}"
+    # Standard output is the script's own, and may be somebody's data.
+    print(line, file=sys.stderr, flush=True)
     return path
 
 

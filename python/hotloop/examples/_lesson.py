@@ -179,7 +179,10 @@ class Lesson:
             from matplotlib import rc_context, rcsetup  # noqa: PLC0415 - an extra
             from matplotlib.figure import Figure  # noqa: PLC0415
         except ImportError:
-            print(f"no {name}.png: pictures need matplotlib (pip install 'hotloop[plot]')")
+            print(
+                f"no {name}.png: pictures need matplotlib (pip install 'hotloop[plot]')",
+                file=sys.stderr,
+            )
             return
         style: Any = {
             "axes.prop_cycle": rcsetup.cycler(color=COLOURS),
