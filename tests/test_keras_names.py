@@ -179,7 +179,7 @@ def test_what_keras_keeps_under_several_modules() -> None:
     assert keras.utils.register_keras_serializable is keras.saving.register_keras_serializable
     assert keras.utils.clear_session is keras.backend.clear_session
     with pytest.raises(AttributeError, match=r"module 'hotloop.utils' has no attribute 'nowhere'"):
-        _ = keras.utils.nowhere
+        _ = keras.utils.nowhere  # type: ignore[attr-defined]
     activations = keras.activations
     assert activations.get(activations.serialize(activations.gelu)) is activations.gelu
 

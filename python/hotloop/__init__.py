@@ -13,11 +13,11 @@ Examples
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # The core is loaded at once: an instruction set that this machine lacks must raise at import.
 from hotloop import _core, config
+from hotloop._names import serve
 from hotloop.config import show_config
 from hotloop.version import __version__
 
@@ -36,9 +36,14 @@ if TYPE_CHECKING:
         optimizers,
         random,
         reference,
+        regularizers,
         saving,
         utils,
     )
+    from hotloop import book as book
+    from hotloop import cli as cli
+    from hotloop import estimators as estimators
+    from hotloop import plotting as plotting
     from hotloop.data_loader import DataLoader
     from hotloop.initializers import Initializer
     from hotloop.layers import Input, Layer
@@ -48,41 +53,39 @@ if TYPE_CHECKING:
     from hotloop.optimizers import Optimizer
     from hotloop.utils import set_random_seed as set_seed
 
-_MODULES = frozenset(
-    {
-        "activations",
-        "backend",
-        "book",
-        "callbacks",
-        "cli",
-        "datasets",
-        "estimators",
-        "functional",
-        "initializers",
-        "layers",
-        "losses",
-        "metrics",
-        "models",
-        "optimizers",
-        "plotting",
-        "random",
-        "reference",
-        "regularizers",
-        "saving",
-        "utils",
-    }
+_MODULES = (
+    "activations",
+    "backend",
+    "book",
+    "callbacks",
+    "cli",
+    "datasets",
+    "estimators",
+    "functional",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "plotting",
+    "random",
+    "reference",
+    "regularizers",
+    "saving",
+    "utils",
 )
 _NAMES = {
-    "DataLoader": ("hotloop.data_loader", "DataLoader"),
-    "Initializer": ("hotloop.initializers", "Initializer"),
-    "Input": ("hotloop.layers", "Input"),
-    "Layer": ("hotloop.layers", "Layer"),
-    "Loss": ("hotloop.losses", "Loss"),
-    "Metric": ("hotloop.metrics", "Metric"),
-    "Model": ("hotloop.models", "Model"),
-    "Optimizer": ("hotloop.optimizers", "Optimizer"),
-    "Sequential": ("hotloop.models", "Sequential"),
-    "set_seed": ("hotloop.utils", "set_random_seed"),
+    "DataLoader": "hotloop.data_loader:DataLoader",
+    "Initializer": "hotloop.initializers:Initializer",
+    "Input": "hotloop.layers:Input",
+    "Layer": "hotloop.layers:Layer",
+    "Loss": "hotloop.losses:Loss",
+    "Metric": "hotloop.metrics:Metric",
+    "Model": "hotloop.models:Model",
+    "Optimizer": "hotloop.optimizers:Optimizer",
+    "Sequential": "hotloop.models:Sequential",
+    "set_seed": "hotloop.utils:set_random_seed",
 }
 
 
@@ -130,28 +133,6 @@ def set_num_threads(n: int) -> None:
     _core.set_num_threads(n)
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public module or name when it is first used (PEP 562)."""
-    if name in _MODULES:
-        try:
-            return importlib.import_module(f"hotloop.{name}")
-        except ModuleNotFoundError as error:
-            if error.name != f"hotloop.{name}":
-                raise
-    elif name in _NAMES:
-        module, attribute = _NAMES[name]
-        value = getattr(importlib.import_module(module), attribute)
-        globals()[name] = value
-        return value
-    msg = f"module 'hotloop' has no attribute {name!r}"
-    raise AttributeError(msg)
-
-
-def __dir__() -> list[str]:
-    """List the public names, also those that are not loaded yet."""
-    return sorted({*globals(), *__all__})
-
-
 __all__ = [
     "DataLoader",
     "Initializer",
@@ -178,9 +159,17 @@ __all__ = [
     "optimizers",
     "random",
     "reference",
+    "regularizers",
     "saving",
     "set_num_threads",
     "set_seed",
     "show_config",
     "utils",
 ]
+
+serve(
+    __name__,
+    {**{name: f"hotloop.{name}" for name in _MODULES}, **_NAMES},
+    # Not in `__all__`: a star import must not need an extra.
+    _MODULES,
+)

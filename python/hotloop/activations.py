@@ -15,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hotloop import _core
+from hotloop._names import serve
 from hotloop.registry import lookup
 from hotloop.symbol import Symbol
 
@@ -197,3 +198,5 @@ __all__ = [
     "softmax",
     "tanh",
 ]
+
+serve(__name__)

@@ -5,6 +5,7 @@ Tensor operations are in `hotloop.functional`, on NumPy arrays.
 
 from __future__ import annotations
 
+from hotloop._names import serve
 from hotloop.config import (
     epsilon,
     floatx,
@@ -44,3 +45,6 @@ def clear_session() -> None:
     --------
     >>> clear_session()
     """
+
+
+serve(__name__)

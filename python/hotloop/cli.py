@@ -341,7 +341,9 @@ def _draw(path: Path, log: Any) -> bool:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
-        sys.stderr.write(f"no {path.name}: drawing needs matplotlib (pip install 'hotloop[plot]')\n")
+        sys.stderr.write(
+            f"no {path.name}: drawing needs matplotlib (pip install 'hotloop[plot]')\n"
+        )
         return False
     # A figure of its own, without pyplot: no display is looked for.
     figure = Figure(figsize=(8, 3.4), dpi=100, layout="constrained")

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from hotloop import _core
+from hotloop._names import serve
 from hotloop.version import __version__
 
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
@@ -250,3 +251,21 @@ def show_config() -> None:
         f"python: {sys.version.split()[0]}",
     )
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+__all__ = [
+    "DiagnosisWarning",
+    "build_info",
+    "diagnosis",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_diagnosis",
+    "set_floatx",
+    "set_image_data_format",
+    "set_threading",
+    "show_config",
+    "threading",
+]
+
+serve(__name__)

@@ -16,6 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from hotloop import random, registry
 from hotloop._arguments import number
+from hotloop._describing import Described
+from hotloop._names import serve
 from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
@@ -23,7 +25,7 @@ Array = NDArray[Any]
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer:
+class Initializer(Described):
     """Base of all initializers: ``initializer(shape, dtype) -> array``."""
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
@@ -432,3 +434,5 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
 
 
 __all__ = [*CLASSES, "Initializer", "compute_fans", "get", "serialize"]  # noqa: PLE0604
+
+serve(__name__)

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hotloop import cloning, config
+from hotloop._quoting import quoted
 from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
@@ -45,6 +46,14 @@ class Model(Trainable, Unit):
         self._graph: Graph | None = None
         self._executor: Executor | None = None
         self._by_hand: ForwardStep | None = None
+
+    def __repr__(self) -> str:
+        """Return class and name, and the shapes once they are known; nothing is built for it."""
+        told = f"<{type(self).__name__} name={quoted(vars(self).get('name'), 60)}"
+        if vars(self).get("_graph") is None:
+            return f"{told}, not built>"
+        count = self.count_params()
+        return f"{told}, {self.input_shape} -> {self.output_shape}, {count:,} parameters>"
 
     # -- what subclasses give ----------------------------------------------------------------
 

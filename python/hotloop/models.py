@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _arguments
+from hotloop._names import serve
 from hotloop.cloning import clone_model, model_from_json
 from hotloop.functional_model import Model, name_layers
 from hotloop.graph import Graph, chain
@@ -386,3 +387,5 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
 
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+serve(__name__)

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from hotloop._names import serve
 from hotloop._quoting import quoted
 
 __all__ = ["generator", "get_state", "set_seed", "set_state", "using"]
@@ -188,3 +189,6 @@ def checked(state: Any) -> dict[str, Any]:
         msg = f"set_state: not the state of a PCG64 generator: {quoted(state)}"
         raise ValueError(msg)
     return cast("dict[str, Any]", state)
+
+
+serve(__name__)

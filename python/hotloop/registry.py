@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from hotloop._names import unknown
 from hotloop._quoting import quoted, shortened
 
 T = TypeVar("T")
@@ -46,8 +47,7 @@ def lookup(kind: str, name: str, table: Mapping[str, T]) -> T:
     try:
         return table[name]
     except KeyError:
-        msg = f"unknown {kind} {quoted(name, 60)}; valid names: {', '.join(sorted(table))}"
-        raise ValueError(msg) from None
+        raise ValueError(unknown(kind, name, table)) from None
 
 
 def registered_name(thing: Any) -> str:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from hotloop import _core, registry
 from hotloop._arguments import number
+from hotloop._describing import Described
+from hotloop._names import serve
 from hotloop.registry import deserialize, lookup
 
 Array = NDArray[Any]
 
 
-class Regularizer:
+class Regularizer(Described):
     """Base of all penalties; a subclass writes `__call__`, `gradient` and `get_config`."""
 
     def __call__(self, w: Array) -> float:
@@ -195,3 +197,5 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
 
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+
+serve(__name__)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _archive, losses, metrics, optimizers, registry
+from hotloop._names import serve
 from hotloop._quoting import quoted
 from hotloop.compiled import COMPILE_OPTIONS
 from hotloop.models import Model, Sequential, described
@@ -360,3 +361,5 @@ __all__ = [
     "save_model",
     "save_weights",
 ]
+
+serve(__name__)

@@ -136,7 +136,38 @@ class TracedEnds(SeveralEnds):
         weighted_metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Choose optimizer, loss and metrics; see `SeveralEnds.compile`."""
+        """Choose optimizer, loss and metrics.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            Keras's name or an object; a new optimizer starts without history. An object trains
+            one model: a second one is refused by a ValueError when it trains.
+        loss : str, function or Loss
+            What `fit` makes small. A final softmax is fused with the categorical cross
+            entropies and a final sigmoid with the binary one. With several outputs, one for all of
+            them, or a list or a dict by output.
+        metrics : list of str, function or Metric, optional
+            ``"accuracy"`` resolves by targets and outputs, as in Keras. They do not see the
+            samples' weights. With several outputs, a list of lists or a dict of them by output.
+        weighted_metrics : list of str, function or Metric, optional
+            Metrics that see the samples' weights; for one output.
+        loss_weights : list or dict of float, optional
+            Factor of each output's loss.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            What Keras has to know of its backends; without effect here.
+
+        Raises
+        ------
+        ValueError
+            For unknown names, with the nearest one, and numbers that do not fit the outputs.
+
+        Examples
+        --------
+        >>> import hotloop as hl
+        >>> model = hl.Sequential([hl.layers.Dense(2, activation="softmax", input_shape=(3,))])
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        """
         self._late = None
         if self._is_traced() and not self._outputs:
             self._late = (optimizers.get(optimizer), loss, metrics, weighted_metrics, kwargs)

@@ -87,29 +87,20 @@ x - h, and gives nonsense
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hotloop._names import serve
 
 if TYPE_CHECKING:
+    from hotloop.book import common, dataset, lessons, runner, weights
     from hotloop.book.weights import load_params
 
-__all__ = ["load_params"]
+__all__ = ["common", "dataset", "lessons", "load_params", "runner", "weights"]
 
-_MODULES = frozenset({"common", "dataset", "lessons", "runner", "weights"})
-
-
-def __getattr__(name: str) -> Any:
-    """Load a module or name when it is first used."""
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name == "load_params":
-        from hotloop.book.weights import load_params  # noqa: PLC0415 - imported when asked for
-
-        return load_params
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
-
-
-def __dir__() -> list[str]:
-    """List the public names, also those that are not loaded yet."""
-    return sorted({*globals(), *__all__, *_MODULES})
+serve(
+    __name__,
+    {
+        **{name: f"hotloop.book.{name}" for name in __all__ if name != "load_params"},
+        "load_params": "hotloop.book.weights:load_params",
+    },
+)

@@ -54,7 +54,7 @@ def save(write: Callable[[Path], object], path: Path | None = None) -> Path:
     else:
         line = f"hotloop.book: no screen, the figure is in {path}"
     # Standard output is the script's own, and may be somebody's data.
-    print(line, file=sys.stderr, flush=True)
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
     return path
 
 

@@ -12,6 +12,8 @@ I features in, K classes.
 
 from __future__ import annotations
 
+from hotloop._names import serve
+
 from .activations import identity, sigmoid, sigmoid_backward, step, tanh, tanh_backward
 from .affine import affine, affine_backward, matmul
 from .conv import col2im, conv2d, conv2d_backward, im2col
@@ -108,3 +110,5 @@ __all__ = [
     "tanh",
     "tanh_backward",
 ]
+
+serve(__name__)

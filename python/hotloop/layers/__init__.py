@@ -5,6 +5,7 @@ Signatures are Keras 3's; ``padding`` takes every form of `hotloop.functional.co
 
 from __future__ import annotations
 
+from hotloop._names import serve
 from hotloop.layers.activations import (
     ELU,
     GELU,
@@ -94,3 +95,5 @@ __all__ = [
     "concatenate",
     "multiply",
 ]
+
+serve(__name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hotloop._names import serve
 from hotloop.losses.base import Loss, as_outputs
 from hotloop.losses.crossentropy import (
     NLL,
@@ -119,3 +120,5 @@ __all__ = [
     "mean_squared_error",
     "sparse_categorical_crossentropy",
 ]
+
+serve(__name__)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
+from hotloop._describing import Described
 from hotloop.targets import as_array, matching_targets
 
 Array = NDArray[Any]
@@ -16,7 +17,7 @@ CALLED = "a call takes the targets first, loss(y_true, y_pred)"
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
-class Loss:
+class Loss(Described):
     """Base of all losses; a subclass writes `per_sample`.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import losses
+from hotloop._names import serve
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -167,3 +168,5 @@ __all__ = [
     "log_keys",
     "resolve",
 ]
+
+serve(__name__)

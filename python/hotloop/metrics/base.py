@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._describing import Described
 from hotloop._quoting import quoted
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
@@ -21,7 +22,7 @@ _FUNCTIONS = {registered_name(fn): fn for fn in CLASS_OF}
 _CONTAINERS = (list, tuple, dict, set, deque, np.ndarray)
 
 
-class Metric:
+class Metric(Described):
     """A weighted mean that accumulates; a subclass writes `values`.
 
     A metric that is no mean writes `update_state`, `result` and `reset_state` instead, and lists

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hotloop._names import serve
 from hotloop.optimizers import schedules
 from hotloop.optimizers.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from hotloop.optimizers.base import Optimizer
@@ -49,3 +50,5 @@ def get(identifier: Any) -> Optimizer:
 
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
+
+serve(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._arguments import number
+from hotloop._describing import Described
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import Clipping
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
@@ -42,7 +43,7 @@ class FlatSlots:
         return {slot: dict(self.layout.views(array)) for slot, array in self.flat.items()}
 
 
-class Optimizer:
+class Optimizer(Described):
     """Base of all optimizers.
 
     A subclass lists its `slots` and writes `apply`, which changes one array in place.
@@ -75,6 +76,8 @@ class Optimizer:
 
     # Name of each slot and the value it starts with.
     slots: ClassVar[Mapping[str, float]] = {}
+
+    _always_shown = ("learning_rate",)
 
     def __init__(
         self,

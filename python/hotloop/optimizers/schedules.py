@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hotloop._arguments import number
+from hotloop._describing import Described
+from hotloop._names import serve
 from hotloop.registry import deserialize as _deserialize
 from hotloop.registry import serialize
 
@@ -26,7 +28,7 @@ def _not_negative(value: float) -> bool:
     return value >= 0.0
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Described):
     """Base of all schedules; a subclass writes `__call__` and `get_config`.
 
     An optimizer that is given one as its `learning_rate` asks it before each step, with the number
@@ -392,3 +394,6 @@ def deserialize(config: dict[str, Any]) -> Any:
     0.9
     """
     return _deserialize("learning rate", config, CLASSES)
+
+
+serve(__name__)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from hotloop._names import serve
 from hotloop.backend import clear_session
 from hotloop.indexed import PyDataset
 from hotloop.utils.arrays import normalize, to_categorical, train_test_split
 from hotloop.utils.gradients import gradient_check
 from hotloop.utils.numerical import numerical_gradient
 from hotloop.utils.seeding import set_random_seed
+
+if TYPE_CHECKING:
+    from hotloop.saving import register_keras_serializable as register_keras_serializable
 
 __all__ = [
     "PyDataset",
@@ -25,12 +29,9 @@ __all__ = [
 
 Sequence = PyDataset  # Keras's older name
 
-
-def __getattr__(name: str) -> Any:
-    """Find what Keras has here too, and hotloop in modules that cost more to import."""
-    if name == "register_keras_serializable":
-        from hotloop.saving import register_keras_serializable  # noqa: PLC0415
-
-        return register_keras_serializable
-    msg = f"module 'hotloop.utils' has no attribute {name!r}"
-    raise AttributeError(msg)
+serve(
+    __name__,
+    # What Keras has here too, in a module that costs more to import.
+    {"register_keras_serializable": "hotloop.saving:register_keras_serializable"},
+    ["register_keras_serializable"],
+)
