@@ -70,7 +70,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest(name: str) -> None:
         (lambda: hl.optimizers.get("adma"), "'adma'; did you mean 'adam'? Valid names: adagrad"),
         (lambda: hl.activations.get("reluu"), "'reluu'; did you mean 'relu'? Valid"),
         (lambda: hl.losses.get("binary_crosentropy"), "did you mean 'binary_crossentropy'?"),
-        (lambda: hl.metrics.get("accurracy"), "did you mean 'accuracy'?"),
+        (lambda: hl.metrics.get("acuracy"), "did you mean 'accuracy'?"),
         (lambda: hl.initializers.get("glorot_unifrom"), "did you mean 'glorot_uniform'?"),
         (lambda: hl.regularizers.get("L12"), "did you mean 'l1"),
         (lambda: zoo.build("simple_cn", (8, 8, 1), 10), "did you mean 'simple_cnn'?"),
@@ -133,7 +133,7 @@ SHOWN: list[tuple[Any, str]] = [
     (lambda: hl.losses.BinaryCrossentropy(from_logits=True), "BinaryCrossentropy(from_logits=True)"),
     (lambda: hl.metrics.Recall(class_id=1), "Recall(class_id=1)"),
     (hl.metrics.F1Score, "F1Score()"),
-    (lambda: hl.metrics.FunctionMetric(max), "<FunctionMetric name='max'>"),
+    (lambda: hl.metrics.FunctionMetric(max), "FunctionMetric(fn=max, name='max')"),
     (lambda: hl.initializers.RandomNormal(stddev=0.1), "RandomNormal(stddev=0.1)"),
     (lambda: hl.regularizers.L2(0.1), "L2(l2=0.1)"),
 ]  # fmt: skip

@@ -65,4 +65,6 @@ def _same(value: Any, usual: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("class"), str):
         return f"{shortened(value['class'], 60)}(...)"
+    if isinstance(value, dict) and isinstance(value.get("function"), str):
+        return shortened(value["function"], 60)
     return quoted(value, 60)
