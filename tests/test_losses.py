@@ -167,9 +167,7 @@ def test_other_errors() -> None:
         losses.Huber().backward()
     with pytest.raises(TypeError, match="must be real numbers, got dtype complex128"):
         mse.forward(Z * 1j, Z)
-    with pytest.raises(
-        ValueError, match=r"unknown loss 'mze'; did you mean 'mse'\? Valid names: .*mse"
-    ):
+    with pytest.raises(ValueError, match=r"unknown loss 'mze'; valid names: .*mse"):
         losses.get("mze")
     with pytest.raises(TypeError, match="a loss must be a name"):
         losses.get(3)

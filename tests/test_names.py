@@ -67,8 +67,11 @@ def test_a_misspelt_name_is_answered_with_the_nearest(name: str) -> None:
         (lambda: hl.layers.Dens, "no attribute 'Dens'; did you mean 'Dense'?"),  # type: ignore[attr-defined]
         (lambda: hl.layers.maxpooling2d, "did you mean 'MaxPooling2D'?"),  # type: ignore[attr-defined]
         (lambda: hl.sequential, "did you mean 'Sequential'?"),  # type: ignore[attr-defined]
-        (lambda: hl.optimizers.get("adma"), "'adma'; did you mean 'adam'? Valid names: adagrad"),
-        (lambda: hl.activations.get("reluu"), "'reluu'; did you mean 'relu'? Valid"),
+        (
+            lambda: hl.optimizers.get("adma"),
+            "'adma'; valid names: adagrad, adam, adamw, rmsprop, sgd; did you mean 'adam'?",
+        ),
+        (lambda: hl.activations.get("reluu"), "tanh; did you mean 'relu'?"),
         (lambda: hl.losses.get("binary_crosentropy"), "did you mean 'binary_crossentropy'?"),
         (lambda: hl.metrics.get("acuracy"), "did you mean 'accuracy'?"),
         (lambda: hl.initializers.get("glorot_unifrom"), "did you mean 'glorot_uniform'?"),

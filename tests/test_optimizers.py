@@ -190,9 +190,7 @@ def test_bad_arguments() -> None:
         optimizers.SGD(momentum=2)
     with pytest.raises(ValueError, match="weight_decay must not be negative"):
         optimizers.SGD(weight_decay=-1)
-    with pytest.raises(
-        ValueError, match=r"unknown optimizer 'adamm'; did you mean 'adamw?'\? Valid names: .*adam"
-    ):
+    with pytest.raises(ValueError, match=r"unknown optimizer 'adamm'; valid names: .*adam"):
         optimizers.get("adamm")
     with pytest.raises(TypeError, match="an optimizer must be a name"):
         optimizers.get(3)

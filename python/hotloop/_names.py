@@ -55,15 +55,14 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     Examples
     --------
     >>> unknown("optimizer", "adma", ["sgd", "adam"])
-    "unknown optimizer 'adma'; did you mean 'adam'? Valid names: adam, sgd"
+    "unknown optimizer 'adma'; valid names: adam, sgd; did you mean 'adam'?"
     >>> unknown("optimizer", "nope", ["sgd", "adam"])
     "unknown optimizer 'nope'; valid names: adam, sgd"
     """
     listed = ", ".join(sorted(valid))
     if len(listed) > _LISTED:
         listed = f"{listed[:_LISTED].rpartition(', ')[0]}, ..."
-    hint = _hint(name, valid)
-    return f"unknown {kind} {_shown(name)}{f'{hint} V' if hint else '; v'}alid names: {listed}"
+    return f"unknown {kind} {_shown(name)}; valid names: {listed}{_hint(name, valid)}"
 
 
 def no_attribute(module: str, name: str, valid: Iterable[str]) -> AttributeError:
