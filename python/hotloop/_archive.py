@@ -13,12 +13,15 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._atomic import atomic_open
+from hotloop._quoting import quoted, shortened
 from hotloop.version import __version__
 
 Array = NDArray[Any]
+_SPARE = 2**25
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # What reading a file that is no archive, or an altered one, may raise.
@@ -44,7 +47,7 @@ def reason(error: BaseException) -> str:
         return "altered: nested too deeply"
     if isinstance(error, MemoryError):
         return f"it asks for more memory than there is ({error})"
-    return str(error) or type(error).__name__
+    return shortened(str(error), 320) or type(error).__name__
 
 
 def to_json(name: str, description: Mapping[str, Any]) -> bytes:
@@ -57,11 +60,51 @@ def to_json(name: str, description: Mapping[str, Any]) -> bytes:
         raise ValueError(msg) from error
 
 
-def to_tensors(arrays: Mapping[str, Array]) -> bytes:
-    """Return named arrays as bytes of safetensors."""
-    from safetensors.numpy import save  # noqa: PLC0415 - slow to import
+# What safetensors calls them, in the order in which it writes them: the largest elements first.
+_DTYPES = {
+    "u8": "U64",
+    "i8": "I64",
+    "f8": "F64",
+    "c8": "C64",
+    "f4": "F32",
+    "u4": "U32",
+    "i4": "I32",
+    "f2": "F16",
+    "u2": "U16",
+    "i2": "I16",
+    "i1": "I8",
+    "u1": "U8",
+    "b1": "BOOL",
+}
+_PLACES = {name: place for place, name in enumerate(_DTYPES)}
 
-    return save(dict(arrays))
+
+def to_tensors(arrays: Mapping[str, Array]) -> bytes:
+    """Return named arrays as bytes of safetensors.
+
+    Not by the package: where memory is short its `save` ends the process, and this is a MemoryError.
+    """
+    kinds = {name: f"{array.dtype.kind}{array.dtype.itemsize}" for name, array in arrays.items()}
+    strange = sorted(name for name, kind in kinds.items() if kind not in _DTYPES)
+    if strange:
+        msg = f"array {quoted(strange[0], 60)} of {arrays[strange[0]].dtype} has no place in a file"
+        raise ValueError(msg)
+    header: dict[str, Any] = {}
+    parts: list[Any] = []
+    end = 0
+    for name in sorted(arrays, key=lambda name: (_PLACES[kinds[name]], name.encode())):
+        array = arrays[name]
+        native = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        begin, end = end, end + native.nbytes
+        header[name] = {
+            "dtype": _DTYPES[kinds[name]],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+        parts.append(native.reshape(-1).view(np.uint8).data)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
 def write(path: str | os.PathLike[str], members: Mapping[str, bytes]) -> None:
@@ -92,15 +135,15 @@ def read(path: Path, known: Collection[str], what: str) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.filename not in known or info.filename in contents:
-                msg = f"not a hotloop {what} file: it holds {info.filename!r}"
+                msg = f"not a hotloop {what} file: it holds {quoted(info.filename, 60)}"
                 raise ValueError(msg)
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
-                msg = f"{info.filename!r} is compressed or larger than the file: altered"
+                msg = f"{quoted(info.filename)} is compressed or larger than the file: altered"
                 raise ValueError(msg)
             try:
                 contents[info.filename] = archive.read(info)
             except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-                msg = f"{info.filename!r} is truncated or altered: {error}"
+                msg = f"{info.filename!r} is truncated or altered: {shortened(str(error))}"
                 raise ValueError(msg) from error
     return contents
 
@@ -128,11 +171,11 @@ def description(
         raise ValueError(msg)
     written = found.get("format_version")
     if not isinstance(written, int) or isinstance(written, bool) or written < 1:
-        msg = f"altered: format version {written!r}"
+        msg = f"altered: format version {quoted(written)}"
         raise ValueError(msg)
     if written > version:
         msg = (
-            f"written in format {written} by hotloop {found.get('hotloop_version')}, newer "
+            f"written in format {quoted(written, 30)} by hotloop {quoted(found.get('hotloop_version'), 30)}, newer "
             f"than this hotloop {__version__} reads (format {version}); update hotloop"
         )
         raise ValueError(msg)
@@ -144,6 +187,8 @@ def tensors(name: str, content: bytes) -> dict[str, Array]:
     from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
     from safetensors.numpy import load  # noqa: PLC0415
 
+    # The package ends the process where memory is short; so see first whether it is.
+    np.empty(len(content) + _SPARE, np.uint8)
     try:
         return load(content)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -30,6 +30,7 @@ _ADVICE = {
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _FORBIDDEN,
+    errno.ELOOP: "its links lead in a circle; remove them, or name a file",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
@@ -41,7 +42,7 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The bytes are flushed to the disk before the name changes, and the folder after it, so a crash leaves the
     old file or the new one. When the block raises, the temporary file goes and `path` stays as it was. Two
     processes that write the same path do not meet: the later replaces the earlier. A link stays, and what it
-    points to is written; a device or a pipe is refused.
+    points to is written; a device or a pipe is refused. A file that is replaced keeps its permissions.
 
     A writer that is killed leaves its temporary file, ``.NAME.PROCESS-NUMBER.part``; the next one that writes
     `path` removes it first. A writer holds a lock on its file, which ends with the writer: what a living one
@@ -87,7 +88,10 @@ def atomic_open(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def _target(path: Path) -> Path:
     """Return what a link stands for; refuse what a file must not take the place of."""
     if path.is_symlink():
-        path = path.resolve()
+        with contextlib.suppress(RuntimeError):  # links in a circle, before Python 3.13
+            path = path.resolve()
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if path.name in {"", ".."} or path.is_dir():  # the first is the name of "", "." and "/"
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.exists() and not path.is_file():
@@ -115,12 +119,13 @@ def _stem(path: Path) -> str:
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """Make and lock a temporary file, and remove it when the block raises."""
+    old = path.stat() if path.exists() else None
     with contextlib.ExitStack() as lock:
         while True:
             temporary = path.with_name(f"{_stem(path)}{os.getpid()}-{secrets.token_hex(4)}.part")
             try:
                 # Not tempfile: its files have mode 0600, and the user's umask should decide.
-                file = temporary.open("x+b")
+                file = temporary.open("x+b") if old is None else _like(old, temporary)
                 lock.callback(file.close)
                 _lock(file, lock, wait=True)
                 if not temporary.exists():
@@ -131,6 +136,17 @@ def _temporary(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
                     temporary.unlink()
                 raise
             return
+
+
+def _like(old: os.stat_result, path: Path) -> IO[bytes]:
+    """Make a file with the rights of an old one; it never has more, not even at first."""
+    rights = old.st_mode & 0o777
+    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, rights))  # noqa: SIM115
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # nobody but root gives files away
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+        os.fchmod(file.fileno(), rights)  # what the umask has taken off
+    return file
 
 
 def _lock(file: IO[bytes], until: contextlib.ExitStack, *, wait: bool) -> bool:
