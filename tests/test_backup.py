@@ -65,6 +65,16 @@ def make(optimizer: str = "adam") -> hl.Sequential:
     return model
 
 
+class ByIndex(hl.utils.PyDataset):
+    """Batches of 8, which `fit` takes in an order of its own."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> Any:
+        return X[8 * index : 8 * index + 8], T[8 * index : 8 * index + 8]
+
+
 def sources(kind: str) -> dict[str, Any]:
     """Return the arguments of `fit` that give the data."""
     if kind == "arrays":
@@ -75,6 +85,9 @@ def sources(kind: str) -> dict[str, Any]:
         return {"x": hl.DataLoader(X, T, batch_size=8, shuffle=True)}
     if kind == "seeded loader":
         return {"x": hl.DataLoader(X, T, batch_size=8, shuffle=True, seed=9), "steps_per_epoch": 4}
+    if kind.startswith("index"):
+        steps = {"steps_per_epoch": 4} if kind == "index by steps" else {}
+        return {"x": ByIndex(), **steps}
 
     class Noise:
         """Draws from NumPy's and Python's own generators."""
@@ -116,7 +129,9 @@ def test_a_backup_behind_the_last_batch_of_an_epoch(tmp_path: Path) -> None:
     assert run(tmp_path / "parts", "arrays", 4) == expected
 
 
-@pytest.mark.parametrize("kind", ["arrays", "steps", "loader", "seeded loader", "iterable"])
+@pytest.mark.parametrize(
+    "kind", ["arrays", "steps", "loader", "seeded loader", "iterable", "index", "index by steps"]
+)
 @pytest.mark.parametrize(
     ("freq", "stop"),
     [("epoch", {"batches": 9}), (4, {"batches": 7})],
