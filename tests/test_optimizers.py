@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import keras_oracle
 from helpers_models import batch, two_layer_model
 from hotloop import optimizers, regularizers
 
@@ -257,6 +258,42 @@ def test_a_norm_that_is_not_finite_makes_the_global_step_nan() -> None:
     params = {"a": np.zeros(1), "b": np.zeros(1)}
     unit("global_clipnorm").update(params, {"a": np.array([np.inf]), "b": np.ones(1)})
     assert np.isnan(params["b"]).all()
+
+
+@pytest.mark.parametrize("size", [1e18, 1e25, 3e38])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {}),
+        ("SGD", {"momentum": 0.9}),
+        ("SGD", {"momentum": 0.9, "nesterov": True}),
+        ("SGD", {"clipnorm": 1.0}),
+        ("SGD", {"clipvalue": 1.0}),
+        ("Adagrad", {}),
+        ("RMSprop", {}),
+        ("RMSprop", {"momentum": 0.9}),
+        ("Adam", {}),
+        ("Adam", {"amsgrad": True}),
+        ("Adam", {"clipnorm": 1.0}),
+        ("Adam", {"global_clipnorm": 1.0}),
+        ("AdamW", {}),
+    ],
+)
+def test_huge_gradients_do_what_they_do_in_keras(
+    name: str, options: dict[str, Any], size: float
+) -> None:
+    keras = keras_oracle.keras()
+    start = np.array([1, -2, 3], np.float32)
+    params = {"w": start.copy()}
+    ours = getattr(optimizers, name)(0.01, **options)
+    theirs = getattr(keras.optimizers, name)(0.01, **options)
+    variable = keras.Variable(start)
+    theirs.build([variable])
+    for scale in (size, size, -size, 1.0):
+        grad = np.array([scale, -scale, 0.5], np.float32)
+        ours.update(params, {"w": grad})
+        theirs.apply([keras.ops.convert_to_tensor(grad)], [variable])
+        np.testing.assert_allclose(params["w"], keras_oracle.as_numpy(variable.value), 1e-5)
 
 
 def test_a_schedule_is_asked_before_each_step() -> None:

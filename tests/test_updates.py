@@ -178,3 +178,22 @@ def test_a_plan_refuses_what_it_would_have_to_copy() -> None:
         with pytest.raises(RuntimeError, match="sgd_update: grad would have to be converted"):
             _core.sgd_update(grad, np.ones(4), 0.1)
     assert len(plan) == 0
+
+
+@steps
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_whose_square_is_too_large(
+    name: str, slots: int, kw: dict[str, Any], dtype: str
+) -> None:
+    """A mean of squares that overflows stays infinite and stops the parameter, step after step."""
+    large = np.finfo(dtype).max / 2
+    start = np.array([1.0, -2.0, 3.0, 0.5, 0.25] * 7, dtype)
+    ours, theirs = ([start.copy(), *(np.zeros_like(start) for _ in range(slots))] for _ in range(2))
+    for sign in (1, 1, -1, 1):
+        grad = sign * np.resize(np.array([large, 1e25, -1e25, 1.0, 1e-3], dtype), start.shape)
+        getattr(F, name)(ours[0], grad, *ours[1:], lr=1e-3, **kw)
+        with np.errstate(over="ignore"):
+            getattr(R, name)(theirs[0], grad, *theirs[1:], lr=1e-3, **kw)
+        assert np.isfinite(ours[0]).all()
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, 1e-5)

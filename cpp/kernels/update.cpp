@@ -120,14 +120,15 @@ void adam(const UpdateNumbers<T>& u, index_t n, const T* grad, T* param, T* m, T
     using V = Vec<T>;
     const V alpha = V::set(u.lr);
     const V eps = V::set(u.eps);
+    const V beta1 = V::set(u.momentum);
+    const V beta2 = V::set(u.beta2);
     const V rest1 = V::set(u.rest1);
     const V rest2 = V::set(u.rest2);
     each_step<T>(u, n, grad, param, m, v, [=](auto as, Lanes<T> x) HOTLOOP_LAMBDA {
         const V g = as.read(x.grad);
-        const V old_m = as.read(x.first);
-        const V old_v = as.read(x.second);
-        const V new_m = simd::fma(rest1, g - old_m, old_m);
-        const V new_v = simd::fma(rest2, as.square(g) - old_v, old_v);
+        // Not v + rest2 (g^2 - v): once a square was too large for T that would be inf - inf.
+        const V new_m = simd::fma(rest1, g, beta1 * as.read(x.first));
+        const V new_v = simd::fma(rest2, as.square(g), beta2 * as.read(x.second));
         const V move = alpha * new_m / (as.root(new_v) + eps);
         return Lanes<T>{x.grad, as.subtract(x.param, move), as.write(new_m), as.write(new_v)};
     });

@@ -31,6 +31,7 @@ UpdateNumbers<T> numbers(const UpdateArgs<T>& s) {
     u.decay = static_cast<T>(lr * s.weight_decay);
     u.momentum = static_cast<T>(s.momentum);
     u.rest1 = static_cast<T>(1 - s.momentum);
+    u.beta2 = static_cast<T>(s.beta2);
     u.rest2 = static_cast<T>(1 - s.beta2);
     u.eps = static_cast<T>(s.eps);
     u.nesterov = s.nesterov;

@@ -88,9 +88,9 @@ struct DepthwiseKernels {
 // The numbers of an optimizer step, in the type of its arrays.
 template <class T>
 struct UpdateNumbers {
-    T lr, decay;        // decay = lr * weight_decay
-    T momentum, rest1;  // also rho and beta1; rest1 = 1 - momentum
-    T rest2, eps;       // rest2 = 1 - beta2
+    T lr, decay;          // decay = lr * weight_decay
+    T momentum, rest1;    // also rho and beta1; rest1 = 1 - momentum
+    T beta2, rest2, eps;  // rest2 = 1 - beta2
     bool nesterov;
 };
 

@@ -234,7 +234,7 @@ def adam_update(
 ) -> None:
     """Step by the mean gradient over its root mean square.
 
-    ``m += (1 - beta1) * (grad - m)``, ``v += (1 - beta2) * (grad ** 2 - v)``, then
+    ``m = beta1 * m + (1 - beta1) * grad``, ``v = beta2 * v + (1 - beta2) * grad ** 2``, then
     ``param -= alpha * m / (sqrt(v) + eps)`` with
     ``alpha = lr * sqrt(1 - beta2 ** step) / (1 - beta1 ** step)``.
 

@@ -172,8 +172,11 @@ class Adam(Optimizer):
         m, v, v_hat = slots["m"], slots["v"], slots["v_hat"]
         if self.weight_decay:
             param *= param.dtype.type(1.0 - lr * self.weight_decay)
-        m += (grad - m) * m.dtype.type(1.0 - self.beta_1)
-        v += (np.square(grad) - v) * v.dtype.type(1.0 - self.beta_2)
+        m *= m.dtype.type(self.beta_1)
+        m += grad * m.dtype.type(1.0 - self.beta_1)
+        v *= v.dtype.type(self.beta_2)
+        with np.errstate(over="ignore"):  # as in the core, an infinite v stops the parameter
+            v += np.square(grad) * v.dtype.type(1.0 - self.beta_2)
         np.maximum(v_hat, v, out=v_hat)
         rate = lr * math.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
         param -= m * m.dtype.type(rate) / (np.sqrt(v_hat) + self.epsilon)
@@ -292,7 +295,10 @@ class RMSprop(Optimizer):
         square, kind = slots["square"], param.dtype.type
         if self.weight_decay:
             param *= kind(1.0 - lr * self.weight_decay)
-        square += (np.square(grad) - square) * kind(1.0 - self.rho)
+        stopped = np.isinf(square)  # as in the core, an infinite mean of squares stays so
+        with np.errstate(over="ignore", invalid="ignore"):
+            square += (np.square(grad) - square) * kind(1.0 - self.rho)
+        square[stopped] = np.inf
         spread = square
         if self.centered:
             mean = slots["mean"]

@@ -68,7 +68,8 @@ class Clipping:
             for name, grad in grads.items():
                 np.clip(grad, -limit, limit, out=out[name])
             return
-        squares = {name: float(np.sum(np.square(grad))) for name, grad in grads.items()}
+        with np.errstate(over="ignore"):  # a norm too large for the dtype is infinite, as in Keras
+            squares = {name: float(np.sum(np.square(grad))) for name, grad in grads.items()}
         if self.rule == "global_clipnorm":
             norm = float(np.sqrt(sum(squares.values())))
             scale = limit / max(norm, limit) if np.isfinite(norm) else np.nan

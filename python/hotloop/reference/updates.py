@@ -92,6 +92,8 @@ def adam_update(
     """
     g = _decayed(param, grad, lr * weight_decay)
     alpha = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-    m += (1 - beta1) * (g - m)
-    v += (1 - beta2) * (g * g - v)
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * (g * g)
     param -= alpha * m / (np.sqrt(v) + eps)
