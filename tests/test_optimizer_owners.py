@@ -217,3 +217,17 @@ def test_estimators_copy_the_optimizer_that_they_are_given() -> None:
         curves = [estimator.fit(x, y).loss_curve_ for _ in range(2)]
     assert curves[0] == curves[1]
     assert optimizer.iterations == 0
+
+
+def test_an_estimator_begins_anew_with_an_optimizer_that_has_trained() -> None:
+    pytest.importorskip("sklearn", reason="the estimators need scikit-learn")
+    used = optimizers.Adam(0.01)
+    model(used).fit(*data(), epochs=5, verbose=0)
+    curves = []
+    for optimizer in (used, optimizers.Adam(0.01)):
+        estimator = hl.estimators.HotloopClassifier(
+            hidden_layer_sizes=4, activation="tanh", optimizer=optimizer, max_iter=3, random_state=0
+        )
+        with pytest.warns(match="max_iter"):
+            curves.append(estimator.fit(*data()).loss_curve_)
+    assert curves[0] == curves[1]

@@ -146,6 +146,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             made.add(layers.Dense(units, activation=final))
         if made.loss is None:
             optimizer = copy.deepcopy(optimizers.get(self.optimizer))
+            optimizer.iterations = 0  # each training begins anew, whatever it did before
+            optimizer.set_slot_values({})
             if self.learning_rate is not None:
                 optimizer.learning_rate = self.learning_rate
             if self.weight_decay:
