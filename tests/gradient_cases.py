@@ -35,6 +35,8 @@ ACTIVATIONS = [
 ]
 
 LAYERS: list[tuple[Callable[[], Any], Any]] = [
+    (lambda: L.Operation("arctan2", [None, None]), [(4, 3), (4, 3)]),
+    (lambda: L.Operation("logsumexp", [None], {"axis": 1, "keepdims": True}), (4, 3)),
     *[(lambda a=a: L.Activation(a), ROWS) for a in ACTIVATIONS],
     *[(lambda a=a: L.Dense(3, a), ROWS) for a in ACTIVATIONS],
     *[(lambda a=a: L.Conv2D(3, 2, activation=a), IMAGES) for a in ACTIVATIONS],

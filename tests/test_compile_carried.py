@@ -65,7 +65,7 @@ class Halving(schedules.LearningRateSchedule):
 class Plain(optimizers.Optimizer):
     """An optimizer of a user's own."""
 
-    def apply(self, param: Any, grad: Any, slots: Any, lr: Any, step: Any) -> None:  # noqa: ARG002
+    def update_one(self, param: Any, grad: Any, slots: Any, lr: Any, step: Any) -> None:  # noqa: ARG002
         param -= np.asarray(grad * float(lr), param.dtype)
 
 

@@ -34,6 +34,9 @@ MACHINERY = {
     *("ActivationFunction", "ByHand", "CategoricalLoss", "ForwardStep", "InputLayer", "Layer", "Loss"),
     *("Model", "Pass", "PerOutput", "PythonCall", "Regularizer", "Sequential", "SeveralEnds"),
     *("SeveralForward", "TracedEnds"),
+    # Automatic differentiation, whose rules test_ops.py checks, and nodes without an input.
+    *("Backward", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights", "RandomDraw"),
+    *("Rule", "Tensor"),
 }  # fmt: skip
 
 

@@ -265,12 +265,14 @@ def test_what_a_call_cannot_be() -> None:
     with pytest.raises(ValueError, match="only Dropout may make the difference"):
         Moody().build((None, 4))
 
-    class Steps(hl.Model):
-        def train_step(self, data: Any) -> None:
-            """Never reached."""
+    class Steps(Net):
+        def train_step(self, data: Any) -> Any:
+            return float(data[0].sum())
 
-    with pytest.raises(NotImplementedError, match="calls no train_step"):
-        Steps()
+    model = Steps()
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="train_step must return a dict of numbers, got float"):
+        model.fit(X, X, verbose=0)
     with pytest.raises(ValueError, match="give build the shape"):
         Net().build()
     with pytest.raises(ValueError, match="write a call"):
@@ -280,14 +282,16 @@ def test_what_a_call_cannot_be() -> None:
 def test_arithmetic_of_symbols() -> None:
     x = hl.Input((6,))
     a = layers.Dense(6)(x)
-    model = hl.Model(x, [a - x, 2.0 - a, -a / 4, 1 + a * np.float32(3)])
+    row = np.arange(6.0)
+    model = hl.Model(x, [a - x, 2.0 - a, -a / 4, 1 + a * np.float32(3), a / (2 + x * x), a * row])
     y = model.layers[1](X)
-    for got, want in zip(model.predict(X), [y - X, 2 - y, -y / 4, 1 + 3 * y], strict=True):
+    wanted = [y - X, 2 - y, -y / 4, 1 + 3 * y, y / (2 + X * X), y * row]
+    for got, want in zip(model.predict(X), wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
-    with pytest.raises(TypeError):
-        a / x
-    with pytest.raises(TypeError):
-        a * np.ones(6)
+    with pytest.raises(ValueError, match=r"add: inputs of shape .* do not fit"):
+        a + np.ones(5)
+    with pytest.raises(TypeError, match="has no truth before there is data"):
+        bool(a > 0)
 
 
 def test_activations_of_symbols() -> None:

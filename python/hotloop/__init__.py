@@ -24,6 +24,7 @@ from hotloop.version import __version__
 if TYPE_CHECKING:
     from hotloop import (
         activations,
+        autodiff,
         backend,
         callbacks,
         datasets,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        ops,
         optimizers,
         random,
         reference,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from hotloop import cli as cli
     from hotloop import estimators as estimators
     from hotloop import plotting as plotting
+    from hotloop.autodiff import GradientTape, Tensor
     from hotloop.data_loader import DataLoader
     from hotloop.initializers import Initializer
     from hotloop.layers import Input, Layer
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "activations",
+    "autodiff",
     "backend",
     "book",
     "callbacks",
@@ -67,6 +71,7 @@ _MODULES = (
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "plotting",
     "random",
@@ -77,6 +82,7 @@ _MODULES = (
 )
 _NAMES = {
     "DataLoader": "hotloop.data_loader:DataLoader",
+    "GradientTape": "hotloop.autodiff:GradientTape",
     "Initializer": "hotloop.initializers:Initializer",
     "Input": "hotloop.layers:Input",
     "Layer": "hotloop.layers:Layer",
@@ -85,6 +91,7 @@ _NAMES = {
     "Model": "hotloop.models:Model",
     "Optimizer": "hotloop.optimizers:Optimizer",
     "Sequential": "hotloop.models:Sequential",
+    "Tensor": "hotloop.autodiff:Tensor",
     "set_seed": "hotloop.utils:set_random_seed",
 }
 
@@ -135,6 +142,7 @@ def set_num_threads(n: int) -> None:
 
 __all__ = [
     "DataLoader",
+    "GradientTape",
     "Initializer",
     "Input",
     "Layer",
@@ -143,8 +151,10 @@ __all__ = [
     "Model",
     "Optimizer",
     "Sequential",
+    "Tensor",
     "__version__",
     "activations",
+    "autodiff",
     "backend",
     "callbacks",
     "config",
@@ -156,6 +166,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "random",
     "reference",

@@ -204,8 +204,9 @@ class Compiled:
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics that `compile` was given, once data have shown which they are."""
-        return list(self._found_metrics or [])
+        """The metrics of `compile`, once data have shown which they are, and those of attributes."""
+        own = [value for value in vars(self).values() if isinstance(value, metrics_module.Metric)]
+        return [*(self._found_metrics or []), *own]
 
     def reset_metrics(self) -> None:
         """Let every metric start again from nothing."""
@@ -298,6 +299,54 @@ class Compiled:
             outputs=bool(self._weighted) or any(not counts_classes(m) for m in found),
             optimizer=self.optimizer if update else None,
         )
+
+    # -- steps that a subclass may write -----------------------------------------------------
+
+    def train_step(self, data: Any) -> Any:
+        """Take one training step on a batch; a subclass may write its own, as in Keras.
+
+        Parameters
+        ----------
+        data : tuple
+            ``(x, y)`` or ``(x, y, sample_weight)``; what `fit` was given, without missing parts.
+
+        Returns
+        -------
+        dict of str to float
+            What the logs show.
+        """
+        x, y, w = (*data, None)[:3]
+        return self.train_on_batch(x, y, w, return_dict=True)
+
+    def test_step(self, data: Any) -> Any:
+        """Judge one batch; a subclass may write its own. See `train_step`."""
+        x, y, w = (*data, None)[:3]
+        return self.test_on_batch(x, y, w, return_dict=True)
+
+    def _steps_by_itself(self) -> bool:
+        """Whether the class of this model has a `train_step` of its own."""
+        return type(self).train_step is not Compiled.train_step
+
+    def _tests_by_itself(self) -> bool:
+        """Whether the class of this model has a `test_step` of its own."""
+        return type(self).test_step is not Compiled.test_step
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Return the compiled loss of outputs, for a `train_step` of one's own.
+
+        Parameters
+        ----------
+        x : optional
+            Not looked at.
+        y, y_pred : array_like, Tensor
+            Targets and outputs.
+        sample_weight : array_like, optional
+            One weight for each sample.
+        """
+        del x
+        return self._compiled("compute_loss", optimizer=False)(y, y_pred, sample_weight)
 
     # -- one batch ---------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import own_steps
 from hotloop._arguments import whole
 from hotloop.callbacks.base import CallbackList, as_list
 from hotloop.callbacks.progress import figures
@@ -103,6 +104,9 @@ class Evaluating(Compiled):
         ValueError
             For shapes and labels that do not fit, and without samples.
         """
+        if self._tests_by_itself():
+            batches = own_steps.Batches("evaluate", x, y, sample_weight, batch_size or BATCH)
+            return answer(own_steps.evaluate(self, batches, steps), return_dict)
         self._compiled("evaluate", optimizer=False)
         data = batches_of("evaluate", x, batch_size, y=y, sample_weight=sample_weight)
         size = batch_size_of("evaluate", BATCH if batch_size is None else batch_size)

@@ -340,7 +340,7 @@ class Executor:
             program.python(lambda: optimizer.clipping.apply(store.grads, grads))
         if optimizer.recordable:
             with program.recording():
-                optimizer.apply(
+                optimizer.update_one(
                     store.params.flat,
                     grads.flat,
                     slots.flat,
@@ -350,7 +350,7 @@ class Executor:
             return slots
 
         def run() -> None:
-            optimizer.apply(
+            optimizer.update_one(
                 store.params.flat,
                 grads.flat,
                 slots.flat,

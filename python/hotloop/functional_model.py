@@ -9,7 +9,8 @@ from hotloop import _arguments
 from hotloop.graph import Graph, Node
 from hotloop.layers import CLASSES, InputLayer, Rescaling
 from hotloop.layers.base import Layer, Shape
-from hotloop.registry import deserialize, serialize, snake_case
+from hotloop.layers.sources import OwnWeights, RandomDraw
+from hotloop.registry import deserialize, serialize
 from hotloop.symbol import Symbol, Unit, calls_of, connect, ordered, symbols_in
 from hotloop.traced_ends import TracedEnds, symbol_list
 from hotloop.tracing import fixed, parts_of
@@ -42,8 +43,6 @@ class Model(TracedEnds):
         When an output needs an `Input` that is not given, for a cycle, and for two layers of
         one name; the text names the layer. When a `call` differs between training and inference
         in more than dropout.
-    NotImplementedError
-        For a subclass with a ``train_step``, which would never be called.
 
     Examples
     --------
@@ -138,7 +137,7 @@ class Model(TracedEnds):
                 numbers[id(symbol)] = read[0]
                 continue
             number = numbers[id(symbol)] = len(self._inputs) + len(nodes)
-            nodes.append(Node(symbol.layer, read, number, symbol.training))
+            nodes.append(Node(symbol.layer, read, number, symbol.training, symbol.which))
             shapes[number] = symbol.shape
         return Graph(
             tuple(range(len(self._inputs))),
@@ -150,17 +149,16 @@ class Model(TracedEnds):
 
     def _scales_input(self, symbol: Symbol) -> bool:
         """Whether a call is a Rescaling that alone reads an input, and so is part of gathering."""
-        if type(symbol.layer) is not Rescaling:
+        if type(symbol.layer) is not Rescaling or not symbol.inputs:
             return False
         source = symbol.inputs[0]
         readers = sum(part is source for other in self._order for part in other.inputs)
         is_input = any(source is given for given in self._inputs)
         return is_input and readers == 1 and not any(source is out for out in self._outputs)
 
-    @property
-    def built(self) -> bool:
-        """Whether shapes and weights exist: always, once there are outputs."""
-        return bool(self._outputs) or super().built
+    def _is_built(self) -> bool:
+        """Return whether shapes and weights exist: always, once there are outputs."""
+        return bool(self._outputs) or super()._is_built()
 
     # -- as a layer --------------------------------------------------------------------------
 
@@ -168,7 +166,7 @@ class Model(TracedEnds):
         """Return the output for one batch, or symbols when called on symbols."""
         symbols = symbols_in(list(x.values()) if isinstance(x, Mapping) else x)
         if symbols is None:
-            return super().__call__(x, bool(training))
+            return super().__call__(x, training)
         if self._is_traced() and not self._outputs:
             self.build(
                 {name: part.shape for name, part in x.items()}
@@ -199,7 +197,7 @@ class Model(TracedEnds):
                 parts = tuple(values[id(part)] for part in symbol.inputs)
                 told = symbol.training if symbol.training is not None else fixed(training)
                 layer = symbol.layer
-                values[id(symbol)] = connect(layer, parts, layer.takes_several, told)
+                values[id(symbol)] = connect(layer, parts, layer.takes_several, told, symbol.which)
         answers = [values[id(symbol)] for symbol in self._outputs]
         return answers if len(answers) > 1 else answers[0]
 
@@ -211,7 +209,8 @@ class Model(TracedEnds):
         """Restore; layers know their first calls again."""
         super().__setstate__(state)
         for symbol in self._order:
-            symbol.layer.first_output = symbol.layer.first_output or symbol
+            if symbol.layer.first_output is None:
+                symbol.layer.first_output = symbol
 
     # -- descriptions ------------------------------------------------------------------------
 
@@ -224,7 +223,9 @@ class Model(TracedEnds):
             if id(symbol) not in values:
                 read = [values[id(part)] for part in symbol.inputs]
                 values[id(symbol)] = len(values)
-                told = [] if symbol.training is None else [symbol.training]
+                told: list[Any] = [] if symbol.training is None else [symbol.training]
+                if symbol.which is not None:
+                    told = [symbol.training, symbol.which]
                 calls.append([places[id(symbol.layer)], read, *told])
         return {
             "name": self.name,
@@ -254,11 +255,12 @@ class Model(TracedEnds):
         for place, read, *told in config["calls"]:
             layer = layers[place]
             parts = tuple(values[_index(i, len(values))] for i in read)
-            if not parts or (len(parts) > 1 and not layer.takes_several):
+            which = _which(layer, told)
+            if (not parts and which is None) or (len(parts) > 1 and not layer.takes_several):
                 msg = f"the description gives {layer.name!r} {len(parts)} inputs"
                 raise ValueError(msg)
-            training = bool(told[0]) if told else None
-            values.append(connect(layer, parts, layer.takes_several, training))
+            training = bool(told[0]) if told and told[0] is not None else None
+            values.append(connect(layer, parts, layer.takes_several, training, which))
         outputs = [values[_index(i, len(values))] for i in config["outputs"]]
         input_names, output_names = config["names"]
         model = cls(
@@ -274,6 +276,16 @@ def _index(i: Any, limit: int) -> int:
         msg = f"the description reads value {i!r}, of {limit} that exist by then"
         raise ValueError(msg)
     return i
+
+
+def _which(layer: Layer, told: list[Any]) -> str | None:
+    """Return which of its layer's values a described call answers, where it reads none."""
+    if len(told) < 2 or told[1] is None:
+        return None
+    if not isinstance(layer, OwnWeights | RandomDraw) or not isinstance(told[1], str):
+        msg = f"the description gives {layer.name!r} no input"
+        raise ValueError(msg)
+    return told[1]
 
 
 def _named(names: list[str] | None, symbols: list[Symbol]) -> Any:
@@ -303,7 +315,7 @@ def name_layers(layers: Sequence[Layer]) -> None:
         elif layer.given_name is None:
             open_ones.append(layer)
     for layer in open_ones:
-        base = snake_case(type(layer).__name__)
+        base = layer.base_name
         count = 0
         while (name := base if not count else f"{base}_{count}") in taken:
             count += 1

@@ -17,6 +17,8 @@ class Node:
     output: int
     # What the layer is told in every run; None leaves it to the run.
     training: bool | None = None
+    # Which of its layer's values it answers; only nodes that read none have several.
+    which: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hotloop import cloning, config
+from hotloop import cloning, config, eager
 from hotloop._quoting import quoted
+from hotloop.autodiff.variable import Variable
 from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
@@ -20,6 +21,7 @@ from hotloop.registry import snake_case
 from hotloop.summary import print_summary
 from hotloop.symbol import Unit
 from hotloop.targets import as_array
+from hotloop.tracing import parts_of
 from hotloop.training import Trainable
 
 Array = NDArray[Any]
@@ -36,6 +38,8 @@ class Model(Trainable, Unit):
         ``"float32"`` or ``"float64"``; None takes what the layers were given, else
         `hotloop.config.floatx`.
     """
+
+    _said_built = False
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__()
@@ -90,7 +94,14 @@ class Model(Trainable, Unit):
 
     @property
     def built(self) -> bool:
-        """Whether shapes and weights exist."""
+        """Whether shapes and weights exist; a subclass may say so itself."""
+        return self._said_built or self._is_built()
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._said_built = bool(value)
+
+    def _is_built(self) -> bool:
         return self._graph is not None
 
     def graph(self, x: Any = None) -> Graph:
@@ -150,34 +161,43 @@ class Model(Trainable, Unit):
         return self.executor().store.grads
 
     @property
-    def weights(self) -> list[Array]:
-        """Live arrays, layer by layer, trainable ones first in each."""
-        return [weight.value for weight in self._weights()]
+    def weights(self) -> list[Variable]:
+        """Live arrays, layer by layer, trainable ones first in each, that a `GradientTape` knows."""
+        return self.all_variables()
 
     @property
-    def trainable_weights(self) -> list[Array]:
+    def trainable_weights(self) -> list[Variable]:
         """Live arrays that training moves."""
-        self.executor()
-        return [value for layer in self.all_layers() for value in layer.trainable_weights]
+        return [variable for variable in self.all_variables() if variable.trainable]
 
     @property
-    def non_trainable_weights(self) -> list[Array]:
+    def non_trainable_weights(self) -> list[Variable]:
         """Live arrays that training does not move by gradients."""
+        return [variable for variable in self.all_variables() if not variable.trainable]
+
+    def all_variables(self) -> list[Variable]:
+        """Return every weight as a variable; of a model without a graph, those of its parts."""
+        if not self._has_graph():
+            return [variable for part in parts_of(self) for variable in part.all_variables()]
         self.executor()
-        return [value for layer in self.all_layers() for value in layer.non_trainable_weights]
+        return [variable for layer in self.all_layers() for variable in layer.all_variables()]
+
+    def _has_graph(self) -> bool:
+        """Whether the calls of this model are known."""
+        return True
 
     @property
-    def variables(self) -> list[Array]:
+    def variables(self) -> list[Variable]:
         """Keras's other name of `weights`."""
         return self.weights
 
     @property
-    def trainable_variables(self) -> list[Array]:
+    def trainable_variables(self) -> list[Variable]:
         """Keras's other name of `trainable_weights`."""
         return self.trainable_weights
 
     @property
-    def non_trainable_variables(self) -> list[Array]:
+    def non_trainable_variables(self) -> list[Variable]:
         """Keras's other name of `non_trainable_weights`."""
         return self.non_trainable_weights
 
@@ -194,7 +214,7 @@ class Model(Trainable, Unit):
     def get_weights(self) -> list[Array]:
         """Return copies of all weights, in the order of `weights`."""
         with self._step_lock:
-            return [value.copy() for value in self.weights]
+            return [value.numpy() for value in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Copy `weights`, ordered as `get_weights` answers them; a ValueError changes nothing."""
@@ -292,9 +312,15 @@ class Model(Trainable, Unit):
                 raise ValueError(msg)
             step.backward(array)
 
-    def __call__(self, x: Any, training: bool = False) -> Array:
-        """Return the output for one batch."""
-        return self.forward(x, training)
+    def __call__(self, x: Any, training: Any = False) -> Any:
+        """Return the output for one batch; of tensors, or inside a tape's block, as a tensor."""
+        if eager.is_eager(x):
+            return self._eagerly(x, bool(training))
+        return self.forward(x, bool(training))
+
+    def _eagerly(self, x: Any, training: bool) -> Any:
+        """Call the layers one by one on tensors."""
+        return eager.evaluate(self.graph(x), [x], training, self.dtype)[0]
 
     # -- the rest ----------------------------------------------------------------------------
 

@@ -223,7 +223,9 @@ class Sequential(Model):
             end = self.connect((start,))
         self._inputs, self._outputs = [start], [end]
         self._order, self._ranked = ordered(self._outputs, self._inputs)
-        name_layers(self.all_layers())
+        known = self.all_layers()
+        # Operations of a layer's `call` are in the graph alone.
+        name_layers([*known, *(layer for layer in self._ranked if layer not in known)])
         return super()._make_graph(x)
 
     def _start(self, shape: Shape) -> Symbol:
@@ -243,7 +245,8 @@ class Sequential(Model):
         self._order = [start]
         for layer in self.layers:
             value = Symbol(layer.output_shape, layer, (value,), self.dtype)
-            layer.first_output = layer.first_output or value
+            if layer.first_output is None:
+                layer.first_output = value
             self._order.append(value)
         self._inputs, self._outputs = [start], [value]
 

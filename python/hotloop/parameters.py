@@ -86,7 +86,7 @@ class Weight:
         Penalty on the value.
     """
 
-    __slots__ = ("grad", "name", "owner", "regularizer", "trainable", "value")
+    __slots__ = ("grad", "name", "owner", "regularizer", "trainable", "value", "variable")
 
     def __init__(self, name: str, value: Array, trainable: bool, regularizer: Any = None) -> None:
         self.name = name
@@ -95,6 +95,8 @@ class Weight:
         self.trainable = trainable
         self.regularizer = regularizer
         self.owner: FlatParameters | None = None
+        # What a gradient tape knows it by, once one was asked for.
+        self.variable: Any = None
 
     def assign(self, value: Any) -> None:
         """Copy `value` into the live array; a ValueError when the shapes differ."""

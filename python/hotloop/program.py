@@ -82,8 +82,9 @@ def _shown(x: Any) -> Any:
 class PythonCall:
     """One call of a layer that is not the package's own: run in Python, a fresh cache each step."""
 
-    def __init__(self, node: Node, x: Any, y: Array, training: bool) -> None:
+    def __init__(self, node: Node, x: Any, y: Array, training: bool, batch: int) -> None:
         self.layer, self.x, self.y, self.training = node.layer, _shown(x), y, training
+        self.which, self.batch = node.which, batch
         self.cache = Cache(node.layer)
         self.need_dx = True
         self.accumulate = False
@@ -94,6 +95,7 @@ class PythonCall:
         """Run the layer's forward and keep its answer in the step's own buffer."""
         cache = self.cache = Cache(self.layer)
         cache.need_dx = self.need_dx
+        cache.which, cache.batch = self.which, self.batch
         y = np.asarray(self.layer.forward(self.x, cache, self.training))
         if y.shape != self.y.shape:
             msg = (
@@ -183,9 +185,9 @@ class Pass:
                     self.values[node.output] = node.layer.forward(x, cache, told)
                 self._calls.append(cache)
             else:
-                shape = tuple(size or 0 for size in graph.shapes[node.output][1:])
-                y = aligned_zeros((n, *shape), dtype)
-                call = PythonCall(node, x, y, told)
+                shape = tuple(n if size is None else size for size in graph.shapes[node.output])
+                y = aligned_zeros(shape, dtype)
+                call = PythonCall(node, x, y, told, n)
                 program.python(call.forward)
                 self.values[node.output] = y
                 self._calls.append(call)

@@ -15,10 +15,20 @@ from typing import Any, cast
 
 import numpy as np
 
+from hotloop import config
 from hotloop._names import serve
 from hotloop._quoting import quoted
 
-__all__ = ["generator", "get_state", "set_seed", "set_state", "using"]
+__all__ = [
+    "SeedGenerator",
+    "generator",
+    "get_state",
+    "normal",
+    "set_seed",
+    "set_state",
+    "uniform",
+    "using",
+]
 
 _lock = threading.Lock()
 _state: dict[str, np.random.Generator] = {}
@@ -189,6 +199,88 @@ def checked(state: Any) -> dict[str, Any]:
         msg = f"set_state: not the state of a PCG64 generator: {quoted(state)}"
         raise ValueError(msg)
     return cast("dict[str, Any]", state)
+
+
+class SeedGenerator:
+    """Keras's source of seeds: random numbers drawn with it follow on from each other.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Where they start; None leaves it to the process's generator.
+    **kwargs
+        ``name``, which Keras takes.
+
+    Examples
+    --------
+    >>> seeds = SeedGenerator(1)
+    >>> first = normal((2,), seed=seeds)
+    >>> bool((first == normal((2,), seed=seeds)).any())
+    False
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:  # noqa: ARG002
+        self.rng = None if seed is None else np.random.Generator(np.random.PCG64(int(seed)))
+
+
+def source(seed: Any) -> np.random.Generator:
+    """Return the generator that a `seed` stands for: None is the process's own.
+
+    Raises
+    ------
+    TypeError
+        When `seed` is neither a whole number nor a `SeedGenerator`.
+    """
+    if seed is None:
+        return generator()
+    if isinstance(seed, SeedGenerator):
+        return generator() if seed.rng is None else seed.rng
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        msg = f"random: seed must be a whole number or a SeedGenerator, got {seed!r}"
+        raise TypeError(msg)
+    return np.random.Generator(np.random.PCG64(int(seed)))
+
+
+def normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return normally distributed numbers.
+
+    Parameters
+    ----------
+    shape : sequence of int or None
+        None, as ``ops.shape`` answers it for the batch of a model's value, draws anew in every
+        run of the model.
+    mean, stddev : float
+        Of the distribution.
+    dtype : str, optional
+        None is the default float type.
+    seed : int or SeedGenerator, optional
+        A number gives the same numbers at every call.
+
+    Examples
+    --------
+    >>> normal((2, 3), seed=1).shape
+    (2, 3)
+    """
+    from hotloop.layers.sources import draw  # noqa: PLC0415 - it makes nodes of a model
+
+    return draw("normal", tuple(shape), mean, stddev, dtype or config.floatx(), source(seed))
+
+
+def uniform(
+    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return numbers between two bounds, all equally likely; see `normal`.
+
+    Examples
+    --------
+    >>> uniform((2,), seed=1).shape
+    (2,)
+    """
+    from hotloop.layers.sources import draw  # noqa: PLC0415 - it makes nodes of a model
+
+    return draw("uniform", tuple(shape), minval, maxval, dtype or config.floatx(), source(seed))
 
 
 serve(__name__)

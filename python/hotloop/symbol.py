@@ -9,6 +9,9 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hotloop import config
+from hotloop.autodiff import elementwise, linalg, shapes
+from hotloop.autodiff.rule import Rule
+from hotloop.autodiff.tensor import plain_index
 
 if TYPE_CHECKING:
     from hotloop.layers.base import Layer, Shape
@@ -52,6 +55,8 @@ class Symbol:
         What the layer is told in every run; None leaves it to the run.
     unit : Unit or None
         The model, or the layer made of layers, whose call made it; None for a call of its own.
+    which : str or None
+        For a value that reads no other: which of its layer's values it is. An `Input` has none.
     """
 
     __array_ufunc__ = None
@@ -63,9 +68,10 @@ class Symbol:
         inputs: tuple[Symbol, ...] = (),
         given_dtype: str | None = None,
         training: bool | None = None,
+        which: str | None = None,
     ) -> None:
         self.shape, self.layer, self.inputs = shape, layer, inputs
-        self.given_dtype, self.training = given_dtype, training
+        self.given_dtype, self.training, self.which = given_dtype, training, which
         self.unit = _caller.get()
 
     @property
@@ -91,20 +97,25 @@ class Symbol:
         )
         raise TypeError(msg)
 
-    def __add__(self, other: Symbol | float) -> Any:
+    def __add__(self, other: Any) -> Any:
         """Return ``layers.Add()([self, other])``, so that ``x += shortcut`` stands in a model.
 
-        A number is added by a `Rescaling`, which multiplies by numbers too.
+        A number is added by a `Rescaling`, which multiplies by numbers too; an array, and what
+        is broadcast, by `hotloop.ops`.
         """
         from hotloop.layers.merge import Add  # noqa: PLC0415 - layers know symbols
 
-        return Add()([self, other]) if isinstance(other, Symbol) else self._scaled(1.0, other)
+        if isinstance(other, Symbol) and other.shape == self.shape:
+            return Add()([self, other])
+        return self._scaled(1.0, other) if _is_number(other) else elementwise.add(self, other)
 
-    def __mul__(self, other: Symbol | float) -> Any:
+    def __mul__(self, other: Any) -> Any:
         """Return ``layers.Multiply()([self, other])``."""
         from hotloop.layers.merge import Multiply  # noqa: PLC0415 - as above
 
-        return Multiply()([self, other]) if isinstance(other, Symbol) else self._scaled(other, 0.0)
+        if isinstance(other, Symbol) and other.shape == self.shape:
+            return Multiply()([self, other])
+        return self._scaled(other, 0.0) if _is_number(other) else elementwise.multiply(self, other)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -112,28 +123,105 @@ class Symbol:
         """Return the value times -1."""
         return self._scaled(-1.0, 0.0)
 
-    def __sub__(self, other: Symbol | float) -> Any:
-        """Return ``self + (-other)``."""
-        return self + (-other)
+    def __sub__(self, other: Any) -> Any:
+        """Return the difference."""
+        if _is_number(other) or (isinstance(other, Symbol) and other.shape == self.shape):
+            return self + (-other)
+        return elementwise.subtract(self, other)
 
-    def __rsub__(self, other: float) -> Any:
-        """Return ``other + (-self)``."""
-        return self._scaled(-1.0, other)
+    def __rsub__(self, other: Any) -> Any:
+        """Return the difference."""
+        return self._scaled(-1.0, other) if _is_number(other) else elementwise.subtract(other, self)
 
-    def __truediv__(self, other: float) -> Any:
-        """Return the value divided by a number."""
-        return NotImplemented if isinstance(other, Symbol) else self._scaled(1.0 / other, 0.0)
+    def __truediv__(self, other: Any) -> Any:
+        """Return the quotient."""
+        if _is_number(other) and other:
+            return self._scaled(1.0 / other, 0.0)
+        return elementwise.divide(self, other)
 
     def _scaled(self, scale: Any, offset: Any) -> Any:
         from hotloop.layers.reshape import Rescaling  # noqa: PLC0415 - as above
 
-        if not all(isinstance(number, Real) for number in (scale, offset)):
-            return NotImplemented
         return Rescaling(scale, offset)(self)
+
+    # -- every other operator is an operation of `hotloop.ops` ----------------------------------
+
+    def __operation__(self, rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the symbol of an operation that reads this one."""
+        from hotloop.layers.operation import on_symbols  # noqa: PLC0415 - as above
+
+        return on_symbols(rule, inputs, options)
+
+    def __pow__(self, other: Any) -> Any:
+        """Return the power."""
+        return elementwise.power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        """Return the power."""
+        return elementwise.power(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        """Return the quotient."""
+        return elementwise.divide(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        """Return the quotient, rounded down."""
+        return elementwise.floor_divide(self, other)
+
+    def __mod__(self, other: Any) -> Any:
+        """Return the remainder."""
+        return elementwise.mod(self, other)
+
+    def __matmul__(self, other: Any) -> Any:
+        """Return the matrix product."""
+        return linalg.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        """Return the matrix product."""
+        return linalg.matmul(other, self)
+
+    def __abs__(self) -> Any:
+        """Return the absolute values."""
+        return elementwise.absolute(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return elements, as NumPy's indexing finds them."""
+        return shapes.getitem(self, index=plain_index(index))
+
+    def __lt__(self, other: Any) -> Any:
+        """Return where this is less."""
+        return elementwise.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        """Return where this is less or equal."""
+        return elementwise.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        """Return where this is greater."""
+        return elementwise.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        """Return where this is greater or equal."""
+        return elementwise.greater_equal(self, other)
+
+    def __iter__(self) -> NoReturn:
+        """Refuse: a value of a model is no list."""
+        msg = f"{self!r} cannot be iterated over; use hotloop.ops.unstack or split"
+        raise TypeError(msg)
+
+    def __bool__(self) -> NoReturn:
+        """Refuse: there is no data yet."""
+        msg = f"{self!r} has no truth before there is data; use hotloop.ops.where"
+        raise TypeError(msg)
 
     def __repr__(self) -> str:
         """Return shape and layer."""
         return f"<Symbol shape={self.shape} from {self.layer.name!r}>"
+
+
+def _is_number(x: Any) -> bool:
+    """Whether `x` is one real number, which a `Rescaling` takes in."""
+    return isinstance(x, Real) and not isinstance(x, bool)
 
 
 def symbols_in(x: Any) -> tuple[Symbol, ...] | None:
@@ -155,7 +243,11 @@ def symbols_in(x: Any) -> tuple[Symbol, ...] | None:
 
 
 def connect(
-    layer: Layer, inputs: tuple[Symbol, ...], several: bool, training: bool | None = None
+    layer: Layer,
+    inputs: tuple[Symbol, ...],
+    several: bool,
+    training: bool | None = None,
+    which: str | None = None,
 ) -> Symbol:
     """Return what `layer` answers to symbols, building it at its first call.
 
@@ -176,8 +268,11 @@ def connect(
     except (IndexError, TypeError) as error:
         msg = f"layer {layer.name!r} ({type(layer).__name__}): inputs of {shapes}: {error}"
         raise ValueError(msg) from error
-    made = Symbol(shape, layer, inputs, dtype, training)
-    layer.first_output = layer.first_output or made
+    if which is not None:
+        shape = layer.output_shape_of(which)
+    made = Symbol(shape, layer, inputs, dtype, training, which)
+    if layer.first_output is None:
+        layer.first_output = made
     return made
 
 
@@ -215,7 +310,7 @@ def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[S
             stack.append((symbol, True))
             if id(symbol) in start:
                 continue
-            if not symbol.inputs:
+            if not symbol.inputs and symbol.which is None:
                 msg = (
                     f"Input {symbol.name!r} is needed by the outputs but is not among the model's "
                     f"inputs {[given.name for given in inputs]}"

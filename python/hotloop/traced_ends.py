@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from hotloop import optimizers
+from hotloop import eager, optimizers
 from hotloop.layers import Dropout, Input, InputLayer
 from hotloop.layers.base import Layer
 from hotloop.several_ends import SeveralEnds
@@ -36,10 +37,6 @@ class TracedEnds(SeveralEnds):
     name, dtype : str, optional
         As for every model.
 
-    Raises
-    ------
-    NotImplementedError
-        For a subclass with a ``train_step``, which would never be called.
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
@@ -48,18 +45,35 @@ class TracedEnds(SeveralEnds):
         self._ranked: list[Layer] = []
         # What compile was given before a traced call showed the outputs.
         self._late: tuple[Any, ...] | None = None
-        if hasattr(self, "train_step"):
-            msg = (
-                f"{type(self).__name__}: fit takes its own steps and calls no train_step; write the "
-                "loop with model.loss_and_grads(x, t) and optimizer.update(model.params, grads)"
-            )
-            raise NotImplementedError(msg)
 
     def _set_ends(self, inputs: Any, outputs: Any) -> None:
         raise NotImplementedError
 
     def _is_traced(self) -> bool:
         return own_call(self) is not None
+
+    def _has_graph(self) -> bool:
+        return bool(self._outputs) or not self._is_subclass()
+
+    def _is_subclass(self) -> bool:
+        """Whether the model's class says what it does, in a `call` or a `train_step`."""
+        return self._is_traced() or (not self._inputs and self._steps_by_itself())
+
+    def _eagerly(self, x: Any, training: bool) -> Any:
+        """Run the `call` of the model's class, or the layers of its graph, on tensors."""
+        if self._is_traced():
+            call: Any = own_call(self)
+            wants = "training" in inspect.signature(call).parameters
+            parts = eager.tensors_in(x, self.dtype)
+            return call(parts, **({"training": training} if wants else {}))
+        given = list(x.values()) if isinstance(x, Mapping) else x
+        if isinstance(x, Mapping) and set(x) == set(self.input_names):
+            given = [x[name] for name in self.input_names]
+        inputs = (
+            list(given) if isinstance(given, list | tuple) and len(self.inputs) > 1 else [given]
+        )
+        outputs = eager.evaluate(self.graph(x), inputs, training, self.dtype)
+        return outputs if len(outputs) > 1 else outputs[0]
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of a model that has a `call`; every other one has them already.
@@ -196,7 +210,9 @@ def _calls(outputs: list[Symbol], inputs: list[Symbol]) -> list[tuple[Any, list[
             places[id(symbol)] = places[id(symbol.inputs[0])]
         else:
             places[id(symbol)] = len(calls)
-            calls.append((_kind(symbol.layer), [places[id(part)] for part in symbol.inputs]))
+            calls.append(
+                ((_kind(symbol.layer), symbol.which), [places[id(part)] for part in symbol.inputs])
+            )
     return [*calls, (None, [places[id(symbol)] for symbol in outputs])]
 
 

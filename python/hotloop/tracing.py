@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hotloop.symbol import Symbol, Unit, calls_of
 
 # Attributes of a model that hold what it found, not what its author gave it.
-_FOUND = frozenset({"_ranked", "_layers", "first_output"})
+_FOUND = frozenset({"_ranked", "_layers", "_own_weights", "first_output"})
 
 
 class _TheRun(int):
@@ -22,6 +24,25 @@ TRAINING, INFERENCE = _TheRun(1), _TheRun(0)
 def fixed(training: bool | None) -> bool | None:
     """Return what a layer is told in every run; None for what a traced call was given."""
     return None if training is None or isinstance(training, _TheRun) else bool(training)
+
+
+# Whether a call is being traced, so that weights read in it are values of the model.
+_tracing: ContextVar[bool] = ContextVar("_tracing", default=False)
+
+
+def is_tracing() -> bool:
+    """Whether a `call` runs on symbols in this thread."""
+    return _tracing.get()
+
+
+@contextmanager
+def weights_as_symbols(on: bool = True) -> Iterator[None]:
+    """Let attributes that hold weights answer symbols inside."""
+    token = _tracing.set(on)
+    try:
+        yield
+    finally:
+        _tracing.reset(token)
 
 
 def own_call(unit: Unit) -> Callable[..., Any] | None:
@@ -62,11 +83,11 @@ def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
     told = {"training": TRAINING if training is None else training} if wants else {}
     kind = type(unit).__name__
     advice = (
-        f"{kind} {unit.name!r}: a call may use layers, models and + - * on values, whose gradients "
-        "are known; for computations of your own, write a layer with forward(x, cache, training) "
-        "and backward(dy, cache) (docs/custom_layer.md)"
+        f"{kind} {unit.name!r}: a call may use layers, models, operators and hotloop.ops on values, "
+        "whose gradients are known; for other computations, write a layer with forward(x, cache, "
+        "training) and backward(dy, cache) (docs/custom_layer.md)"
     )
-    with calls_of(unit):
+    with calls_of(unit), weights_as_symbols():
         try:
             answer = call(given, **told)
         except (TypeError, AttributeError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hotloop import config
+from hotloop import config, own_steps
 from hotloop._arguments import number, whole
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
@@ -101,6 +101,21 @@ class Trainable(Evaluating):
             After Ctrl-C, between two steps: the weights are those of the last finished step.
         """
         with self._fit_lock:
+            if self._steps_by_itself():
+                return own_steps.fit(
+                    self,
+                    own_steps.Batches("fit", x, y, sample_weight, batch_size),
+                    epochs=epochs,
+                    verbose=verbosity(verbose),
+                    callbacks=callbacks,
+                    validation=validation_data,
+                    validation_split=validation_split,
+                    shuffle=bool(shuffle),
+                    initial_epoch=initial_epoch,
+                    steps=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validates=_epochs_to_validate(validation_freq),
+                )
             self._compiled("fit")
             if self._run is not None:  # the lock lets the same thread in again
                 msg = "fit: called from a callback while this model is fitted; call train_on_batch there"

@@ -21,10 +21,13 @@ from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout
+from hotloop.layers.functions import Lambda
 from hotloop.layers.merge import Add, Concatenate, Multiply, add, concatenate, multiply
 from hotloop.layers.norm import BatchNormalization, LayerNormalization
+from hotloop.layers.operation import Operation
 from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
+from hotloop.layers.sources import OwnWeights, RandomDraw
 
 # Keras's other names.
 MaxPooling2D = MaxPool2D
@@ -52,6 +55,9 @@ CLASSES: dict[str, type[Layer]] = {
         LeakyReLU,
         MaxPool2D,
         Multiply,
+        Operation,
+        OwnWeights,
+        RandomDraw,
         ReLU,
         Rescaling,
         Reshape,
@@ -79,12 +85,14 @@ __all__ = [
     "GlobalAvgPool2D",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
     "Multiply",
+    "Operation",
     "ReLU",
     "Rescaling",
     "Reshape",

@@ -5,18 +5,27 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hotloop import _arguments, config, initializers, regularizers
+from hotloop.autodiff.rule import TensorBase, mode
+from hotloop.autodiff.variable import Variable
 from hotloop.layers.cache import Array, Cache, Views
 from hotloop.parameters import Weight, loaded_value
 from hotloop.registry import snake_case
 from hotloop.symbol import Unit, connect, symbols_in
 from hotloop.targets import real_array
-from hotloop.tracing import call_on_symbols, fixed, own_call, parts_of
+from hotloop.tracing import (
+    call_on_symbols,
+    fixed,
+    is_tracing,
+    own_call,
+    parts_of,
+    weights_as_symbols,
+)
 
 Shape = tuple[int | None, ...]
 
@@ -175,32 +184,75 @@ class Layer(Unit):
 
     def add_weight(
         self,
-        name: str,
-        shape: Sequence[int],
+        name: Any = None,
+        shape: Any = None,
         initializer: Any = "glorot_uniform",
         trainable: bool = True,
         regularizer: Any = None,
+        dtype: Any = None,
+        **others: Any,
     ) -> Array:
         """Make a weight and return its live array; an attribute that holds it stays live.
 
+        Keras's order of arguments, with the shape in front, is taken too.
+
         Parameters
         ----------
-        name : str
-            Unique in the layer; ``model.params`` lists it as ``"<layer>/<name>"``.
+        name : str, optional
+            Unique in the layer; ``model.params`` lists it as ``"<layer>/<name>"``. Without one,
+            weights are numbered.
         shape : sequence of int
-            Its shape.
+            Its shape; one number by default.
         initializer : str, Initializer or callable
             Its first value.
         trainable : bool
             False for what training keeps but no gradient moves, such as running statistics.
         regularizer : str or Regularizer, optional
             Penalty that is added to the loss.
+        dtype : optional
+            Accepted when it is the layer's own: a model has one dtype.
+        **others
+            What Keras has to know of its backends (``autocast``, ``aggregation`` ...), while it
+            is None.
 
         Raises
         ------
         ValueError
             When the name is taken or holds a slash.
+        TypeError
+            For arguments that do not exist.
         """
+        if not isinstance(name, str) and name is not None:
+            # Keras's order: shape, initializer, dtype, trainable.
+            name, shape, initializer = None, name, shape if shape is not None else initializer
+        if name is None:
+            name = next(
+                n
+                for i in range(10**6)
+                if (n := f"weight_{i}" if i else "weight") not in self._weights
+            )
+        shape = () if shape is None else shape
+        initializer = "glorot_uniform" if initializer is None else initializer
+        if isinstance(shape, int | np.integer):
+            shape = (int(shape),)
+        for key, value in others.items():
+            if key not in (
+                "autocast",
+                "constraint",
+                "aggregation",
+                "overwrite_with_gradient",
+                "layout",
+            ):
+                msg = f"{type(self).__name__}.add_weight: there is no argument {key!r}"
+                raise TypeError(msg)
+            if key == "constraint" and value is not None:
+                msg = (
+                    f"{type(self).__name__}.add_weight: constraint is not supported, got {value!r}"
+                )
+                raise ValueError(msg)
+        if dtype is not None and check_dtype(dtype) != self.dtype:
+            msg = f"layer {self.name!r}: a weight has the layer's dtype {self.dtype}, got {dtype!r}"
+            raise ValueError(msg)
         if not isinstance(name, str) or name in self._weights or "/" in name:
             msg = f"layer {self.name!r}: weight name {name!r} is no text, is taken or holds a '/'"
             raise ValueError(msg)
@@ -232,7 +284,12 @@ class Layer(Unit):
     @property
     def name(self) -> str:
         """The given name, else the one that the model gave, else the class in snake case."""
-        return self.given_name or self.model_name or snake_case(type(self).__name__)
+        return self.given_name or self.model_name or self.base_name
+
+    @property
+    def base_name(self) -> str:
+        """What a model's names for this layer begin with: the class in snake case."""
+        return snake_case(type(self).__name__)
 
     @property
     def params(self) -> MutableMapping[str, Array]:
@@ -262,13 +319,18 @@ class Layer(Unit):
         """Return the layer itself, or all those that it consists of."""
         if not self.is_composite:
             return [self]
-        return [layer for part in parts_of(self) for layer in part.all_layers()]
+        parts = [layer for part in parts_of(self) for layer in part.all_layers()]
+        if not self._weights:
+            return parts
+        from hotloop.layers.sources import OwnWeights  # noqa: PLC0415 - it is a layer
+
+        return [OwnWeights.of(self), *parts]
 
     def ordered_weights(self) -> list[Weight]:
         """Return the weights, trainable ones first, as Keras orders them."""
         everything = list(self._weights.values())
         if self.is_composite:
-            everything += [w for layer in self.all_layers() for w in layer.ordered_weights()]
+            everything = [w for layer in self.all_layers() for w in layer.ordered_weights()]
         return sorted(everything, key=lambda weight: not weight.trainable)
 
     @property
@@ -306,27 +368,48 @@ class Layer(Unit):
         return self.first_output
 
     @property
-    def weights(self) -> list[Array]:
-        """Live arrays, trainable ones first."""
-        return [weight.value for weight in self.ordered_weights()]
+    def weights(self) -> list[Variable]:
+        """Live arrays, trainable ones first, that a `GradientTape` knows."""
+        return self.all_variables()
 
     @property
-    def trainable_weights(self) -> list[Array]:
+    def trainable_weights(self) -> list[Variable]:
         """Live arrays that training moves."""
+        return [variable for variable in self.all_variables() if variable.trainable]
+
+    def _variable(self, weight: Weight) -> Variable:
+        """Return a weight as a gradient tape knows it."""
+        return Variable.of(weight, weight.trainable and self.trainable)
+
+    def all_variables(self) -> list[Variable]:
+        """Return every weight as a variable, trainable ones first in each layer."""
         if self.is_composite:
-            return [value for layer in self.all_layers() for value in layer.trainable_weights]
-        return [w.value for w in self.ordered_weights() if w.trainable and self.trainable]
+            return [v for layer in self.all_layers() for v in layer.all_variables()]
+        return [self._variable(weight) for weight in self.ordered_weights()]
 
     @property
-    def non_trainable_weights(self) -> list[Array]:
+    def variables(self) -> list[Variable]:
+        """Keras's other name of `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """Keras's other name of `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """Keras's other name of `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
         """Live arrays that training does not move by gradients."""
-        if self.is_composite:
-            return [value for layer in self.all_layers() for value in layer.non_trainable_weights]
-        return [w.value for w in self.ordered_weights() if not (w.trainable and self.trainable)]
+        return [variable for variable in self.all_variables() if not variable.trainable]
 
     def get_weights(self) -> list[Array]:
         """Return copies of the weights."""
-        return [value.copy() for value in self.weights]
+        return [value.numpy() for value in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Copy `weights`, ordered as `get_weights` answers them, into the live arrays."""
@@ -340,7 +423,8 @@ class Layer(Unit):
         """Build for `input_shape` on the first call, and return the output shape."""
         if not self.built:
             self.dtype = dtype or self.dtype
-            self.build(input_shape)
+            with weights_as_symbols(False):
+                self.build(input_shape)
             self.input_shape = input_shape
             self.built = True
         elif dtype is not None and dtype != self.dtype:
@@ -371,6 +455,11 @@ class Layer(Unit):
         if self.takes_several and not isinstance(x, list | tuple):
             msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {x!r}"
             raise ValueError(msg)
+        given: Any = x if self.takes_several else [x]
+        if mode.tapes or any(isinstance(part, TensorBase) for part in given):
+            from hotloop.layers.tensors import call_on_tensors  # noqa: PLC0415 - it knows layers
+
+            return call_on_tensors(self, x, bool(training))
         who = f"{type(self).__name__} {self.name!r}"
         parts = [
             np.ascontiguousarray(real_array(who, "input", part), dtype=self.dtype)
@@ -378,11 +467,13 @@ class Layer(Unit):
         ]
         shapes = [(None, *part.shape[1:]) for part in parts]
         self.ensure_built(tuple(shapes) if self.takes_several else shapes[0])
-        given: Any = tuple(parts) if self.takes_several else parts[0]
+        given = tuple(parts) if self.takes_several else parts[0]
         return np.array(self.forward(given, Cache(self), bool(training)), copy=True)
 
     def _call(self, x: Any, symbols: Any, training: bool | None) -> Any:
-        """Run the `call` of a layer that consists of layers."""
+        """Run the `call` of a layer that writes one."""
+        if symbols is None and not _is_data(x):
+            x = np.asarray(x, dtype=self.dtype)
         if not self.built:
             several = isinstance(x, list | tuple)
             shapes: list[Any] = [(None, *np.shape(part)[1:]) for part in (x if several else [x])]
@@ -407,7 +498,8 @@ class Layer(Unit):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but the first call: its symbol leads to the whole model."""
-        return {name: value for name, value in vars(self).items() if name != "first_output"}
+        left_out = ("first_output", "_own_weights")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Attributes that hold a weight stay live: setting one copies into the weight.
@@ -435,7 +527,12 @@ class Layer(Unit):
         """Resolve attributes that hold a weight; reached only where nothing else answers."""
         known = self.__dict__.get("_weight_attributes")
         if known and name in known:
-            return self._weights[known[name]].value
+            weight = self._weights[known[name]]
+            if is_tracing():
+                from hotloop.layers.sources import OwnWeights  # noqa: PLC0415 - it is a layer
+
+                return OwnWeights.of(self).symbol(weight.name)
+            return self._variable(weight) if mode.tapes else weight.value
         if name in ("input", "output") and self.first_output is None:
             msg = f"layer {self.name!r} has no {name} before it is called on an Input"
             raise AttributeError(msg)
@@ -445,6 +542,12 @@ class Layer(Unit):
     def __repr__(self) -> str:
         """Return class and name."""
         return f"<{type(self).__name__} name={self.name!r}>"
+
+
+def _is_data(x: Any) -> bool:
+    """Whether `x` is an array or tensor, or several of them."""
+    parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else [x]
+    return all(isinstance(part, np.ndarray | TensorBase) for part in parts)
 
 
 def is_recordable(layer: Layer) -> bool:

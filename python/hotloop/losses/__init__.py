@@ -18,6 +18,7 @@ from hotloop.losses.crossentropy import (
     CategoricalLoss,
     SparseCategoricalCrossentropy,
 )
+from hotloop.losses.custom import FunctionLoss
 from hotloop.losses.functions import (
     CLASS_OF,
     binary_crossentropy,
@@ -91,12 +92,10 @@ def get(identifier: Any) -> Loss:
         return made
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
-    if callable(identifier) and identifier in CLASS_OF:
-        return CLASS_OF[identifier]()
-    msg = (
-        f"a loss must be a name or a hotloop.losses.Loss, got {identifier!r}; "
-        "a function of your own needs its derivative: write it as a Loss"
-    )
+    if callable(identifier) and not isinstance(identifier, type):
+        known = CLASS_OF.get(identifier)
+        return FunctionLoss(identifier) if known is None else known()
+    msg = f"a loss must be a name, a function or a hotloop.losses.Loss, got {identifier!r}"
     raise TypeError(msg)
 
 
@@ -105,6 +104,7 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalLoss",
+    "FunctionLoss",
     "Huber",
     "Loss",
     "MeanAbsoluteError",

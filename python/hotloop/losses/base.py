@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hotloop import config
 from hotloop._describing import Described
+from hotloop.autodiff.rule import TensorBase
 from hotloop.targets import as_array, matching_targets
 
 Array = NDArray[Any]
@@ -18,7 +19,7 @@ _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
 class Loss(Described):
-    """Base of all losses; a subclass writes `per_sample`.
+    """Base of all losses; a subclass writes ``call(y_true, y_pred)``, or `per_sample`.
 
     Parameters
     ----------
@@ -57,6 +58,10 @@ class Loss(Described):
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return targets as `per_sample` wants them; a ValueError when they do not fit."""
+        if hasattr(self, "call"):
+            from hotloop.losses.custom import free_targets  # noqa: PLC0415 - it knows losses
+
+            return free_targets(self.name, t, output_shape, dtype)
         return matching_targets(self.name, t, output_shape, dtype)
 
     def takes_targets_as_they_are(self) -> bool:
@@ -64,8 +69,18 @@ class Loss(Described):
         return type(self).__module__.startswith("hotloop.losses.") and not self.label_smoothing
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
-        """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`."""
-        raise NotImplementedError
+        """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`.
+
+        A subclass may write Keras's ``call(y_true, y_pred)`` over `hotloop.ops` instead, whose
+        gradient is derived.
+        """
+        call = getattr(self, "call", None)
+        if call is None:
+            msg = f"{type(self).__name__}: a loss writes call(y_true, y_pred), or per_sample"
+            raise NotImplementedError(msg)
+        from hotloop.losses.custom import derived  # noqa: PLC0415 - it knows losses
+
+        return derived(self.name, call, y, t, gradient)
 
     # -- what everybody uses -----------------------------------------------------------------
 
@@ -154,8 +169,15 @@ class Loss(Described):
         self.compute(*self._seen, dy=dy)
         return dy
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return the loss, in Keras's order of arguments: targets first, unlike `forward`."""
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss, in Keras's order of arguments: targets first, unlike `forward`.
+
+        Of a tensor it is a tensor.
+        """
+        if isinstance(y_pred, TensorBase):
+            from hotloop.losses.custom import on_tensor  # noqa: PLC0415 - it knows losses
+
+            return on_tensor(self, y_true, y_pred, sample_weight)
         outputs, targets = self.pair(y_pred, y_true, CALLED)
         weights = None
         if sample_weight is not None:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hotloop.autodiff.rule import TensorBase
 from hotloop.losses.base import CALLED, Array, Loss
 from hotloop.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
+from hotloop.losses.custom import values_on_tensor
 from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 
 
-def _values(loss: Loss, y_true: Any, y_pred: Any) -> Array:
-    """Return the loss of every row, whatever stands before the last axis."""
+def _values(loss: Loss, y_true: Any, y_pred: Any) -> Any:
+    """Return the loss of every row, whatever stands before the last axis; of a tensor as one."""
+    if isinstance(y_pred, TensorBase):
+        return values_on_tensor(loss, y_true, y_pred)
     outputs, targets = loss.pair(y_pred, y_true, CALLED)
     lead, k = outputs.shape[:-1], outputs.shape[-1]
     rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
@@ -26,7 +30,7 @@ def _values(loss: Loss, y_true: Any, y_pred: Any) -> Array:
     return values.reshape(lead)
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     """Return ``mean((y_pred - y_true)^2)`` over the last axis.
 
     Parameters
@@ -47,7 +51,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Array:
     return _values(MeanSquaredError(), y_true, y_pred)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     """Return ``mean(|y_pred - y_true|)`` over the last axis.
 
     Parameters
@@ -68,7 +72,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Array:
     return _values(MeanAbsoluteError(), y_true, y_pred)
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """Return the mean of Huber's loss over the last axis, quadratic within `delta`, linear beyond.
 
     Parameters
@@ -93,7 +97,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Array:
 
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
-) -> Array:
+) -> Any:
     """Return the mean of ``-t log(p) - (1 - t) log(1 - p)`` over the last axis.
 
     Parameters
@@ -118,7 +122,7 @@ def binary_crossentropy(
 
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
-) -> Array:
+) -> Any:
     """Return ``-sum t log p`` over the last axis.
 
     Parameters
@@ -141,7 +145,7 @@ def categorical_crossentropy(
     return _values(CategoricalCrossentropy(from_logits, label_smoothing), y_true, y_pred)
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Array:
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Any:
     """Return ``-log p[t]`` for class ids t.
 
     Parameters

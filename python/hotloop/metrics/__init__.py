@@ -16,6 +16,7 @@ from hotloop.metrics.accuracy import (
 from hotloop.metrics.base import Array, FunctionMetric, Metric
 from hotloop.metrics.classification import F1Score, Precision, Recall, confusion_matrix
 from hotloop.metrics.naming import log_keys
+from hotloop.metrics.reductions import Mean, Sum
 from hotloop.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 from hotloop.registry import deserialize, lookup, serialize, snake_case
 
@@ -56,6 +57,8 @@ class LossMetric(Metric):
 CLASSES: dict[str, type[Metric]] = {
     cls.__name__: cls
     for cls in (
+        Mean,
+        Sum,
         Accuracy,
         BinaryAccuracy,
         SparseCategoricalAccuracy,
@@ -155,6 +158,7 @@ __all__ = [
     "F1Score",
     "FunctionMetric",
     "LossMetric",
+    "Mean",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
@@ -162,6 +166,7 @@ __all__ = [
     "R2Score",
     "Recall",
     "SparseCategoricalAccuracy",
+    "Sum",
     "TopKCategoricalAccuracy",
     "confusion_matrix",
     "get",

@@ -61,7 +61,7 @@ class SGD(Optimizer):
         if self.momentum:
             self.slots = {"velocity": 0.0}  # type: ignore[misc]
 
-    def apply(
+    def update_one(
         self,
         param: Array,
         grad: Array,
@@ -136,7 +136,7 @@ class Adam(Optimizer):
         self.beta_2 = _check_rate(type(self).__name__, "beta_2", beta_2)
         self.epsilon = _check_epsilon(type(self).__name__, epsilon)
 
-    def apply(
+    def update_one(
         self, param: Array, grad: Array, slots: dict[str, Array], lr: Scalar, step: Scalar
     ) -> None:
         """Update in place."""
@@ -268,7 +268,7 @@ class RMSprop(Optimizer):
         """Whether a step is a call of the core."""
         return super().recordable and not self.centered and not self.momentum
 
-    def apply(
+    def update_one(
         self,
         param: Array,
         grad: Array,
@@ -349,7 +349,7 @@ class Adagrad(Optimizer):
         self.epsilon = _check_epsilon("Adagrad", epsilon)
         self.slots = {"accumulator": self.initial_accumulator_value}  # type: ignore[misc]
 
-    def apply(
+    def update_one(
         self,
         param: Array,
         grad: Array,

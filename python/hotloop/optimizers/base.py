@@ -46,7 +46,7 @@ class FlatSlots:
 class Optimizer(Described):
     """Base of all optimizers.
 
-    A subclass lists its `slots` and writes `apply`, which changes one array in place.
+    A subclass lists its `slots` and writes `update_one`, which changes one array in place.
 
     An optimizer trains one model: it counts steps, and its slots belong to that model's weights.
     A second model is refused, as Keras refuses it; give each an optimizer of its own, such as
@@ -120,10 +120,12 @@ class Optimizer(Described):
         # Whose slots they are, by key: weights of a model, or arrays that `update` was given.
         self._owners: dict[str, Weight | Array] = {}
         self._model: ReferenceType[Any] | None = None
+        # Keys of what `apply_gradients` was given, which is kept so that its id stays its own.
+        self._keys: dict[int, tuple[str, Any]] = {}
 
     # -- what subclasses write ---------------------------------------------------------------
 
-    def apply(
+    def update_one(
         self, param: Array, grad: Array, slots: dict[str, Array], lr: Scalar, step: Scalar
     ) -> None:
         """Update `param` and `slots` in place; `step` counts from 1."""
@@ -149,7 +151,7 @@ class Optimizer(Described):
 
     @property
     def recordable(self) -> bool:
-        """Whether `apply` is a call of the core, so that a recorded step may hold it."""
+        """Whether `update_one` is a call of the core, so that a recorded step may hold it."""
         return type(self).__module__.startswith("hotloop.optimizers.")
 
     # -- what everybody uses -----------------------------------------------------------------
@@ -226,7 +228,7 @@ class Optimizer(Described):
                 clipped = twin(slots.layout, flat_grads)
                 self.clipping.apply(grads, clipped)
                 flat_grads = clipped.flat
-            self.apply(flat, flat_grads, slots.flat, self.learning_rate, step)
+            self.update_one(flat, flat_grads, slots.flat, self.learning_rate, step)
         else:
             checked = [(key, *_checked(key, params, grads)) for key in params]
             self._own_arrays(params)
@@ -238,6 +240,48 @@ class Optimizer(Described):
                 slots_of_key = self._slots_for(key, param)
                 _in_place(self, param, grad, slots_of_key, step)
         self.iterations += 1
+
+    def apply_gradients(self, grads_and_vars: Any) -> None:
+        """Take one step on pairs of gradients and variables, as in Keras.
+
+        Parameters
+        ----------
+        grads_and_vars : iterable of (array_like or None, ndarray)
+            Gradients, as `GradientTape.gradient` answers them, and ``model.trainable_variables``
+            or other live float arrays. Pairs without a gradient are left out.
+
+        Raises
+        ------
+        ValueError
+            When no pair has a gradient, or a gradient has another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import hotloop as hl
+        >>> w = np.array([1.0, 2.0])
+        >>> hl.optimizers.SGD(0.5).apply_gradients([(np.array([1.0, 1.0]), w)])
+        >>> w
+        array([0.5, 1.5])
+        """
+        pairs = [(grad, variable) for grad, variable in grads_and_vars if grad is not None]
+        if not pairs:
+            msg = "apply_gradients: no variable has a gradient; was the loss computed in the tape's block?"
+            raise ValueError(msg)
+        params, grads = _Named(), {}
+        for grad, variable in pairs:
+            weight = getattr(variable, "weight", None)
+            owner = variable if weight is None else weight
+            key = self._keys.setdefault(id(owner), (f"variable_{len(self._keys)}", owner))[0]
+            params[key] = variable if weight is None else weight.value
+            if weight is not None:
+                params.weights[key] = weight
+            grads[key] = np.asarray(grad)
+        self.update(params, grads)
+
+    def apply(self, grads: Any, trainable_variables: Any) -> None:
+        """Take one step; see `apply_gradients`."""
+        self.apply_gradients(zip(grads, trainable_variables, strict=True))
 
     def _own_arrays(self, params: Mapping[str, Array]) -> None:
         """Take arrays as those that the slots belong to; a ValueError when they are others."""
@@ -342,7 +386,7 @@ class Optimizer(Described):
     def set_slot_values(self, values: Mapping[str, Mapping[str, Array]]) -> None:
         """Replace all slots by copies of `values`."""
         self._flat = None
-        self._named, self._owners, self._model = {}, {}, None
+        self._named, self._owners, self._model, self._keys = {}, {}, None, {}
         for slot, arrays in values.items():
             for key, array in arrays.items():
                 self._named.setdefault(key, {})[slot] = np.array(array)
@@ -350,7 +394,7 @@ class Optimizer(Described):
     def __getstate__(self) -> dict[str, Any]:
         """Return everything, slots as plain named arrays."""
         state = dict(vars(self))
-        state["_flat"], state["_owners"], state["_model"] = None, {}, None
+        state["_flat"], state["_owners"], state["_model"], state["_keys"] = None, {}, None, {}
         state["lr_array"], state["step_array"] = self.lr_array.copy(), self.step_array.copy()
         named = self.slot_values()
         keys = dict.fromkeys(key for arrays in named.values() for key in arrays)
@@ -363,6 +407,14 @@ class Optimizer(Described):
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
         """Make an optimizer from the result of `get_config`."""
         return cls(**config)
+
+
+class _Named(dict[str, Array]):
+    """Arrays by key, and the weights that some of them belong to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: dict[str, Weight] = {}
 
 
 def twin(layout: Layout, like: Array) -> ArrayDict:
@@ -420,12 +472,12 @@ def _in_place(
     """Update an array that the core may not take as it stands: strided, byte-swapped, half."""
     flags = param.flags
     if flags.c_contiguous and flags.aligned and param.dtype.isnative and param.itemsize >= 4:
-        optimizer.apply(param, grad, slots, optimizer.learning_rate, step)
+        optimizer.update_one(param, grad, slots, optimizer.learning_rate, step)
         return
     dtype = _working_dtype(param)
     work = np.array(param, dtype=dtype, order="C")
     inner = {slot: np.array(array, dtype=dtype, order="C") for slot, array in slots.items()}
-    optimizer.apply(work, grad, inner, optimizer.learning_rate, step)
+    optimizer.update_one(work, grad, inner, optimizer.learning_rate, step)
     param[...] = work
     for slot, array in slots.items():
         array[...] = inner[slot]

@@ -1,0 +1,80 @@
+"""The way back: gradients from an answer to what it was made of."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from hotloop.autodiff.rule import Array, Entry
+
+
+def gradients(
+    targets: Iterable[tuple[Any, Array]], wanted: Iterable[Any], retain: bool = False
+) -> dict[int, Array]:
+    """Return the gradients of tensors, by ``id``.
+
+    Calls are gone through in reverse order of their making, so a sum of several gradients is
+    always formed in the same order.
+
+    Parameters
+    ----------
+    targets : iterable of (Tensor, ndarray)
+        Answers, and the gradient that each starts with.
+    wanted : iterable of Tensor
+        Whose gradients are returned; leaves that are not named get theirs too.
+    retain : bool
+        Keep what the calls saved, to go back a second time.
+
+    Returns
+    -------
+    dict of int to ndarray
+        Of every wanted tensor and every leaf that the answers depend on.
+    """
+    keep = {id(tensor) for tensor in wanted}
+    found: dict[int, Array] = {}
+    owned: set[int] = set()
+    pending: dict[int, list[Array | None]] = {}
+    entries: dict[int, Entry] = {}
+    heap: list[int] = []
+
+    def give(tensor: Any, grad: Array) -> None:
+        if grad.dtype != tensor.data.dtype:
+            grad = grad.astype(tensor.data.dtype)
+        entry = tensor.entry
+        if entry is None or id(tensor) in keep:
+            _add(found, owned, id(tensor), grad)
+        if entry is not None:
+            if entry.order not in entries:
+                entries[entry.order] = entry
+                pending[entry.order] = [None] * len(entry.outputs)
+                heapq.heappush(heap, -entry.order)
+            slots = pending[entry.order]
+            before = slots[tensor.index]
+            slots[tensor.index] = grad if before is None else np.asarray(before + grad)
+
+    for tensor, grad in targets:
+        give(tensor, grad)
+    while heap:
+        order = -heapq.heappop(heap)
+        entry, grads = entries.pop(order), pending.pop(order)
+        parts = entry.backward(grads)
+        for tensor, part in zip(entry.inputs, parts, strict=True):
+            if tensor is not None and part is not None:
+                give(tensor, part)
+        if not retain:
+            entry.saved = None
+    return found
+
+
+def _add(found: dict[int, Array], owned: set[int], key: int, grad: Array) -> None:
+    """Add `grad` to what was found, in an array of our own from the second one on."""
+    if key not in found:
+        found[key] = grad
+    elif key in owned:
+        np.add(found[key], grad, out=found[key])
+    else:
+        found[key] = np.asarray(found[key] + grad)
+        owned.add(key)

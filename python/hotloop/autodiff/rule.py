@@ -1,0 +1,387 @@
+"""Rules of differentiation: what an operation computes, what it keeps, and its way back.
+
+An operation is written once, as a `Rule`. Called on NumPy arrays it computes; called on a `Tensor`
+it is also remembered for the way back; called on a symbol of a model it becomes a node of the
+model's graph. Layers, losses and `hotloop.ops` all call the same rules.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotloop import config
+
+Array = NDArray[Any]
+
+
+class Saved:
+    """What one call keeps for its way back; a rule stores on it what it likes.
+
+    Attributes
+    ----------
+    needs : tuple of bool
+        Which inputs need a gradient; all False where nothing is remembered.
+    """
+
+    needs: tuple[bool, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Only reached for attributes that the forward did not store."""
+        msg = f"forward stored no {name!r}"
+        raise AttributeError(msg)
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Any attribute may be stored."""
+
+
+class Rule:
+    """One operation.
+
+    Parameters
+    ----------
+    name : str
+        Under which a model's file knows it.
+    forward : callable
+        ``forward(saved, *arrays, **options)`` -> array, or a tuple of arrays.
+    backward : callable, optional
+        ``backward(saved, *dy)`` -> one gradient for each input, None where there is none. It may
+        skip inputs for which ``saved.needs`` is False. Without it the answer has no gradient.
+    """
+
+    __slots__ = ("backward", "forward", "name")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        backward: Callable[..., tuple[Array | None, ...]] | None = None,
+    ) -> None:
+        if name in RULES:
+            msg = f"there is a rule {name!r} already"
+            raise ValueError(msg)
+        self.name, self.forward, self.backward = name, forward, backward
+        RULES[name] = self
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Return the answer for arrays, tensors or symbols."""
+        return run(self, inputs, options)
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return f"<Rule {self.name}>"
+
+    def __reduce__(self) -> Any:
+        """Pickle as a name."""
+        return rule_of, (self.name,)
+
+
+# The table: every rule by its name.
+RULES: dict[str, Rule] = {}
+
+
+def rule_of(name: str) -> Rule:
+    """Return the rule called `name`; a ValueError when there is none."""
+    try:
+        return RULES[name]
+    except (KeyError, TypeError):
+        msg = f"there is no operation {str(name)[:80]!r}"
+        raise ValueError(msg) from None
+
+
+class _Mode(threading.local):
+    """What this thread remembers.
+
+    Attributes
+    ----------
+    enabled : bool
+        False inside `no_grad`.
+    tapes : tuple
+        The gradient tapes that record, the innermost last.
+    """
+
+    enabled = True
+    tapes: tuple[Any, ...] = ()
+
+
+mode = _Mode()
+
+
+class Entry:
+    """One remembered call: a node of the graph that the way back follows.
+
+    Attributes
+    ----------
+    order : int
+        Calls are numbered as they are made, so that the way back can go in reverse.
+    inputs : tuple of Tensor or None
+        What it read; None where no gradient is needed.
+    outputs : tuple of (shape, dtype)
+        What it answered.
+    """
+
+    __slots__ = ("inputs", "order", "outputs", "rule", "saved")
+
+    _made = 0
+
+    def __init__(
+        self,
+        rule: Any,
+        saved: Any,
+        inputs: tuple[Any, ...],
+        outputs: tuple[tuple[tuple[int, ...], Any], ...],
+    ) -> None:
+        Entry._made += 1
+        self.order = Entry._made
+        self.rule, self.saved, self.inputs, self.outputs = rule, saved, inputs, outputs
+
+    def backward(self, grads: list[Array | None]) -> tuple[Array | None, ...]:
+        """Return the gradients of the inputs, from those of the outputs."""
+        if self.saved is None:
+            msg = (
+                f"{self.rule.name}: its saved values are gone: backward runs once through a graph; "
+                "use retain_graph=True, or a persistent tape, to run it again"
+            )
+            raise RuntimeError(msg)
+        full = [
+            np.zeros(shape, dtype) if grad is None else grad
+            for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
+        ]
+        answer: tuple[Array | None, ...] = self.rule.backward(self.saved, *full)
+        return answer
+
+
+def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return what `rule` answers to arrays, tensors or symbols.
+
+    Raises
+    ------
+    TypeError
+        For an input that is no real array.
+    """
+    arrays: list[Any] = []
+    tensors: list[Any] | None = None
+    track = False
+    for i, x in enumerate(inputs):
+        if type(x) is np.ndarray:
+            if mode.tapes and (leaf := _watched(x)) is not None:
+                tensors = tensors if tensors is not None else [None] * len(inputs)
+                tensors[i], track = leaf, True
+            arrays.append(x)
+        elif isinstance(x, TensorBase):
+            if tensors is None:
+                tensors = [None] * len(inputs)
+            tensors[i] = x
+            track = track or x.requires_grad
+            arrays.append(x.data)
+        elif hasattr(x, "__operation__"):
+            return x.__operation__(rule, inputs, options)
+        else:
+            arrays.append(operand(rule.name, x))
+            if isinstance(x, np.ndarray) and mode.tapes and (leaf := _watched(x)) is not None:
+                tensors = tensors if tensors is not None else [None] * len(inputs)
+                tensors[i], track = leaf, True
+    saved = Saved()
+    track = track and mode.enabled and rule.backward is not None
+    if track:
+        saved.needs = tuple(t is not None and t.requires_grad for t in tensors or ())
+    else:
+        saved.needs = (False,) * len(inputs)
+    answer = rule.forward(saved, *arrays, **options)
+    if tensors is None:
+        return answer
+    make = next(type(t) for t in tensors if t is not None)
+    several = isinstance(answer, tuple)
+    parts: tuple[Array, ...] = answer if several else (answer,)
+    if not track:
+        made = tuple(make(part) for part in parts)
+        return made if several else made[0]
+    entry = Entry(
+        rule,
+        saved,
+        tuple(t if need else None for t, need in zip(tensors, saved.needs, strict=True)),
+        tuple((part.shape, part.dtype) for part in parts),
+    )
+    made = tuple(make.made_by(part, entry, i) for i, part in enumerate(parts))
+    return made if several else made[0]
+
+
+def _watched(x: Array) -> Any:
+    """Return the leaf that a recording tape keeps for array `x`, or None."""
+    if not mode.enabled:
+        return None
+    for tape in reversed(mode.tapes):
+        leaf = tape.leaf(x)
+        if leaf is not None:
+            return leaf
+    return None
+
+
+class Backward:
+    """Stands as the rule of a remembered call that is no rule of the table.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    backward : callable
+        ``backward(*dy)`` -> one gradient for each input.
+    """
+
+    __slots__ = ("_backward", "name")
+
+    def __init__(self, name: str, backward: Callable[..., tuple[Array | None, ...]]) -> None:
+        self.name, self._backward = name, backward
+
+    def backward(self, saved: Any, *dy: Array) -> tuple[Array | None, ...]:  # noqa: ARG002
+        """Return the gradients of the inputs."""
+        return self._backward(*dy)
+
+
+def remembered(name: str, tensor: Any, answer: Array, backward: Callable[[Array], Array]) -> Any:
+    """Return `answer`, computed from one tensor, as a tensor whose way back is `backward`."""
+    if not (mode.enabled and tensor.requires_grad):
+        return type(tensor)(answer)
+    entry = Entry(
+        Backward(name, lambda dy: (backward(dy),)), True, (tensor,), ((answer.shape, answer.dtype),)
+    )
+    return type(tensor).made_by(answer, entry, 0)
+
+
+class TensorBase:
+    """What `run` needs to know of a tensor; see `hotloop.Tensor`."""
+
+    __slots__ = ()
+    data: Array
+    requires_grad: bool
+
+    @classmethod
+    def made_by(cls, data: Array, entry: Entry, index: int) -> Any:
+        """Return the tensor that output `index` of a call is."""
+        raise NotImplementedError
+
+
+# -- dtypes: as Keras promotes, so that integers beside float32 stay float32 ------------------------
+
+
+def operand(name: str, x: Any) -> Any:
+    """Return `x` as an array or a Python number, which takes the dtype of what it meets.
+
+    Raises
+    ------
+    TypeError
+        When `x` is not made of real numbers.
+    """
+    if isinstance(x, bool | int | float):
+        return x
+    if isinstance(x, np.ma.MaskedArray):
+        msg = f"{name}: masked arrays are not taken, their masks would be lost; use x.filled(value)"
+        raise TypeError(msg)
+    if isinstance(x, np.ndarray):
+        array = np.asarray(x)
+    else:
+        try:
+            array = np.asarray(x)
+        except (TypeError, ValueError) as error:
+            msg = f"{name}: inputs must be arrays of numbers, got {type(x).__name__}"
+            raise TypeError(msg) from error
+        if not isinstance(x, np.generic):
+            array = array.astype(_plain_dtype(array), copy=False)
+    if array.dtype.kind not in "biuf":
+        msg = f"{name}: inputs must be real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    return array
+
+
+def _plain_dtype(array: Array) -> Any:
+    """Return the dtype of numbers that came as Python lists: Keras's float and int32."""
+    if array.dtype.kind == "f":
+        return config.floatx()
+    return np.int32 if array.dtype.kind in "iu" else array.dtype
+
+
+def floating(x: Any) -> Array:
+    """Return `x` as an array of floating point, integers as the default float type."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind == "f" and not isinstance(x, float):
+        return array
+    return array.astype(config.floatx())
+
+
+def as_array(x: Any) -> Array:
+    """Return `x` as an array; a Python number as Keras's float or int32."""
+    if type(x) is np.ndarray:
+        return x
+    array = np.asarray(x)
+    return array.astype(_plain_dtype(array)) if isinstance(x, int | float) else array
+
+
+def common_dtype(arrays: tuple[Any, ...]) -> Any:
+    """Return the dtype that arrays and Python numbers are computed in.
+
+    The widest floating type wins, and a Python number or an integer array takes it; without one,
+    NumPy's rule for integers holds, and Python floats make it the default float type.
+    """
+    dtypes = [x.dtype for x in arrays if isinstance(x, np.ndarray | np.generic)]
+    floats = [d for d in dtypes if d.kind == "f"]
+    if floats:
+        return np.result_type(*floats)
+    numbers = [x for x in arrays if not isinstance(x, np.ndarray | np.generic)]
+    if any(isinstance(x, float) for x in numbers):
+        return np.dtype(config.floatx())
+    whole = [x for x in numbers if not isinstance(x, bool)]
+    if not dtypes:
+        return np.dtype(np.int32 if whole else np.bool_)
+    found = np.result_type(*dtypes)
+    return np.dtype(np.int32) if found.kind == "b" and whole else found
+
+
+def promoted(*arrays: Any) -> tuple[Array, ...]:
+    """Return all as arrays of one dtype, `common_dtype`."""
+    first = arrays[0]
+    if type(first) is np.ndarray and all(
+        type(x) is np.ndarray and x.dtype is first.dtype for x in arrays
+    ):
+        return arrays
+    dtype = common_dtype(arrays)
+    return tuple(np.asarray(x, dtype=dtype) for x in arrays)
+
+
+def summed_to(grad: Array, shape: tuple[int, ...]) -> Array:
+    """Return `grad` summed over the axes along which an input of `shape` was broadcast."""
+    if grad.shape == shape:
+        return grad
+    lead = grad.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(shape) if n == 1 and grad.shape[i + lead] != 1
+    )
+    total: Array = grad.sum(axis=axes, keepdims=True, dtype=grad.dtype) if axes else grad
+    return total.reshape(shape)
+
+
+__all__ = [
+    "RULES",
+    "Backward",
+    "Entry",
+    "Rule",
+    "Saved",
+    "TensorBase",
+    "as_array",
+    "common_dtype",
+    "floating",
+    "mode",
+    "operand",
+    "promoted",
+    "remembered",
+    "rule_of",
+    "run",
+    "summed_to",
+]

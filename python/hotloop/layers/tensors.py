@@ -1,0 +1,77 @@
+"""Calls of layers on tensors: each is remembered as one operation of its inputs and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hotloop.autodiff.rule import Array, Entry, TensorBase, mode
+from hotloop.autodiff.tensor import Tensor
+from hotloop.layers.base import Layer
+from hotloop.layers.cache import Cache
+
+
+class _LayerCall:
+    """Stands as the rule of a remembered call of a layer."""
+
+    def __init__(self, layer: Layer, names: list[str]) -> None:
+        self.layer, self.names = layer, names
+        self.name = f"layer {layer.name!r}"
+
+    def backward(self, cache: Cache, dy: Array) -> tuple[Array | None, ...]:
+        """Return the gradients of the inputs, then of the weights."""
+        cache.targets = {}
+        parts = self.layer.backward(np.ascontiguousarray(dy), cache)
+        inputs = parts if self.layer.takes_several else (parts,)
+        if inputs is None:
+            inputs = (None,)
+        return (*inputs, *(cache.targets.get(name) for name in self.names))
+
+
+def watched(x: Any) -> Any:
+    """Return the tensor that `x` is, or that a recording tape keeps for it; else None."""
+    if isinstance(x, TensorBase):
+        return x
+    for tape in reversed(mode.tapes):
+        leaf = tape.leaf(x)
+        if leaf is not None:
+            return leaf
+    return None
+
+
+def call_on_tensors(layer: Layer, x: Any, training: bool) -> Any:
+    """Return what a layer answers to tensors, or to arrays inside a tape's block."""
+    several = layer.takes_several
+    parts = list(x) if several else [x]
+    tensors = [watched(part) for part in parts]
+    arrays = [
+        np.ascontiguousarray(part.data if isinstance(part, TensorBase) else part, dtype=layer.dtype)
+        for part in parts
+    ]
+    shapes = [(None, *array.shape[1:]) for array in arrays]
+    layer.ensure_built(tuple(shapes) if several else shapes[0])
+    tape = next((t for t in reversed(mode.tapes) if t.watches_weights), None)
+    weights = []
+    if tape is not None and mode.enabled and layer.trainable:
+        weights = [w for w in layer.ordered_weights() if w.trainable]
+    cache = Cache(layer, accumulate=True)
+    needs = [t is not None and t.requires_grad for t in tensors]
+    cache.need_dx = any(needs)
+    given: Any = tuple(arrays) if several else arrays[0]
+    before, mode.tapes = mode.tapes, ()
+    try:
+        # The layer's own arithmetic is one remembered call, not many.
+        y = np.asarray(layer.forward(given, cache, training))
+    finally:
+        mode.tapes = before
+    if not mode.enabled or not (any(needs) or weights):
+        return Tensor(y)
+    leaves = [] if tape is None else [tape.leaf_of_weight(w) for w in weights]
+    entry = Entry(
+        _LayerCall(layer, [w.name for w in weights]),
+        cache,
+        (*(t if need else None for t, need in zip(tensors, needs, strict=True)), *leaves),
+        ((y.shape, y.dtype),),
+    )
+    return Tensor.made_by(y, entry, 0)

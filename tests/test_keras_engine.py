@@ -1,0 +1,173 @@
+"""Scripts after Keras's examples of losses, layers, models and loops of one's own."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop as hl
+
+FOLDER = Path(__file__).parent / "keras_scripts"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+    """Give a function that runs a script and answers its global names."""
+    monkeypatch.chdir(tmp_path)
+    return lambda name: runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+
+
+def test_losses_of_ones_own_train(run: Callable[[str], dict[str, Any]]) -> None:
+    found = run("own_losses")
+    assert found["smooth_history"]["loss"][-1] < 0.2 * found["smooth_history"]["loss"][0]
+    assert "largest_error" in found["smooth_history"]
+    assert found["upper_history"]["loss"][-1] < found["upper_history"]["loss"][0]
+    assert found["below_upper"] > 0.75
+
+
+def test_layers_with_a_call_over_ops_train_and_are_saved(
+    run: Callable[[str], dict[str, Any]],
+) -> None:
+    found = run("own_call")
+    assert found["accuracy"] > 0.9
+    assert found["difference"] == 0.0
+    assert found["model"].count_params() == 64 * 64 + 64 + 1 + 2 * 64 * 24 + 24 + 48 * 10 + 10
+
+
+def test_a_variational_autoencoder_trains(run: Callable[[str], dict[str, Any]]) -> None:
+    found = run("variational")
+    assert list(found["history"]) == ["total", "apart"]
+    assert found["history"]["total"][-1] < 0.85 * found["history"]["total"][0]
+    assert found["codes"].shape == (1437, 2)
+    assert np.std(found["codes"]) > 0.3
+
+
+def test_two_models_train_against_each_other(run: Callable[[str], dict[str, Any]]) -> None:
+    found = run("adversarial")
+    assert set(found["history"]) == {"critic", "forger"}
+    assert np.isfinite(found["history"]["critic"]).all()
+    after = found["forger"].get_weights()
+    assert all((a != b).any() for a, b in zip(after, found["before"], strict=True))
+    assert found["made"].shape == (1, 8, 8, 1)
+
+
+def test_a_loop_with_a_tape_learns(run: Callable[[str], dict[str, Any]]) -> None:
+    found = run("tape_loop")
+    assert found["losses"][-1] < 0.3 * found["losses"][0]
+    assert found["accuracies"][-1] > 0.95
+    assert found["test_accuracy"] > 0.9
+
+
+def test_a_tape_and_a_recorded_step_agree() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((16, 6)).astype("float32")
+    y = rng.integers(0, 3, 16)
+
+    def model() -> Any:
+        hl.utils.set_random_seed(2)
+        made = hl.Sequential(
+            [
+                hl.Input((6,)),
+                hl.layers.Dense(8, activation="relu"),
+                hl.layers.BatchNormalization(),
+                hl.layers.Dense(3),
+            ]
+        )
+        loss = hl.losses.SparseCategoricalCrossentropy(from_logits=True)
+        made.compile(hl.optimizers.Adam(0.01), loss)
+        return made
+
+    recorded, taped = model(), model()
+    optimizer = hl.optimizers.Adam(0.01)
+    for _ in range(5):
+        recorded.train_on_batch(x, y)
+        with hl.GradientTape() as tape:
+            value = taped.loss(y, taped(x, training=True))
+        grads = tape.gradient(value, taped.trainable_variables)
+        optimizer.apply_gradients(zip(grads, taped.trainable_variables, strict=True))
+    for mine, other in zip(taped.get_weights(), recorded.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=2e-5, atol=2e-6)
+
+
+def test_arithmetic_of_values_becomes_part_of_a_model() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0.5, 2.0, (4, 6)).astype("float32")
+    inputs = hl.Input((6,))
+    one, two = inputs[:, :3], inputs[:, 3:]
+    row = np.asarray([1, 2, 3], "float32")
+    values = {
+        "sum": (one + two, x[:, :3] + x[:, 3:]),
+        "difference": (one - two, x[:, :3] - x[:, 3:]),
+        "from": (1.0 - one, 1.0 - x[:, :3]),
+        "product": (one * two, x[:, :3] * x[:, 3:]),
+        "quotient": (one / two, x[:, :3] / x[:, 3:]),
+        "inverse": (2.0 / one, 2.0 / x[:, :3]),
+        "power": (one**2, x[:, :3] ** 2),
+        "root": (4.0**one, 4.0 ** x[:, :3]),
+        "broadcast": (one + row, x[:, :3] + row),
+        "matrix": (one @ np.ones((3, 2), "float32"), x[:, :3] @ np.ones((3, 2), "float32")),
+        "greater": (hl.ops.where(one > two, one, 0.0), np.where(x[:, :3] > x[:, 3:], x[:, :3], 0)),
+        "mean": (hl.ops.mean(inputs, axis=1, keepdims=True), x.mean(axis=1, keepdims=True)),
+        "stacked": (hl.ops.stack([one, two], axis=1), np.stack([x[:, :3], x[:, 3:]], axis=1)),
+        "flat": (hl.ops.reshape(inputs, (-1, 2, 3)), x.reshape(-1, 2, 3)),
+        "top": (hl.ops.top_k(inputs, 2)[0], -np.sort(-x, axis=1)[:, :2]),
+    }
+    for name, (symbol, expected) in values.items():
+        answer = hl.Model(inputs, symbol).predict(x, verbose=0)
+        np.testing.assert_allclose(answer, expected, rtol=1e-5, err_msg=name)
+
+
+def test_second_derivatives_are_refused() -> None:
+    x = hl.Tensor([1.0])
+    with hl.GradientTape() as outer:
+        outer.watch(x)
+        with hl.GradientTape() as inner:
+            inner.watch(x)
+            y = x * x
+        with pytest.raises(NotImplementedError, match="second derivatives"):
+            inner.gradient(y, x)
+
+
+def test_a_tape_answers_once_unless_persistent() -> None:
+    x = hl.Tensor([2.0])
+    with hl.GradientTape() as tape:
+        tape.watch(x)
+        y = x**3
+    assert tape.gradient(y, x).tolist() == [12.0]
+    with pytest.raises(RuntimeError, match="persistent"):
+        tape.gradient(y, x)
+    with hl.GradientTape(persistent=True) as kept:
+        kept.watch(x)
+        y, z = x * x, x * 5
+    assert kept.gradient(y, x).tolist() == [4.0]
+    assert kept.gradient(z, x).tolist() == [5.0]
+    assert kept.gradient(z, {"x": x})["x"].tolist() == [5.0]
+
+
+def test_weights_of_a_call_have_the_gradient_of_differences() -> None:
+    class Mixed(hl.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.w = self.add_weight(shape=(input_shape[-1], 2), name="w")
+            self.b = self.add_weight(shape=(2,), initializer="ones", name="b")
+
+        def call(self, inputs: Any) -> Any:
+            return hl.ops.tanh(hl.ops.matmul(inputs, self.w)) * self.b + self.b
+
+    hl.utils.set_random_seed(4)
+    model = hl.Sequential([hl.Input((3,)), Mixed(), Mixed()], dtype="float64")
+    model.compile("sgd", "mse")
+    x, t = np.random.default_rng(0).standard_normal((2, 5, 3))
+    t = t[:, :2]
+    _, grads = model.loss_and_grads(x, t)
+    found = {name: grad.copy() for name, grad in grads.items()}
+    assert len(found) == 4
+    for name, value in model.params.items():
+        expected = hl.utils.numerical_gradient(
+            lambda _: model.loss_and_grads(x, t)[0], value, h=1e-5
+        )
+        np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-9, err_msg=name)
