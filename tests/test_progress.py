@@ -8,6 +8,7 @@ import re
 import struct
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -75,6 +76,9 @@ def screen(text: str, columns: int) -> list[str]:
                 row, column = row + 1, 0
             cells[row, column] = part
             column += 1
+            if unicodedata.east_asian_width(part) == "W":
+                cells[row, column] = ""
+                column += 1
     last = max(r for r, _ in cells)
     return [
         "".join(cells.get((r, c), " ") for c in range(columns)).rstrip() for r in range(last + 1)
@@ -128,6 +132,19 @@ def test_every_figure_is_on_the_screen(columns: int, count: int, attach: Attach)
         assert not any(line.count("=") == 0 for line in lines if "16/16" not in line), lines
     if columns == 250:
         assert len(lines) == 2
+
+
+@pytest.mark.parametrize("columns", [60, 72, 80, 90])
+def test_names_of_wide_characters(columns: int, attach: Attach) -> None:
+    terminal = attach(columns)
+    model = hl.Sequential([hl.Input((5,)), hl.layers.Dense(3, "softmax")])
+    found = [hl.metrics.CategoricalAccuracy(name="정확도"), hl.metrics.Recall(name="재현율")]
+    model.compile("sgd", "categorical_crossentropy", metrics=found)
+    history = model.fit(X, Y, batch_size=4, validation_data=(X, Y), verbose=1).history
+    lines = screen(terminal.text(), columns)
+    for figure in shown(history, 0):
+        assert sum(f" {figure}" in line for line in lines) == 1, lines
+    assert len([line for line in lines if "16/16" in line]) == 1, lines
 
 
 def test_running_figures_stand_below_a_short_line_and_stay_when_interrupted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -185,14 +186,19 @@ _SHORTER = (
 
 def _length(bar: Any) -> int:
     """Return the columns that a bar takes with ten for the bar itself."""
-    return len(bar.format_meter(**{**bar.format_dict, "ncols": None}))
+    return _columns(bar.format_meter(**{**bar.format_dict, "ncols": None}))
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes; wide characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "FW" else 1 for c in text)
 
 
 def _wrapped(fields: list[str], width: int) -> list[str]:
     """Return fields in lines of at most `width` columns; one longer than that has its own."""
     lines: list[str] = []
     for field in fields:
-        if lines and len(lines[-1]) + len(field) + 3 <= width:
+        if lines and _columns(f"{lines[-1]}, {field}") <= width:
             lines[-1] += f", {field}"
         else:
             lines.append(f"  {field}")
