@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import fuzz_values
 from fuzz_targets import MEMBERS, SEPARATOR
 
 Change = Callable[[bytes, random.Random], bytes]
@@ -134,6 +135,10 @@ def in_words(data: bytes, rng: random.Random) -> bytes:
 
 def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) -> bytes:
     """Return a changed input of a target; `other` makes the changes that know nothing."""
+    if rng.random() < 0.4:
+        changed = fuzz_values.change(target, data, rng)
+        if changed is not None:
+            return changed
     if target == "json":
         return in_json(data, rng)
     if target == "cli":

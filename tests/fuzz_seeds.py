@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import fuzz_watch
 import hotloop as hl
 from fuzz_targets import CORPUS, small, unpacked
 from hotloop import layers
@@ -55,6 +56,7 @@ def _state(folder: Path) -> bytes:
 
     model = small()
     calls = [
+        *fuzz_watch.watched(folder),
         hl.callbacks.BackupAndRestore(folder, save_freq=1),
         hl.callbacks.LambdaCallback(on_epoch_end=stop),
     ]
@@ -77,7 +79,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
         weights = (folder / "weights").read_bytes()
         made["weights"] = {"raw": b"R" + weights, "parts": unpacked("weights", weights)}
         state = _state(folder)
-        made["state"] = {"raw": b"R" + state[-2000:], "parts": unpacked("state", state)}
+        made["state"] = {"raw": b"R" + state[-2000:], "watched": unpacked("state", state)}
     image = bytes(range(24))
     made["idx"] = {
         "images": b"R" + _idx(8, (2, 3, 4), image),

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+import fuzz_watch
 import hotloop as hl
 from hotloop import cli, layers, saving
 from hotloop._bench import compare
@@ -109,6 +110,9 @@ def refused(*kinds: type[Exception], naming: Path | str = "") -> Iterator[None]:
         if not str(error).strip() or str(naming) not in str(error):
             msg = f"refused without saying what: {error!r}"
             raise Fault(msg) from error
+        if len(str(error)) > fuzz_watch.LONGEST + len(str(naming)):
+            msg = f"refused in {len(str(error))} characters: {str(error)[:300]}"
+            raise Fault(msg) from error
 
 
 def _run(model: Any) -> None:
@@ -179,9 +183,11 @@ def training_state(data: bytes) -> None:
     before = _bits(model)
     begun = []
     calls = [
+        *fuzz_watch.watched(path.parent),
         hl.callbacks.LambdaCallback(on_train_batch_begin=lambda *_: begun.append(1)),
         hl.callbacks.BackupAndRestore(path.parent, delete_checkpoint=False),
     ]
+    given = fuzz_watch.arguments(calls)
     read = False
     with refused(ValueError, OSError, naming=path), np.errstate(all="ignore"):
         model.fit(x, t, batch_size=4, epochs=2, verbose=0, callbacks=calls)
@@ -189,6 +195,9 @@ def training_state(data: bytes) -> None:
     if not read and (begun or _bits(model) != before):
         msg = "a refused backup has changed the training"
         raise Fault(msg)
+    wrong = fuzz_watch.wrong(model, calls, given)
+    if wrong:
+        raise Fault(wrong)
 
 
 def idx_file(data: bytes) -> None:

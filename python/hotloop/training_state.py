@@ -25,7 +25,7 @@ from hotloop.version import __version__
 if TYPE_CHECKING:
     from hotloop.callbacks import CallbackList
     from hotloop.compiled import Meter
-    from hotloop.feed import Run
+    from hotloop.feed import Feed, Run
 
 Array = NDArray[Any]
 FORMAT, FORMAT_VERSION = "hotloop training state", 1
@@ -220,7 +220,7 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
         if type(stop) is not bool:
             msg = f"altered: stop is {quoted(stop)}"
             raise ValueError(msg)
-        _check_place(plain["feed"], state, run.feed.steps)
+        _check_place(plain["feed"], state, run.feed)
         set_generators(plain["generators"])
         run.feed.set_state(plain["feed"])
         set_generators(plain["generators"])
@@ -258,12 +258,16 @@ def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[An
     return states
 
 
-def _check_place(feed: Any, state: TrainingState, steps: int | None) -> None:
+def _check_place(place: Any, state: TrainingState, feed: Feed) -> None:
     """Raise when a place in the data is none that this `fit` can have reached."""
-    inside = feed["pass"]
+    inside, length = place["pass"], feed.steps_per_epoch
     if inside is not None:
-        taken = inside["taken"]
-        most = _MOST if steps is None else steps * (state.epoch + 1)
+        taken, most = inside["taken"], _MOST
+        if feed.steps is not None:
+            most = feed.steps * (state.epoch + 1)
+        elif length is not None:  # an epoch is a pass, of which something is left where it begins
+            over = state.batch or state.plain["stop"]
+            most = length if over else length - 1
         if type(taken) is not int or not 0 <= taken <= most:
             msg = f"altered: {quoted(taken)} batches of a pass are over"
             raise ValueError(msg)
