@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from hotloop._quoting import quoted
+
+# No array has more elements: its bytes still fit into 63 bits.
+MOST_ELEMENTS = 2**59
+
 
 def _fail(owner: str, name: str, rule: str, value: Any) -> ValueError:
-    return ValueError(f"{owner}: {name} must {rule}, got {value!r}")
+    return ValueError(f"{owner}: {name} must {rule}, got {quoted(value)}")
 
 
 def _real(value: Any) -> float | None:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     # A bool is a number to Python; as an argument it is a slip.
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def number(
@@ -69,7 +79,7 @@ def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | N
     Raises
     ------
     ValueError
-        ``owner: name must be sizes of axes, ...``.
+        ``owner: name must be sizes of axes, ...``, and where no array can have so many elements.
     """
     rule = f"be a tuple of sizes, each an integer of at least {least} or None"
     sizes = value.tolist() if isinstance(value, np.ndarray) else value
@@ -80,7 +90,30 @@ def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | N
             not isinstance(size, Integral) or isinstance(size, bool) or size < least
         ):
             raise _fail(owner, name, rule, value)
-    return tuple(None if size is None else int(size) for size in sizes)
+    read = tuple(None if size is None else int(size) for size in sizes)
+    checked_size(owner, name, read)
+    return read
+
+
+def checked_size(owner: str, name: str, sizes: Iterable[int | None]) -> int:
+    """Return the product of sizes; open ones count as 1.
+
+    Raises
+    ------
+    ValueError
+        Where no array can have so many elements. As in NumPy, a size of 0 makes up for no other.
+    """
+    known = [size for size in sizes if size is not None]
+    most = 1
+    for size in known:
+        most *= max(size, 1)
+        if most > MOST_ELEMENTS:
+            msg = (
+                f"{owner}: {name} of sizes {quoted(tuple(known))} is too large: "
+                "at most 2^59 elements are supported"
+            )
+            raise ValueError(msg)
+    return 0 if 0 in known else most
 
 
 def sample_shape(owner: str, name: str, value: Any) -> tuple[int, ...]:

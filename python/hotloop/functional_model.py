@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotloop import _arguments
+from hotloop._layer_names import Names
 from hotloop.graph import Graph, Node
 from hotloop.layers import CLASSES, InputLayer, Rescaling
 from hotloop.layers.base import Layer, Shape
@@ -298,7 +299,7 @@ def name_layers(layers: Sequence[Layer]) -> None:
     A name that another model gave changes when it is taken here: two models may each have a
     ``dense``, and become parts of a third.
     """
-    taken: set[str] = set()
+    taken = Names()
     open_ones: list[Layer] = []
     for layer in layers:
         if layer.given_name is not None:
@@ -315,12 +316,9 @@ def name_layers(layers: Sequence[Layer]) -> None:
         elif layer.given_name is None:
             open_ones.append(layer)
     for layer in open_ones:
-        base = layer.base_name
-        count = 0
-        while (name := base if not count else f"{base}_{count}") in taken:
-            count += 1
-        layer.model_name = name
-        taken.add(name)
+        Names.changes += layer.model_name is not None
+        layer.model_name = taken.free(layer.base_name)
+        taken.add(layer.model_name)
 
 
 __all__ = ["Model", "name_layers"]

@@ -59,3 +59,12 @@ def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
         value += 1
         shapes[value] = shape
     return Graph((0,), (value,), tuple(nodes), shapes, rescale)
+
+
+def extended(graph: Graph, layer: Layer, dtype: str) -> Graph:
+    """Return the graph of a chain with one more layer, built for what the chain answers."""
+    value = graph.outputs[0]
+    shapes = graph.shapes  # shared, as a copy for each of n layers would take n^2 steps
+    shapes[value + 1] = layer.ensure_built(shapes[value], dtype)
+    nodes = (*graph.nodes, Node(layer, (value,), value + 1))
+    return Graph(graph.inputs, (value + 1,), nodes, shapes, graph.rescale)

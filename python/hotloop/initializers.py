@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hotloop import random, registry
+from hotloop import _arguments, random, registry
 from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._names import serve
@@ -46,15 +46,19 @@ def _generator(seed: int | None) -> np.random.Generator:
     return random.generator() if seed is None else np.random.default_rng(seed)
 
 
+def _sizes(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n or 0 for n in _arguments.shape("initializer", "shape", shape, least=0))
+
+
 def _truncated_normal(
     rng: np.random.Generator, shape: Sequence[int], mean: float, stddev: float
 ) -> Array:
-    values = rng.standard_normal(tuple(shape)).reshape(-1)
+    values = rng.standard_normal(_sizes(shape)).reshape(-1)
     outside = np.flatnonzero(np.abs(values) > 2.0)
     while outside.size:
         values[outside] = rng.standard_normal(outside.size)
         outside = outside[np.abs(values[outside]) > 2.0]
-    return (values * stddev + mean).reshape(tuple(shape))
+    return (values * stddev + mean).reshape(_sizes(shape))
 
 
 def compute_fans(shape: Sequence[int]) -> tuple[int, int]:
@@ -85,7 +89,7 @@ class Zeros(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return zeros."""
-        return np.zeros(tuple(shape), dtype)
+        return np.zeros(_sizes(shape), dtype)
 
 
 class Ones(Initializer):
@@ -99,7 +103,7 @@ class Ones(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return ones."""
-        return np.ones(tuple(shape), dtype)
+        return np.ones(_sizes(shape), dtype)
 
 
 class Constant(Initializer):
@@ -121,7 +125,7 @@ class Constant(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return the value, broadcast to `shape`."""
-        out = np.empty(tuple(shape), dtype)
+        out = np.empty(_sizes(shape), dtype)
         out[...] = self.value
         return out
 
@@ -156,7 +160,7 @@ class RandomUniform(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return uniform numbers."""
-        draws = _generator(self.seed).uniform(self.minval, self.maxval, tuple(shape))
+        draws = _generator(self.seed).uniform(self.minval, self.maxval, _sizes(shape))
         return np.asarray(draws).astype(dtype)
 
 
@@ -184,7 +188,7 @@ class RandomNormal(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return normal numbers."""
-        draws = _generator(self.seed).normal(self.mean, self.stddev, tuple(shape))
+        draws = _generator(self.seed).normal(self.mean, self.stddev, _sizes(shape))
         return np.asarray(draws).astype(dtype)
 
 
@@ -262,9 +266,9 @@ class VarianceScaling(Initializer):
         rng = _generator(self.seed)
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return np.asarray(rng.uniform(-limit, limit, tuple(shape))).astype(dtype)
+            return np.asarray(rng.uniform(-limit, limit, _sizes(shape))).astype(dtype)
         if self.distribution == "untruncated_normal":
-            draws = rng.normal(0.0, math.sqrt(variance), tuple(shape))
+            draws = rng.normal(0.0, math.sqrt(variance), _sizes(shape))
             return np.asarray(draws).astype(dtype)
         stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
         return _truncated_normal(rng, shape, 0.0, stddev).astype(dtype)
@@ -346,7 +350,7 @@ class Orthogonal(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return an orthogonal matrix in `shape`."""
-        shape = tuple(shape)
+        shape = _sizes(shape)
         if len(shape) < 2:
             msg = f"Orthogonal: the shape needs at least two axes, got {shape}"
             raise ValueError(msg)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from hotloop import _arguments
+from hotloop._layer_names import Names
 from hotloop._names import serve
 from hotloop.cloning import clone_model, model_from_json
 from hotloop.functional_model import Model, name_layers
-from hotloop.graph import Graph, chain
-from hotloop.layers import CLASSES, InputLayer
+from hotloop.graph import Graph, chain, extended
+from hotloop.layers import CLASSES, InputLayer, Rescaling
 from hotloop.layers.base import Layer, Shape
 from hotloop.registry import deserialize, known, serialize, snake_case
 from hotloop.symbol import Symbol, calls_of, ordered
@@ -59,6 +60,8 @@ class Sequential(Model):
         super().__init__(name=name, dtype=dtype)
         self._layers: list[Any] = []
         self._build_shape: Shape | None = None
+        self._names: tuple[int, Names] | None = None
+        self._in_a_row = False
         if not isinstance(layers or [], Iterable):
             msg = f"Sequential: a list of layers is needed, got {layers!r}"
             raise TypeError(msg)
@@ -85,36 +88,54 @@ class Sequential(Model):
             self._add(layer, rebuild)
 
     def _add(self, layer: Layer | Model, rebuild: bool) -> None:
-        names = {other.name for other in self._layers}
+        if isinstance(layer, Sequential) and layer._holds(self):
+            msg = f"Sequential: {self.name!r} cannot be a layer of itself"
+            raise ValueError(msg)
+        names = self._taken_names()
         if isinstance(layer, Model):
-            if isinstance(layer, Sequential) and layer._holds(self):
-                msg = f"Sequential: {self.name!r} cannot be a layer of itself"
-                raise ValueError(msg)
-            base, count = layer.name, 0
-            while layer.name in names and layer.name_is_ours:
-                count += 1
-                layer.name = f"{base}_{count}"
-            if layer.name in names:
-                msg = f"Sequential: all layers need unique names, {layer.name!r} is there already"
-                raise ValueError(msg)
+            if layer.name in names and layer.name_is_ours:
+                layer.name = names.free(layer.name)
         elif layer.given_name is None and layer.model_name is None:
-            base = snake_case(type(layer).__name__)
-            count = 0
-            while (name := base if not count else f"{base}_{count}") in names:
-                count += 1
-            layer.model_name = name
-        elif layer.name in names:
+            layer.model_name = names.free(snake_case(type(layer).__name__))
+        if layer.name in names:
             msg = f"Sequential: all layers need unique names, {layer.name!r} is there already"
             raise ValueError(msg)
+        names.add(layer.name)
         self._layers.append(layer)
-        self._forget()
-        if rebuild:
-            try:
+        try:
+            if rebuild and self._extends(layer):
+                return
+            self._forget()
+            if rebuild:
                 self._build_if_known()
-            except Exception:
-                self._layers.pop()
-                self._forget()
-                raise
+        except Exception:
+            self._layers.pop()
+            self._names = None
+            self._forget()
+            raise
+
+    def _taken_names(self) -> Names:
+        """Return the names of the layers, collected anew where one may have changed."""
+        if self._names is None or self._names[0] != Names.changes:
+            self._names = (Names.changes, Names(item.name for item in self._layers))
+        names = self._names[1]
+        if any(isinstance(item, Model) for item in self._layers[-1:]):
+            self._names = None  # anybody may name a model
+        return names
+
+    def _extends(self, layer: Layer | Model) -> bool:
+        """Build a layer onto those before it, and tell whether that could be done."""
+        if self._graph is None or not self._in_a_row or isinstance(layer, Model):
+            return False
+        dtype = self._outputs[0].dtype
+        plain = type(layer) not in (InputLayer, Rescaling) and not layer.is_composite
+        if not plain or layer.given_dtype not in (None, dtype):
+            return False
+        with calls_of(None):
+            self._graph = extended(self._graph, layer, dtype)
+            self._append_symbol(layer, dtype)
+        self.relayout()
+        return True
 
     def pop(self) -> Layer:
         """Remove the last layer and return it.
@@ -129,6 +150,7 @@ class Sequential(Model):
                 msg = "pop: the model has no layers"
                 raise IndexError(msg)
             layer: Layer = self._layers.pop()
+            self._names = None
             self._forget()
             return layer
 
@@ -145,8 +167,7 @@ class Sequential(Model):
     def all_layers(self) -> list[Layer]:
         """Return every layer, a leading Input too, and those inside of other models."""
         found = [layer for item in self._layers for layer in item.all_layers()]
-        starts = [layer for layer in found if type(layer) is InputLayer]
-        return [x for x in found if x not in starts or x is self._layers[0]]
+        return [x for x in found if type(x) is not InputLayer or x is self._layers[0]]
 
     def _holds(self, model: Model) -> bool:
         """Whether a model is this one, or inside of it."""
@@ -215,7 +236,8 @@ class Sequential(Model):
                 raise ValueError(msg)
             shape = self._build_shape = (None, *np.shape(x)[1:])
         with calls_of(None):
-            if self._is_plain():
+            self._in_a_row = self._is_plain()
+            if self._in_a_row:
                 graph = chain(self._layers, shape, self.dtype)
                 self._set_symbols(shape)
                 return graph
@@ -241,14 +263,18 @@ class Sequential(Model):
 
     def _set_symbols(self, shape: Shape) -> None:
         """Give the layers in a row their symbols, so that other models may begin or end at them."""
-        value = start = self._start(shape)
-        self._order = [start]
+        dtype = self.dtype
+        start = self._start(shape)
+        self._order, self._inputs, self._outputs = [start], [start], [start]
         for layer in self.layers:
-            value = Symbol(layer.output_shape, layer, (value,), self.dtype)
-            if layer.first_output is None:
-                layer.first_output = value
-            self._order.append(value)
-        self._inputs, self._outputs = [start], [value]
+            self._append_symbol(layer, dtype)
+
+    def _append_symbol(self, layer: Layer, dtype: str) -> None:
+        value = Symbol(layer.output_shape or (), layer, (self._outputs[0],), dtype)
+        if layer.first_output is None:
+            layer.first_output = value
+        self._order.append(value)
+        self._outputs = [value]
 
     def connect(self, symbols: tuple[Symbol, ...], training: bool | None = None) -> Any:
         """Call the layers in a row on a symbol; their weights are shared."""
@@ -274,7 +300,13 @@ class Sequential(Model):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but the symbols, which the layers in a row make again."""
-        ends: dict[str, Any] = {"_inputs": [], "_outputs": [], "_order": [], "_ranked": []}
+        ends: dict[str, Any] = {
+            "_inputs": [],
+            "_outputs": [],
+            "_order": [],
+            "_ranked": [],
+            "_names": None,
+        }
         return {**super().__getstate__(), **ends}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from weakref import ReferenceType
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hotloop._arguments import checked_size
 from hotloop.targets import as_array
 
 Array = NDArray[Any]
@@ -63,7 +64,7 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return zeros whose first element lies on a cache line."""
     dtype = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else shape
-    size = math.prod(shape) * dtype.itemsize
+    size = checked_size("aligned_zeros", "an array", shape) * dtype.itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size].view(dtype).reshape(shape)

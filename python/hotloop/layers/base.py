@@ -423,6 +423,8 @@ class Layer(Unit):
         """Build for `input_shape` on the first call, and return the output shape."""
         if not self.built:
             self.dtype = dtype or self.dtype
+            for each in input_shape if self.takes_several else [input_shape]:
+                self._check_size("the input", each)
             with weights_as_symbols(False):
                 self.build(input_shape)
             self.input_shape = input_shape
@@ -431,8 +433,13 @@ class Layer(Unit):
             msg = f"layer {self.name!r} was built for {self.dtype}, the model computes in {dtype}"
             raise ValueError(msg)
         shape = tuple(self.compute_output_shape(input_shape))
+        self._check_size("the output", shape)
         self.output_shape = shape
         return shape
+
+    def _check_size(self, what: str, shape: Any) -> None:
+        known = [n for n in shape if isinstance(n, int)]
+        _arguments.checked_size(f"layer {self.name!r}", what, known)
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for an array or a list of them, building the layer at first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -47,9 +48,10 @@ class _Normalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def add_scale_and_center(self, shape: tuple[int, ...]) -> None:
-        """Make gamma and beta, or the constants that stand for them."""
-        self.ones = np.ones(math.prod(shape), self.dtype)
-        self.zeros = np.zeros(math.prod(shape), self.dtype)
+        """Make gamma and beta."""
+        self._size = math.prod(shape)
+        for name in ("ones", "zeros"):
+            vars(self).pop(name, None)
         if self.scale:
             self.gamma = self.add_weight(
                 "gamma", shape, self.gamma_initializer, regularizer=self.gamma_regularizer
@@ -59,6 +61,17 @@ class _Normalization(Layer):
                 "beta", shape, self.beta_initializer, regularizer=self.beta_regularizer
             )
 
+    # Constants for what is left out, made by the first data: a description alone takes no memory.
+    @functools.cached_property
+    def ones(self) -> Array:
+        """Ones, in place of gamma."""
+        return np.ones(self._size, self.dtype)
+
+    @functools.cached_property
+    def zeros(self) -> Array:
+        """Zeros, in place of beta."""
+        return np.zeros(self._size, self.dtype)
+
     def factors(self) -> tuple[Array, Array]:
         """Return gamma and beta as the core takes them, ``(F,)``."""
         gamma = self.gamma.reshape(-1) if self.scale else self.ones
@@ -66,8 +79,8 @@ class _Normalization(Layer):
 
     def grads_out(self, cache: Cache) -> tuple[Array, Array]:
         """Return where the gradients of gamma and beta go; scratch for what is left out."""
-        dgamma = cache.grad("gamma") if self.scale else np.empty_like(self.ones)
-        dbeta = cache.grad("beta") if self.center else np.empty_like(self.zeros)
+        dgamma = cache.grad("gamma") if self.scale else np.empty(self._size, self.dtype)
+        dbeta = cache.grad("beta") if self.center else np.empty(self._size, self.dtype)
         return dgamma.reshape(-1), dbeta.reshape(-1)
 
     def get_config(self) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
         wrong = ids.min() if ids.min() < 0 else ids.max()
         msg = f"to_categorical: class ids must be from 0 to {num_classes - 1}, but x has {wrong}"
         raise ValueError(msg)
+    _arguments.checked_size("to_categorical", "the rows", (ids.size, num_classes))
     rows = np.zeros((ids.size, num_classes), np.float32)
     rows[np.arange(ids.size), ids.reshape(-1)] = 1
     return rows.reshape(*ids.shape, num_classes)
