@@ -1,7 +1,7 @@
 """Feed hostile bytes to what reads files, descriptions and arguments, and see that each is read or refused.
 
 Usage: ``python scripts/fuzz.py TARGET... [--seconds N] [--seed N] [--plain] [--corpus FOLDER] [--crashes FOLDER]``
-with ``TARGET`` model, weights, state, idx, pickle, json, cli or all. With atheris (``pip install atheris``)
+with ``TARGET`` model, calls, weights, state, idx, pickle, json, cli or all. With atheris (``pip install atheris``)
 the branches of the Python sources guide the search; without it, or with ``--plain``, inputs of the corpus in
 ``tests/fuzz_corpus`` are changed at random from a fixed seed. What each target may do stands in
 ``tests/fuzz_targets.py``. Ends with 0 if nothing else happened; else each input that did is in a file, which
@@ -31,7 +31,7 @@ LONGEST = 20  # seconds of processor time for one input
 def main() -> int:
     """Fuzz the targets in turn."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    names = ("model", "weights", "state", "idx", "pickle", "json", "cli")
+    names = ("model", "calls", "weights", "state", "idx", "pickle", "json", "cli")
     parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[*names, "all", []])
     parser.add_argument("--seconds", type=float, default=10, help="of processor time, for each")
     parser.add_argument("--seed", type=int, default=1)

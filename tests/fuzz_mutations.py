@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import fuzz_sizes
 import fuzz_values
 from fuzz_targets import MEMBERS, SEPARATOR
 
@@ -135,6 +136,8 @@ def in_words(data: bytes, rng: random.Random) -> bytes:
 
 def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) -> bytes:
     """Return a changed input of a target; `other` makes the changes that know nothing."""
+    if target == "calls":
+        return fuzz_sizes.mutate(data, rng)
     if rng.random() < 0.4:
         changed = fuzz_values.change(target, data, rng)
         if changed is not None:
@@ -146,6 +149,7 @@ def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) 
     if target in MEMBERS and data[:1] == b"Z" and rng.random() < 0.9:
         parts = data[1:].split(SEPARATOR)
         at = rng.choice([i for i in range(len(parts)) if i == 0 or i % 2])
-        parts[at] = in_json(parts[at], rng)
+        sizes = target == "model" and at == 0 and rng.random() < 0.5
+        parts[at] = fuzz_sizes.mutate(parts[at], rng) if sizes else in_json(parts[at], rng)
         return b"Z" + SEPARATOR.join(parts)
     return other(data, rng)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
 from fuzz_targets import CORPUS, small, unpacked
@@ -105,6 +106,8 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "bench": b"bench\0--quick\0--only\0matmul\0--json\0x.json",
         "help": b"train\0--help",
     }
+    for target, inputs in fuzz_sizes.seeds().items():
+        made.setdefault(target, {}).update(inputs)
     return made
 
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
 from hotloop import cli, layers, saving
@@ -136,7 +137,7 @@ def _run(model: Any) -> None:
 def model_file(data: bytes) -> None:
     """Load a model, and run it."""
     path = _file(packed("model", data))
-    with refused(ValueError, OSError, naming=path):
+    with fuzz_sizes.little_memory(), refused(ValueError, OSError, naming=path):
         _run(hl.models.load_model(path))
 
 
@@ -277,6 +278,7 @@ def arguments(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "model": model_file,
+    "calls": fuzz_sizes.call,
     "weights": weights_file,
     "state": training_state,
     "idx": idx_file,
