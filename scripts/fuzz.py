@@ -66,6 +66,9 @@ def main() -> int:
             and 1
         )
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    # What runs in C hears no signal: then the system ends the process.
+    longest = int(args.seconds) + 3 * LONGEST
+    resource.setrlimit(resource.RLIMIT_CPU, (longest, longest))
     args.crashes.mkdir(parents=True, exist_ok=True)
     if args.plain or importlib.util.find_spec("atheris") is None:
         return plain(Judge(targets[0], args.crashes), args)
@@ -82,6 +85,7 @@ class Judge:
         self.targets, self.target, self.crashes = fuzz_targets, target, crashes
         self.runs = self.faults = 0
         self.seen: set[str] = set()
+        self.running = crashes / f"{target}-running"
         signal.signal(signal.SIGPROF, self._late)
 
     def _late(self, *_: object) -> None:
@@ -91,6 +95,7 @@ class Judge:
     def __call__(self, data: bytes) -> None:
         """Run one input."""
         self.runs += 1
+        self.running.write_bytes(data)  # what is there when a process is gone, or has to be ended
         signal.setitimer(signal.ITIMER_PROF, LONGEST)
         try:
             self.targets.run(self.target, data)
@@ -104,6 +109,7 @@ class Judge:
                 print(f"{path}: {text[:500]}", flush=True)  # noqa: T201
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
+            self.running.unlink()
 
     def told(self) -> int:
         """Print the figures and return the exit code."""

@@ -38,7 +38,7 @@ def change(target: str, data: bytes, rng: random.Random) -> bytes | None:
     if not isinstance(description, dict) or not isinstance(header, dict):
         return None
     if target == "state" and rng.random() < 0.8:
-        rng.choice((_name, _number, _number, _hex))(description, rng)
+        rng.choice((_name, _number, _number, _generator, _hex))(description, rng)
         parts[0] = json.dumps(description).encode()
     elif header and len(parts) == 3:
         parts[1], parts[2] = _tensor(header, parts[2], rng)
@@ -72,6 +72,14 @@ def _number(description: dict[str, Any], rng: random.Random) -> None:
             owner[key] = rng.choice(_HEX if isinstance(inner, str) else _NUMBERS)
             return
         owner = inner
+
+
+def _generator(description: dict[str, Any], rng: random.Random) -> None:
+    """Change what stands beside the many numbers of a generator: where it reads next, what it has left over."""
+    states = description.get("generators")
+    state = states.get(rng.choice(("numpy", "python"))) if isinstance(states, dict) else None
+    if isinstance(state, list) and state:
+        state[rng.choice((2, 2, *range(len(state)))) % len(state)] = rng.choice(_NUMBERS)
 
 
 def _hex(description: dict[str, Any], rng: random.Random) -> None:
