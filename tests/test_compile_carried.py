@@ -29,6 +29,10 @@ def farthest(y_true: Any, y_pred: Any) -> Any:
     return np.abs(y_true - y_pred).max(axis=1)
 
 
+def apart(y_true: Any, y_pred: Any) -> Any:
+    return hl.ops.mean(hl.ops.square(y_true - y_pred) * 3.0, axis=-1)
+
+
 def rate() -> float:
     return 0.05
 
@@ -69,7 +73,7 @@ class Plain(optimizers.Optimizer):
         param -= np.asarray(grad * float(lr), param.dtype)
 
 
-OWN: dict[str, Any] = {c.__name__: c for c in (farthest, rate, Pull, Halving, Plain)}
+OWN: dict[str, Any] = {c.__name__: c for c in (farthest, apart, rate, Pull, Halving, Plain)}
 
 # By argument of `compile`, values that are not the default.
 ONE: dict[str, list[Callable[[], Any]]] = {
@@ -93,6 +97,7 @@ ONE: dict[str, list[Callable[[], Any]]] = {
         lambda: losses.MeanSquaredError(reduction="sum"),
         lambda: losses.mean_absolute_error,
         lambda: Pull(3.0),
+        lambda: apart,
         lambda: ["mae"],
         lambda: {"a": "mae"},
     ],
@@ -118,7 +123,7 @@ ONE: dict[str, list[Callable[[], Any]]] = {
     "auto_scale_loss": [lambda: False],
 }
 SEVERAL: dict[str, list[Callable[[], Any]]] = {
-    "loss": [lambda: {"a": Pull(3.0), "b": "mae"}, lambda: [None, "mse"]],
+    "loss": [lambda: {"a": Pull(3.0), "b": apart}, lambda: [None, "mse"]],
     "metrics": [lambda: {"b": [farthest, "mae"]}, lambda: ["mae"]],
     "weighted_metrics": [lambda: {"a": ["mae"], "b": [farthest]}, lambda: ["mae"]],
     "loss_weights": [lambda: {"b": 0.25}, lambda: [2.0, 0.5]],

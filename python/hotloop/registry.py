@@ -20,7 +20,7 @@ _known: ContextVar[Mapping[str, Any]] = ContextVar("_known", default={})  # noqa
 # Where `serialize` notes whom it has described.
 _noted: ContextVar[dict[str, Any] | None] = ContextVar("_noted", default=None)
 # A function can be one of these; nothing else in a file may name one.
-_FUNCTIONS = ("initializer", "metric function", "learning rate")
+_FUNCTIONS = ("initializer", "metric function", "loss function", "learning rate")
 
 
 def snake_case(name: str) -> str:

@@ -59,7 +59,8 @@ STRINGS: dict[str, type[Loss]] = {
     "sse": SumSquaredError,
 }
 # Made by `Model.compile`, never asked for by name.
-CLASSES["PerOutput"] = PerOutput
+CLASSES |= {"PerOutput": PerOutput, "FunctionLoss": FunctionLoss}
+_MADE = ("PerOutput", "FunctionLoss")
 
 
 def get(identifier: Any) -> Loss:
@@ -85,7 +86,7 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, str):
-        cls = CLASSES.get(identifier)
+        cls = None if identifier in _MADE else CLASSES.get(identifier)
         return (cls or lookup("loss", identifier, STRINGS))()
     if isinstance(identifier, dict):
         made: Loss = deserialize("loss", identifier, CLASSES)

@@ -11,6 +11,7 @@ import numpy as np
 from hotloop.autodiff.rule import TensorBase, remembered
 from hotloop.autodiff.tensor import Tensor
 from hotloop.losses.base import Array, Loss, over_samples
+from hotloop.registry import deserialize, serialize
 
 
 def free_targets(name: str, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
@@ -108,15 +109,15 @@ class FunctionLoss(Loss):
         reduction: str = "sum_over_batch_size",
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction)
-        self.fn = fn
+        self.fn = deserialize("loss function", fn, {}) if isinstance(fn, dict) else fn
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return what the function answers."""
         return self.fn(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this loss again, with the function itself."""
-        return {"fn": self.fn, **super().get_config()}
+        """Return the arguments; of the function its name, under which `custom_objects` give it back."""
+        return {"fn": serialize(self.fn), **super().get_config()}
 
 
 def on_tensor(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
