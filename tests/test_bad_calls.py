@@ -83,3 +83,4 @@ def test_bad_call(call: str, last: str) -> None:
     said = f"{type(caught.value).__name__}: {caught.value}"
     pattern = ".*".join(re.escape(part) for part in re.split(r" ?\.\.\.", last))
     assert re.fullmatch(pattern, said, re.S), said
+    assert len(str(caught.value)) <= 400

@@ -397,3 +397,17 @@ def test_resume_without_a_run_or_with_other_settings(capsys: pytest.CaptureFixtu
     assert "truncated" in refused("--seed", "3")
     Path("runs/digits-mlp/run.json").write_text("[]")
     assert "run.json is altered" in refused("--seed", "3")
+
+
+@pytest.mark.parametrize("command", [["-m", "hotloop", "info"], ["-m", "hotloop.examples.xor"]])
+def test_an_instruction_set_that_does_not_exist_is_one_line(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HOTLOOP_ISA": "avx3"},
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("hotloop: HOTLOOP_ISA=avx3 is not an instruction set")
+    assert done.stderr.count("\n") == 1

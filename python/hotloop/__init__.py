@@ -16,7 +16,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 # The core is loaded at once: an instruction set that this machine lacks must raise at import.
-from hotloop import _core, config
+try:
+    from hotloop import _core, config
+except ImportError as error:
+    from hotloop._started import end_command
+
+    end_command(error)
+    raise
 from hotloop._names import serve
 from hotloop.config import show_config
 from hotloop.version import __version__

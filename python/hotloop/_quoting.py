@@ -67,6 +67,8 @@ def _quoted(value: Any, depth: int, longest: int) -> str:
     if kind is int and value.bit_length() > 256:
         # Python refuses to write very long ones.
         return f"an integer of {value.bit_length()} bits"
+    if kind.__module__ == "numpy" and getattr(value, "size", 0) > _ITEMS:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
     if kind is functools.partial:
         return "functools.partial(...)"
     try:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hotloop import _core
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.registry import lookup
 from hotloop.symbol import Symbol
 
@@ -167,7 +168,7 @@ def get(identifier: Any) -> ActivationFunction:
     if isinstance(identifier, str):
         return lookup("activation", identifier, FUNCTIONS)
     msg = (
-        f"an activation must be None, a name or one of hotloop.activations, got {identifier!r}; "
+        f"an activation must be None, a name or one of hotloop.activations, got {quoted(identifier)}; "
         "a function of your own needs its derivative: write it as a Layer"
     )
     raise TypeError(msg)

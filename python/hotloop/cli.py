@@ -22,6 +22,7 @@ import hotloop as hl
 from hotloop import _runs, zoo
 from hotloop._atomic import atomic_open
 from hotloop._bench import compare
+from hotloop._quoting import quoted
 
 __all__ = ["main"]
 
@@ -212,7 +213,7 @@ def _number(text: str, kind: Callable[[str], Any], rule: str, accept: Callable[[
     except ValueError:
         value = None
     if value is None or not accept(value):
-        msg = f"must be {rule}, but got {text!r}"
+        msg = f"must be {rule}, but got {quoted(text)}"
         raise argparse.ArgumentTypeError(msg)
     return value
 

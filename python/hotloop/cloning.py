@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from hotloop._quoting import quoted
 from hotloop.registry import noting
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def clone_model(model: Model) -> Model:
     from hotloop import models  # noqa: PLC0415 - they import this module
 
     if not hasattr(model, "all_layers"):
-        msg = f"clone_model: a model is needed, got {model!r}"
+        msg = f"clone_model: a model is needed, got {quoted(model)}"
         raise TypeError(msg)
     with noting() as found:
         description = models.described(model)
@@ -83,7 +84,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         raise ValueError(msg) from error
     name = described.get("class") if isinstance(described, dict) else None
     if name not in ("Sequential", "Model") or not isinstance(described.get("config"), dict):
-        msg = f"model_from_json: the text describes no model, got {json_string[:60]!r}"
+        msg = f"model_from_json: the text describes no model, got {quoted(json_string[:60])}"
         raise ValueError(msg)
     try:
         made: Model = getattr(models, name).from_config(described["config"], custom_objects)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.version import __version__
 
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
@@ -60,7 +61,7 @@ def check_data_format(op: str, data_format: str | None) -> str:
     if data_format is None:
         return _settings["image_data_format"]
     if data_format not in _IMAGE_DATA_FORMATS:
-        msg = f"{op}: data_format must be one of {_IMAGE_DATA_FORMATS}, got {data_format!r}"
+        msg = f"{op}: data_format must be one of {_IMAGE_DATA_FORMATS}, got {quoted(data_format)}"
         raise ValueError(msg)
     return data_format
 
@@ -101,7 +102,7 @@ def set_floatx(dtype: str) -> None:
     >>> hl.config.set_floatx("float32")
     """
     if dtype not in _FLOAT_DTYPES:
-        msg = f"set_floatx: dtype must be one of {_FLOAT_DTYPES}, got {dtype!r}"
+        msg = f"set_floatx: dtype must be one of {_FLOAT_DTYPES}, got {quoted(dtype)}"
         raise ValueError(msg)
     _settings["floatx"] = dtype
 
@@ -219,7 +220,7 @@ def set_threading(name: str) -> None:
     """
     available = _core.config()["threading_available"]
     if not isinstance(name, str) or name not in available:
-        msg = f"set_threading: name must be one of {tuple(available)}, got {name!r}"
+        msg = f"set_threading: name must be one of {tuple(available)}, got {quoted(name)}"
         raise ValueError(msg)
     _core.set_threading(name)
 

@@ -43,11 +43,16 @@ def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) ->
     elif array.ndim == len(want) + 2 and array.shape[-1] == 1:
         array = array.reshape(array.shape[:-1])
     got = array.shape[1:]
-    fits = len(got) == len(want) and all(w in (None, g) for w, g in zip(want, got, strict=True))
-    if array.ndim == 0 or not fits:
-        msg = f"{name}: layer {owner!r} expects input of shape {shape}, got {np.shape(x)}"
-        raise ValueError(msg)
+    if array.ndim == 0 or not _fits(got, want):
+        given = np.shape(x)
+        one = _fits(given, want) or (want[-1:] == (1,) and _fits(given, want[:-1]))
+        msg = f"{name}: layer {owner!r} expects input of shape {shape}, got {given}"
+        raise ValueError(f"{msg}: one sample is given as x[None]" if one else msg)
     return array
+
+
+def _fits(got: tuple[int, ...], want: tuple[int | None, ...]) -> bool:
+    return len(got) == len(want) and all(w in (None, g) for w, g in zip(want, got, strict=True))
 
 
 def is_direct(array: Array) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hotloop import own_steps
 from hotloop._arguments import whole
+from hotloop._quoting import quoted
 from hotloop.callbacks.base import CallbackList, as_list
 from hotloop.callbacks.progress import figures
 from hotloop.compiled import Compiled, Meter, answer, require_samples
@@ -241,5 +242,5 @@ def verbosity(verbose: Any, quiet: bool = False) -> int:
         return 1 if terminal or "ipykernel" in sys.modules else 2
     if verbose in (0, 1, 2):
         return int(verbose)
-    msg = f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}"
+    msg = f"verbose must be 'auto', 0, 1 or 2, got {quoted(verbose)}"
     raise ValueError(msg)

@@ -18,6 +18,7 @@ from hotloop import _arguments, random, registry
 from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
@@ -247,13 +248,13 @@ class VarianceScaling(Initializer):
     ) -> None:
         number("VarianceScaling", "scale", scale, "be positive", lambda s: s > 0.0)
         if mode not in self._MODES:
-            msg = f"VarianceScaling: mode must be one of {self._MODES}, got {mode!r}"
+            msg = f"VarianceScaling: mode must be one of {self._MODES}, got {quoted(mode)}"
             raise ValueError(msg)
         distribution = "truncated_normal" if distribution == "normal" else distribution
         if distribution not in self._DISTRIBUTIONS:
             msg = (
                 f"VarianceScaling: distribution must be one of {self._DISTRIBUTIONS}, "
-                f"got {distribution!r}"
+                f"got {quoted(distribution)}"
             )
             raise ValueError(msg)
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
@@ -422,7 +423,7 @@ def get(identifier: Any) -> Callable[..., Array]:
     if callable(identifier):
         call: Callable[..., Array] = identifier
         return call
-    msg = f"an initializer must be a name, an Initializer or a callable, got {identifier!r}"
+    msg = f"an initializer must be a name, an Initializer or a callable, got {quoted(identifier)}"
     raise TypeError(msg)
 
 

@@ -249,7 +249,7 @@ class Model(Trainable, Unit):
         for layer in layers:
             if layer.name == name:
                 return layer
-        msg = f"get_layer: no layer {name!r}; there are {[layer.name for layer in layers]}"
+        msg = f"get_layer: no layer {quoted(name)}; there are {quoted([layer.name for layer in layers])}"
         raise ValueError(msg)
 
     # -- by hand -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 from hotloop import _arguments
 from hotloop._layer_names import Names
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.cloning import clone_model, model_from_json
 from hotloop.functional_model import Model, name_layers
 from hotloop.graph import Graph, chain, extended
@@ -63,7 +64,7 @@ class Sequential(Model):
         self._names: tuple[int, Names] | None = None
         self._in_a_row = False
         if not isinstance(layers or [], Iterable):
-            msg = f"Sequential: a list of layers is needed, got {layers!r}"
+            msg = f"Sequential: a list of layers is needed, got {quoted(layers)}"
             raise TypeError(msg)
         for layer in layers or []:
             self.add(layer, rebuild=False)
@@ -82,7 +83,7 @@ class Sequential(Model):
         if isinstance(layer, Symbol) and not layer.inputs:
             layer = layer.layer
         if not isinstance(layer, Layer | Model):
-            msg = f"Sequential: expected a layer, got {layer!r}"
+            msg = f"Sequential: expected a layer, got {quoted(layer)}"
             raise TypeError(msg)
         with self._step_lock:  # another thread may be building the model
             self._add(layer, rebuild)
@@ -416,7 +417,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
         When `overwrite` is false and the file exists.
     """
     if not isinstance(model, Model):
-        msg = f"save_model: a model is needed, got {model!r}"
+        msg = f"save_model: a model is needed, got {quoted(model)}"
         raise TypeError(msg)
     model.save(filepath, overwrite)
 

@@ -129,7 +129,7 @@ def set_seed(seed: int) -> None:
     True
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        msg = f"set_seed: seed must be an integer, but got {seed!r}"
+        msg = f"set_seed: seed must be an integer, but got {quoted(seed)}"
         raise TypeError(msg)
     if seed < 0:
         msg = f"set_seed: seed must not be negative, but got {seed}"

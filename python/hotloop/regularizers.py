@@ -11,6 +11,7 @@ from hotloop import _core, registry
 from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.registry import deserialize, lookup
 
 Array = NDArray[Any]
@@ -182,7 +183,7 @@ def get(identifier: Any) -> Regularizer | None:
         return made
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
         return identifier()
-    msg = f"a regularizer must be a name or a hotloop.regularizers.Regularizer, got {identifier!r}"
+    msg = f"a regularizer must be a name or a hotloop.regularizers.Regularizer, got {quoted(identifier)}"
     raise TypeError(msg)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core, metrics
+from hotloop._quoting import quoted
 from hotloop.compiled import Meter
 from hotloop.data import ArrayData, Rows, class_weights
 from hotloop.executor import Executor, activation_of
@@ -34,7 +35,7 @@ def by_name(what: str, given: Any, names: Sequence[str], default: Any = None) ->
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - set(names))
         if unknown:
-            msg = f"{what}: no {unknown}; there are {list(names)}"
+            msg = f"{what}: no {quoted(unknown)}; there are {quoted(list(names))}"
             raise ValueError(msg)
         return [given.get(name, default) for name in names]
     items = list(given) if isinstance(given, list | tuple) else [given]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import eager, optimizers
+from hotloop._quoting import quoted
 from hotloop.layers import Dropout, Input, InputLayer
 from hotloop.layers.base import Layer
 from hotloop.several_ends import SeveralEnds
@@ -23,7 +24,7 @@ def symbol_list(what: str, given: Any) -> list[Symbol]:
     if not items or not all(isinstance(item, Symbol) for item in items):
         msg = (
             f"Model: {what} must be what Input or layers called on it answer, or a list or dict "
-            f"of those, got {given!r}"
+            f"of those, got {quoted(given)}"
         )
         raise TypeError(msg)
     return items

@@ -10,6 +10,7 @@ import numpy as np
 
 from hotloop import config, own_steps
 from hotloop._arguments import number, whole
+from hotloop._quoting import quoted
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.compiled import require_samples
@@ -123,7 +124,7 @@ class Trainable(Evaluating):
             epochs = whole("fit", "epochs", epochs, least=0)
             initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
             if not isinstance(shuffle, int | np.bool_):
-                msg = f"fit: shuffle must be True or False, got {shuffle!r}"
+                msg = f"fit: shuffle must be True or False, got {quoted(shuffle)}"
                 raise ValueError(msg)
             steps = None
             if steps_per_epoch is not None:

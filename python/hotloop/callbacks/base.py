@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hotloop._overriding import check_overrides
+from hotloop._quoting import quoted
 from hotloop.callbacks import kept
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ class Callback:
     skips: frozenset[str] = frozenset()
     # Attributes that a backup keeps, each with the rule that a value from a file has to keep.
     state_rules: ClassVar[Mapping[str, kept.Rule]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check what the hooks of a callback of the user's own take."""
+        super().__init_subclass__(**kwargs)
+        hooks = [name for name in vars(Callback) if name.startswith("on_")]
+        check_overrides(cls, Callback, hooks)
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -214,6 +222,6 @@ def as_list(callbacks: Any, model: Any, params: dict[str, Any], *extra: Callback
     for callback in given:
         # What was written for Keras has the hooks without the base class.
         if isinstance(callback, type | str) or not hasattr(callback, "set_model"):
-            msg = f"callbacks: a list of Callback objects is needed, got {callback!r} in it"
+            msg = f"callbacks: a list of Callback objects is needed, got {quoted(callback)} in it"
             raise TypeError(msg)
     return CallbackList([*given, *extra], model, params)

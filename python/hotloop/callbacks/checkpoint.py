@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hotloop._atomic import explained
+from hotloop._quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Logs
 from hotloop.callbacks.plateau import Monitor
@@ -129,5 +130,5 @@ def check_frequency(name: str, save_freq: Any) -> str | int:
         return "epoch"
     if isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0:
         return save_freq
-    msg = f"{name}: save_freq must be 'epoch' or a positive number of batches, got {save_freq!r}"
+    msg = f"{name}: save_freq must be 'epoch' or a positive number of batches, got {quoted(save_freq)}"
     raise ValueError(msg)

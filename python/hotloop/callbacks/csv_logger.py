@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hotloop._atomic import atomic_open, explained
+from hotloop._quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 
@@ -57,7 +58,7 @@ class CSVLogger(Callback):
     ) -> None:
         super().__init__()
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
-            msg = f"CSVLogger: separator must be one character, got {separator!r}"
+            msg = f"CSVLogger: separator must be one character, got {quoted(separator)}"
             raise ValueError(msg)
         self.filename, self.separator, self.append = Path(filename), separator, bool(append)
         self._start()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop._arguments import number, whole
+from hotloop._quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
@@ -36,11 +37,11 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            msg = f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {mode!r}"
+            msg = f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', got {quoted(mode)}"
             raise ValueError(msg)
         owner = type(self).__name__
         if not isinstance(monitor, str):
-            msg = f"{owner}: monitor must be the name of a figure, got {monitor!r}"
+            msg = f"{owner}: monitor must be the name of a figure, got {quoted(monitor)}"
             raise TypeError(msg)
         self.monitor, self.mode = monitor, mode
         self.min_delta = abs(number(owner, "min_delta", min_delta))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hotloop._arguments import number
+from hotloop._quoting import quoted
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 
@@ -36,7 +37,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
         if not callable(schedule):
-            msg = f"LearningRateScheduler: schedule must be a function, got {schedule!r}"
+            msg = f"LearningRateScheduler: schedule must be a function, got {quoted(schedule)}"
             raise TypeError(msg)
         self.schedule, self.verbose = schedule, verbose
         self._takes_rate = _takes(schedule, 2)
@@ -129,8 +130,6 @@ class LambdaCallback(Callback):
         }
         for name, hook in hooks.items():
             if not hasattr(Callback, name) or not (hook is None or callable(hook)):
-                msg = (
-                    f"LambdaCallback: {name} must be a hook, and its value a function, got {hook!r}"
-                )
+                msg = f"LambdaCallback: {name} must be a hook, and its value a function, got {quoted(hook)}"
                 raise TypeError(msg)
         vars(self).update({name: value for name, value in hooks.items() if value is not None})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 
@@ -54,7 +55,7 @@ class TensorBoard(Callback):
         named: dict[Any, int] = {"epoch": 0, "batch": 1}
         frequency = named.get(update_freq, update_freq)
         if not isinstance(frequency, int) or frequency < 0:
-            msg = f"TensorBoard: update_freq must be 'epoch', 'batch' or a number, got {update_freq!r}"
+            msg = f"TensorBoard: update_freq must be 'epoch', 'batch' or a number, got {quoted(update_freq)}"
             raise ValueError(msg)
         self.update_freq = frequency
         if not self.update_freq:

@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from hotloop import layers, optimizers, random
+from hotloop._quoting import quoted
 from hotloop.estimators import _settings
 from hotloop.models import Model, Sequential
 from hotloop.targets import refuse_masked
@@ -135,7 +136,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if self.model is not None:
             made = self.model(self.n_features_in_, units, **(self.model_params or {}))
             if not isinstance(made, Model):
-                msg = f"{type(self).__name__}: model must return a hotloop model, got {made!r}"
+                msg = (
+                    f"{type(self).__name__}: model must return a hotloop model, got {quoted(made)}"
+                )
                 raise TypeError(msg)
         else:
             sizes = self.hidden_layer_sizes

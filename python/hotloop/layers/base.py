@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _arguments, config, initializers, regularizers
+from hotloop._overriding import check_overrides
+from hotloop._quoting import quoted
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable
 from hotloop.layers.cache import Array, Cache, Views
@@ -103,12 +105,12 @@ class Layer(Unit):
                 msg = f"{type(self).__name__}: there is no argument {key!r}"
                 raise TypeError(msg)
             if not any(value is legal for legal in _WITHOUT_EFFECT[key]):
-                msg = f"{type(self).__name__}: {key} is not supported, got {value!r}"
+                msg = f"{type(self).__name__}: {key} is not supported, got {quoted(value)}"
                 raise ValueError(msg)
         if input_dim is not None:
             input_shape = (input_dim,)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            msg = f"a layer's name must be a string without '/', got {name!r}"
+            msg = f"a layer's name must be a string without '/', got {quoted(name)}"
             raise ValueError(msg)
         self.given_name = name
         self.model_name: str | None = None
@@ -127,8 +129,14 @@ class Layer(Unit):
         self._weight_attributes: dict[str, str] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let a `build` that anyone calls mark its layer as built."""
+        """Check what its methods take, and wrap `build` so that it also sets `built`."""
         super().__init_subclass__(**kwargs)
+        check_overrides(
+            cls,
+            Layer,
+            ("build", "compute_output_shape", "forward", "backward"),
+            "; a layer made of layers writes call(self, inputs) instead",
+        )
         build = cls.__dict__.get("build")
         if build is not None:
 
@@ -449,7 +457,9 @@ class Layer(Unit):
         None leaves it to the run.
         """
         if training is not None and not isinstance(training, bool | int | np.bool_):
-            msg = f"layer {self.name!r}: training must be True, False or None, got {training!r}"
+            msg = (
+                f"layer {self.name!r}: training must be True, False or None, got {quoted(training)}"
+            )
             raise TypeError(msg)
         symbols = symbols_in(x)
         if self.is_composite:
@@ -460,7 +470,7 @@ class Layer(Unit):
                 raise ValueError(msg)
             return connect(self, symbols, self.takes_several, fixed(training))
         if self.takes_several and not isinstance(x, list | tuple):
-            msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {x!r}"
+            msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {quoted(x)}"
             raise ValueError(msg)
         given: Any = x if self.takes_several else [x]
         if mode.tapes or any(isinstance(part, TensorBase) for part in given):
@@ -572,7 +582,7 @@ def check_dtype(dtype: Any) -> str:
     try:
         name = str(np.dtype(dtype).name)
     except (TypeError, ValueError, SyntaxError):  # the last two from NumPy's reading of "f4,,2"
-        name = repr(dtype)
+        name = quoted(dtype)
     if name not in ("float32", "float64"):
         msg = f"layers and models compute in float32 or float64, got dtype {name}"
         raise TypeError(msg)
@@ -582,7 +592,7 @@ def check_dtype(dtype: Any) -> str:
 def assign_all(owner: str, live: Sequence[Weight], values: Sequence[Any]) -> None:
     """Copy `values` into `live`; nothing is written when a count or a shape differs."""
     if not isinstance(values, Iterable):
-        msg = f"set_weights: {owner} takes a list of arrays, got {values!r}"
+        msg = f"set_weights: {owner} takes a list of arrays, got {quoted(values)}"
         raise TypeError(msg)
     arrays = [real_array(f"set_weights: {owner}", "each weight", value) for value in values]
     if len(arrays) != len(live):

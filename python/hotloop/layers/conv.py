@@ -8,6 +8,7 @@ import numpy as np
 
 from hotloop import _core, activations, initializers, regularizers
 from hotloop._arguments import whole
+from hotloop._quoting import quoted
 from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape, require_known
 from hotloop.layers.cache import Array, Cache
@@ -95,7 +96,7 @@ class Conv2D(Layer):
         rule = f"be a positive divisor of filters {filters}"
         self.groups = whole("Conv2D", "groups", groups, least=1, rule=rule)
         if self.filters % self.groups:
-            msg = f"Conv2D: groups must {rule}, got {groups!r}"
+            msg = f"Conv2D: groups must {rule}, got {quoted(groups)}"
             raise ValueError(msg)
         self.kernel_size = pair("Conv2D: kernel_size", kernel_size)
         self.strides = pair("Conv2D: strides", strides)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hotloop import _core, random
 from hotloop._arguments import number, whole
+from hotloop._quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import is_loading
@@ -53,7 +54,7 @@ class Dropout(Layer):
         noise_shape = kwargs.pop("noise_shape", None)
         super().__init__(**kwargs)
         if noise_shape is not None:
-            msg = f"Dropout: noise_shape must be None, got {noise_shape!r}"
+            msg = f"Dropout: noise_shape must be None, got {quoted(noise_shape)}"
             raise ValueError(msg)
         self.rate = number("Dropout", "rate", rate, "lie in [0, 1]", lambda r: 0.0 <= r <= 1.0)
         self.seed = None if seed is None else whole("Dropout", "seed", seed)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hotloop import _core
 from hotloop._arguments import whole
+from hotloop._quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 
@@ -37,7 +38,7 @@ class _Merge(Layer):
 
     def misfit(self, shapes: list[Shape], rule: str) -> ValueError:
         """Return the error for shapes that do not fit."""
-        return ValueError(f"{type(self).__name__} {self.name!r}: {rule}, got {shapes}")
+        return ValueError(f"{type(self).__name__} {self.name!r}: {rule}, got {quoted(shapes)}")
 
 
 class _Elementwise(_Merge):

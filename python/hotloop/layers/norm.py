@@ -11,6 +11,7 @@ import numpy as np
 
 from hotloop import _core, initializers, regularizers
 from hotloop._arguments import number, whole
+from hotloop._quoting import quoted
 from hotloop.layers.base import Layer, Shape, require_known
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
@@ -169,7 +170,7 @@ class BatchNormalization(_Normalization):
         )
         axes = list(axis) if isinstance(axis, Sequence) else [axis]
         if len(axes) != 1:
-            msg = f"BatchNormalization: axis must be one axis, got {axis!r}"
+            msg = f"BatchNormalization: axis must be one axis, got {quoted(axis)}"
             raise ValueError(msg)
         self.axis = whole("BatchNormalization", "axis", axes[0])
         self.momentum = number(

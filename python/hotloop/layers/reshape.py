@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from hotloop import _arguments, _core
 from hotloop._arguments import number
+from hotloop._quoting import quoted
 from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
@@ -61,7 +63,7 @@ class InputLayer(Layer):
         if batch_shape is not None:
             sizes = _arguments.shape("Input", "batch_shape", batch_shape)
             if not sizes:
-                msg = f"Input: batch_shape must have the batch in front, got {batch_shape!r}"
+                msg = f"Input: batch_shape must have the batch in front, got {quoted(batch_shape)}"
                 raise ValueError(msg)
             super().__init__(input_shape=sizes[1:], **kwargs)
         else:
@@ -160,7 +162,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         sizes = _arguments.shape("Reshape", "target_shape", target_shape, least=-1)
         if None in sizes or sizes.count(-1) > 1:
-            msg = f"Reshape: target_shape must name every size, one may be -1, got {target_shape!r}"
+            msg = f"Reshape: target_shape must name every size, one may be -1, got {quoted(target_shape)}"
             raise ValueError(msg)
         self.target_shape = tuple(n or 0 for n in sizes)
 
@@ -281,8 +283,8 @@ def Input(
     """
     if batch_size is not None:
         _arguments.whole("Input", "batch_size", batch_size, least=1)
-    if dtype is not None and np.dtype(dtype).kind in "biu":
-        dtype = None
+    with contextlib.suppress(TypeError):  # what is no dtype is refused below
+        dtype = None if dtype is not None and np.dtype(dtype).kind in "biu" else dtype
     layer = InputLayer(shape, dtype=dtype, **kwargs)
     given = (None, *(layer.given_input_shape or ()))
     # Nothing to build, and the dtype stays open until a layer asks for one.

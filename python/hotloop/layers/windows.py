@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
+from hotloop._quoting import quoted
 from hotloop.layers.base import Layer, Shape, require_rank
 
 Pair = tuple[int, int]
@@ -16,7 +17,7 @@ def pair(what: str, value: Any, least: int = 1) -> Pair:
     """Return ``(value, value)`` for an int, else the two ints; a ValueError names `what`."""
     items = tuple(value) if isinstance(value, Iterable) else (value, value)
     if len(items) != 2 or not all(_whole(n) and n >= least for n in items):
-        msg = f"{what} must be an int or two ints, each at least {least}, got {value!r}"
+        msg = f"{what} must be an int or two ints, each at least {least}, got {quoted(value)}"
         raise ValueError(msg)
     return int(items[0]), int(items[1])
 
@@ -30,7 +31,7 @@ def check_padding(what: str, padding: Any) -> str | Pads:
     """Return ``"valid"``, ``"same"`` or ((top, bottom), (left, right))."""
     if isinstance(padding, str):
         if padding.lower() not in ("valid", "same"):
-            msg = f"{what} must be 'valid', 'same' or integers, got {padding!r}"
+            msg = f"{what} must be 'valid', 'same' or integers, got {quoted(padding)}"
             raise ValueError(msg)
         return padding.lower()
     if _whole(padding):
@@ -43,7 +44,7 @@ def check_padding(what: str, padding: Any) -> str | Pads:
             return (top, bottom), (left, right)
     msg = (
         f"{what} must be an int, (h, w), ((top, bottom), (left, right)), 'valid' or 'same', "
-        f"none negative, got {padding!r}"
+        f"none negative, got {quoted(padding)}"
     )
     raise ValueError(msg)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.losses.base import Loss, as_outputs
 from hotloop.losses.crossentropy import (
     NLL,
@@ -96,7 +97,7 @@ def get(identifier: Any) -> Loss:
     if callable(identifier) and not isinstance(identifier, type):
         known = CLASS_OF.get(identifier)
         return FunctionLoss(identifier) if known is None else known()
-    msg = f"a loss must be a name, a function or a hotloop.losses.Loss, got {identifier!r}"
+    msg = f"a loss must be a name, a function or a hotloop.losses.Loss, got {quoted(identifier)}"
     raise TypeError(msg)
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from hotloop import config
 from hotloop._describing import Described
+from hotloop._overriding import check_overrides
+from hotloop._quoting import quoted
 from hotloop.autodiff.rule import TensorBase
 from hotloop.targets import as_array, matching_targets
 
@@ -39,6 +41,11 @@ class Loss(Described):
     from_logits = False
     label_smoothing = 0.0
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check what the methods of a loss of the user's own take."""
+        super().__init_subclass__(**kwargs)
+        check_overrides(cls, Loss, ("targets", "per_sample"))
+
     def __init__(
         self,
         name: str | None = None,
@@ -48,7 +55,7 @@ class Loss(Described):
         del dtype
         if reduction not in _REDUCTIONS:
             what = f"{type(self).__name__}: reduction"
-            msg = f"{what} must be one of {_REDUCTIONS}, got {reduction!r}"
+            msg = f"{what} must be one of {_REDUCTIONS}, got {quoted(reduction)}"
             raise ValueError(msg)
         self.name = name or self._name
         self.reduction = reduction

@@ -6,6 +6,7 @@ from typing import Any
 
 from hotloop import losses
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -147,7 +148,7 @@ def get(identifier: Any) -> Metric:
         return identifier()
     if callable(identifier):
         return FunctionMetric(identifier)
-    msg = f"a metric must be a name or a hotloop.metrics.Metric, got {identifier!r}"
+    msg = f"a metric must be a name or a hotloop.metrics.Metric, got {quoted(identifier)}"
     raise TypeError(msg)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._describing import Described
+from hotloop._overriding import check_overrides
 from hotloop._quoting import quoted
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
@@ -48,6 +49,11 @@ class Metric(Described):
     _name: ClassVar[str | None] = None
     state_names: ClassVar[tuple[str, ...]] = ("total", "count")
     direction: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check what the methods of a metric of the user's own take."""
+        super().__init_subclass__(**kwargs)
+        check_overrides(cls, Metric, ("values", "result", "reset_state"))
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         del dtype

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hotloop._arguments import number, whole
+from hotloop._quoting import quoted
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
 from hotloop.targets import as_array, as_ids, class_targets, matching_targets, real_array
 
@@ -183,7 +184,7 @@ class F1Score(Metric):
     ) -> None:
         super().__init__(name, dtype)
         if average not in (None, "micro", "macro", "weighted"):
-            msg = f"{self.name}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
+            msg = f"{self.name}: average must be None, 'micro', 'macro' or 'weighted', got {quoted(average)}"
             raise ValueError(msg)
         self.average = average
         self.threshold = None if threshold is None else number(self.name, "threshold", threshold)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._quoting import quoted
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
 from hotloop.targets import matching_targets
 
@@ -102,9 +103,7 @@ class R2Score(Metric):
         super().__init__(name, dtype)
         valid = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in valid:
-            msg = (
-                f"{self.name}: class_aggregation must be one of {valid}, got {class_aggregation!r}"
-            )
+            msg = f"{self.name}: class_aggregation must be one of {valid}, got {quoted(class_aggregation)}"
             raise ValueError(msg)
         if num_regressors < 0:
             msg = f"{self.name}: num_regressors must not be negative, got {num_regressors}"

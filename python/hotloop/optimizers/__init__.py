@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.optimizers import schedules
 from hotloop.optimizers.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from hotloop.optimizers.base import Optimizer
@@ -45,7 +46,7 @@ def get(identifier: Any) -> Optimizer:
         return made
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()
-    msg = f"an optimizer must be a name or a hotloop.optimizers.Optimizer, got {identifier!r}"
+    msg = f"an optimizer must be a name or a hotloop.optimizers.Optimizer, got {quoted(identifier)}"
     raise TypeError(msg)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from weakref import ReferenceType
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hotloop._arguments import number
 from hotloop._describing import Described
+from hotloop._quoting import quoted
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import Clipping
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
@@ -41,6 +42,16 @@ class FlatSlots:
     def named(self) -> dict[str, dict[str, Array]]:
         """Return live views, slot by slot, name by name."""
         return {slot: dict(self.layout.views(array)) for slot, array in self.flat.items()}
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Say whether `value` is what PyTorch's optimizers start with: weights, or an iterator over them."""
+    if isinstance(value, Iterator):
+        return True
+    parts = value.values() if isinstance(value, Mapping) else value
+    return isinstance(value, Mapping | list | tuple) and any(
+        isinstance(w, np.ndarray) for w in parts
+    )
 
 
 class Optimizer(Described):
@@ -96,13 +107,20 @@ class Optimizer(Described):
                 msg = f"{type(self).__name__}: there is no argument {key!r}"
                 raise TypeError(msg)
             if value not in _WITHOUT_EFFECT[key]:
-                msg = f"{type(self).__name__}: {key} is not supported, got {value!r}"
+                msg = f"{type(self).__name__}: {key} is not supported, got {quoted(value)}"
                 raise ValueError(msg)
         self.name = name or type(self).__name__.lower()
         # Live scalars of recorded steps.
         self.lr_array = np.zeros(1, np.float64)
         self.step_array = np.zeros(1, np.float64)
         self.iterations = 0
+        if _holds_arrays(learning_rate):
+            msg = (
+                f"{type(self).__name__}: learning_rate must be a number or a schedule, got "
+                f"{quoted(learning_rate, 100)}: weights are given to update(params, grads), or to a "
+                "model by compile"
+            )
+            raise TypeError(msg)
         if isinstance(learning_rate, dict):
             learning_rate = schedules.deserialize(learning_rate)
         self._schedule: Callable[..., Any] | None = None
@@ -217,7 +235,7 @@ class Optimizer(Described):
         array([0.5, 1.5])
         """
         if not hasattr(params, "items") or not hasattr(grads, "items"):
-            msg = f"update: dicts of arrays are needed, got {params!r} and {grads!r}"
+            msg = f"update: dicts of arrays are needed, got {quoted(params)} and {grads!r}"
             raise TypeError(msg)
         flat = getattr(params, "flat", None)
         flat_grads = getattr(grads, "flat", None)

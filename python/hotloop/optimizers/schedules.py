@@ -9,6 +9,7 @@ from typing import Any
 from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._names import serve
+from hotloop._quoting import quoted
 from hotloop.registry import deserialize as _deserialize
 from hotloop.registry import serialize
 
@@ -277,7 +278,9 @@ class CosineDecay(_Decay):
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.alpha = number("CosineDecay", "alpha", alpha)
-        self.warmup_target = None if warmup_target is None else float(warmup_target)
+        self.warmup_target = (
+            None if warmup_target is None else number("CosineDecay", "warmup_target", warmup_target)
+        )
         self.warmup_steps = warmup_steps
 
     def __call__(self, step: int) -> float:
@@ -330,7 +333,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if not isinstance(boundaries, Sequence) or not isinstance(values, Sequence):
             msg = (
                 "PiecewiseConstantDecay: boundaries and values must be lists, "
-                f"got {boundaries!r} and {values!r}"
+                f"got {quoted(boundaries, 120)} and {quoted(values, 120)}"
             )
             raise TypeError(msg)
         if len(boundaries) != len(values) - 1 or not boundaries:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hotloop._quoting import quoted
 from hotloop.plotting._figure import COLOURS, MARKERS, legend_for, one_axes
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def confusion_matrix(
     from hotloop import metrics  # noqa: PLC0415 - its name is that of this function
 
     if normalize not in _NORMALIZE:
-        msg = f"plotting.confusion_matrix: normalize must be one of {_NORMALIZE}, got {normalize!r}"
+        msg = f"plotting.confusion_matrix: normalize must be one of {_NORMALIZE}, got {quoted(normalize)}"
         raise ValueError(msg)
     counts = (
         np.array(y_true)

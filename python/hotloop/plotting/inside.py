@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._quoting import quoted
 from hotloop.plotting._figure import COLOURS, WIDTH, grid, tidy
 from hotloop.plotting.pictures import columns_for, draw
 
@@ -104,7 +105,7 @@ def filters(
 def _kernel(source: Any, data_format: str) -> Array:
     """Return the kernel ``(KH, KW, C, O)`` of a model, a layer, or an array."""
     if data_format not in ("channels_last", "channels_first"):
-        msg = f"plotting.filters: data_format must be 'channels_last' or 'channels_first', got {data_format!r}"
+        msg = f"plotting.filters: data_format must be 'channels_last' or 'channels_first', got {quoted(data_format)}"
         raise ValueError(msg)
     layers = getattr(source, "layers", None)
     if layers is not None:

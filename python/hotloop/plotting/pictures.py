@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hotloop._quoting import quoted
 from hotloop.plotting._figure import COLOURS, WIDTH, grid
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def as_pictures(images: ArrayLike, shape: Sequence[int] | None, data_format: str
         raise ValueError(msg)
     given = array.shape
     if data_format not in ("channels_last", "channels_first"):
-        msg = f"plotting.images: data_format must be 'channels_last' or 'channels_first', got {data_format!r}"
+        msg = f"plotting.images: data_format must be 'channels_last' or 'channels_first', got {quoted(data_format)}"
         raise ValueError(msg)
     if shape is not None:
         if array.ndim < 1 or math.prod(shape) != (array[0].size if array.ndim > 1 else array.size):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._quoting import quoted
 from hotloop.targets import as_array
 from hotloop.utils._report import ArrayCheck, GradientReport
 
@@ -128,7 +129,7 @@ def gradient_check(
                 else _loss(target, x, y, sample_weight, settings)
             )
         else:
-            msg = f"gradient_check: target must be a layer, a loss or a model, got {target!r}"
+            msg = f"gradient_check: target must be a layer, a loss or a model, got {quoted(target)}"
             raise TypeError(msg)
     report = GradientReport(name, entries)
     if raises and not report.ok:

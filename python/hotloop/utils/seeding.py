@@ -8,6 +8,7 @@ import random as python_random
 import numpy as np
 
 from hotloop import random
+from hotloop._quoting import quoted
 
 
 def set_random_seed(seed: int) -> None:
@@ -40,7 +41,9 @@ def set_random_seed(seed: int) -> None:
         or not isinstance(seed, numbers.Integral)
         or not 0 <= int(seed) < 2**32
     ):
-        msg = f"set_random_seed: seed must be an integer from 0 to 2**32 - 1, but got {seed!r}"
+        msg = (
+            f"set_random_seed: seed must be an integer from 0 to 2**32 - 1, but got {quoted(seed)}"
+        )
         raise ValueError(msg)
     python_random.seed(int(seed))
     np.random.seed(int(seed))  # noqa: NPY002 - the global generator is what scripts draw from
