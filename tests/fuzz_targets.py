@@ -31,7 +31,7 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from hotloop import cli, layers, saving
+from hotloop import _cli_data, cli, layers, saving
 from hotloop._bench import compare
 from hotloop.book.weights import load_params
 from hotloop.datasets import digits
@@ -225,7 +225,8 @@ def json_description(data: bytes) -> None:
 
 def _few() -> Any:
     train, test = digits.load_data()
-    return cli.Data("digits", (train[0][:60], train[1][:60]), (test[0][:60], test[1][:60]), 1 / 16)
+    few = (train[0][:60], train[1][:60]), (test[0][:60], test[1][:60])
+    return _cli_data.Data("digits", *few, 1 / 16, [str(i) for i in range(10)], "digits")
 
 
 _FAULT = re.compile(r"\w*(Error|Exception): |MemoryError|Unable to allocate")
@@ -241,9 +242,9 @@ def arguments(data: bytes) -> None:
     model = here / "model.hotloop"
     if not model.exists():
         hl.Sequential([hl.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10)]).save(model)
-    keep = {cli: ["_load"], compare: ["run"], hl.Sequential: ["fit"], sys: ["stdout", "stderr"]}
+    keep = {cli: ["load"], compare: ["run"], hl.Sequential: ["fit"], sys: ["stdout", "stderr"]}
     kept = [(owner, name, getattr(owner, name)) for owner, names in keep.items() for name in names]
-    load, fit = cli._load, hl.Sequential.fit
+    load, fit = _cli_data.load, hl.Sequential.fit
     out = io.TextIOWrapper(io.BytesIO(), "utf-8")
     errors = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")
 
@@ -256,7 +257,7 @@ def arguments(data: bytes) -> None:
     code: object = None
     try:
         os.chdir(here)
-        replace(cli, "_load", lambda name: _few() if name == "digits" else load(name))
+        replace(cli, "load", lambda name: _few() if name == "digits" else load(name))
         replace(compare, "run", lambda **_: False)
         replace(hl.Sequential, "fit", one_epoch)
         replace(sys, "stdout", out)

@@ -293,7 +293,7 @@ def test_divergence_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--seed", "-1"], "must be a whole number from 0 to 2**32 - 1, but got '-1'"),
         (["train", "--optimizer", "newton"], "unknown optimizer 'newton'; valid names: "),
         (["train", "extra"], "unrecognized arguments: extra"),
-        (["evaluate", "m.hotloop"], "required: --data"),
+        (["predict", "m.hotloop"], "required: IMAGE"),
         (["evaluate", "--data", "digits"], "required: MODEL"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command ``hotloop``: ``train``, ``evaluate``, ``bench`` and ``info``.
+"""The command ``hotloop``: ``train``, ``evaluate``, ``predict``, ``bench`` and ``info``.
 
 Exit codes: 0 done; 1 failed, with one line on stderr that says why; 2 usage.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
 import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ import hotloop as hl
 from hotloop import _runs, zoo
 from hotloop._atomic import atomic_open
 from hotloop._bench import compare
+from hotloop._cli_data import Data, images_for, load
 from hotloop._quoting import quoted
 
 __all__ = ["main"]
@@ -37,15 +39,6 @@ _EPOCHS_FEW_ROWS = 30
 
 class CommandError(Exception):
     """A failure whose text is the whole message to the user."""
-
-
-class Data(NamedTuple):
-    """Images (N, H, W) uint8 with labels (N,), and what brings the pixels into [0, 1]."""
-
-    name: str
-    train: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    test: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    scale: float
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,6 +174,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(command=_evaluate)
 
+    predict = commands.add_parser(
+        "predict",
+        help="say what images show",
+        description="Print for each image its class and the probability of it.",
+    )
+    predict.add_argument("model", metavar="MODEL", help="a network that `hotloop train` saved")
+    predict.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        type=Path,
+        help="PNG and JPEG files, brought to its size",
+    )
+    predict.set_defaults(command=_predict)
+
     bench = commands.add_parser(
         "bench",
         help="time the compiled core against NumPy",
@@ -200,10 +208,10 @@ def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
     parser.add_argument(
         "--data",
         default=default,
-        required=default is None,
-        metavar="digits|mnist|fashion_mnist|DIR",
-        help="a data set by name, or a folder with the four IDX files under MNIST's names"
-        + (f" (default: {default})" if default else ""),
+        metavar="digits|mnist|fashion_mnist|DIR|FILE.csv",
+        help="a data set by name; a folder with a folder of PNG or JPEG images for each class, below train and test "
+        "or not; a folder with the four IDX files under MNIST's names; or a CSV file of numbers with a label, in the "
+        f"column of that name or the last (default: {default or 'what the network was trained on'})",
     )
 
 
@@ -240,34 +248,19 @@ def _optimizer(text: str) -> str:
     return text
 
 
-# --- data
-
-
-def _load(name: str) -> Data:
-    """Load a data set by its name, else from the folder of that name."""
-    named = {"digits": 1 / 16, "mnist": 1 / 255, "fashion_mnist": 1 / 255}
-    if name in named:
-        train, test = getattr(hl.datasets, name).load_data()
-        return Data(name, train, test, named[name])
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        msg = f"--data {name}: neither {', '.join(named)} nor a folder"
-        raise CommandError(msg)
-    train, test = hl.datasets.load_folder(folder)
-    return Data(folder.resolve().name, train, test, 1 / 255)
-
-
 # --- train
 
 
 def _train(args: argparse.Namespace) -> None:
-    data = _load(args.data)
-    (x, y), (x_test, y_test) = data.train, data.test
-    classes = int(max(y.max(), y_test.max())) + 1
+    data = load(args.data)
+    (x, y), (x_test, y_test) = (
+        (part.reshape(-1, *data.shape), ids) for part, ids in (data.train, data.test)
+    )
+    classes = len(data.classes)
     epochs = args.epochs or (_EPOCHS[args.model] if len(x) >= _MANY_ROWS else _EPOCHS_FEW_ROWS)
 
     hl.utils.set_random_seed(args.seed)
-    model = zoo.build(args.model, (*x.shape[1:], 1), classes, scale=data.scale)
+    model = _network(args.model, data)
     optimizer = hl.optimizers.get(args.optimizer)
     if args.lr is not None:
         optimizer.learning_rate = args.lr
@@ -279,7 +272,8 @@ def _train(args: argparse.Namespace) -> None:
         out = _runs.folder_to_resume(args.out, name, settings)
     else:
         out = _runs.new_folder(args.out, name)
-        _runs.write_settings(out, settings)
+        taught = {"source": data.source, "classes": data.classes, "scale": data.scale}
+        _runs.write_settings(out, {**settings, **taught})
     model.summary()
 
     log = hl.callbacks.History()
@@ -287,11 +281,11 @@ def _train(args: argparse.Namespace) -> None:
     interrupted = False
     try:
         model.fit(
-            x[..., None],
+            x,
             y,
             batch_size=args.batch_size,
             epochs=epochs,
-            validation_data=(x_test[..., None], y_test),
+            validation_data=(x_test, y_test),
             callbacks=[log, hl.callbacks.BackupAndRestore(out, delete_checkpoint=False)],
         )
     except KeyboardInterrupt:
@@ -302,10 +296,10 @@ def _train(args: argparse.Namespace) -> None:
         msg = f"interrupted after {len(log.epoch)} of {epochs} epochs; {out / MODEL_FILE} holds the last finished step, and --resume goes on"
         raise CommandError(msg)
 
-    loss, accuracy = model.evaluate(x_test[..., None], y_test, verbose=0)
+    loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
     _say()
     _say(
-        f"data            {data.name}: {len(x):,} images to train, {len(x_test):,} to test, {classes} classes"
+        f"data            {data.name}: {len(x):,} {data.what} to train, {len(x_test):,} to test, {classes} classes"
     )
     _say(f"model           {args.model}, {model.count_params():,} parameters")
     _say(
@@ -318,6 +312,16 @@ def _train(args: argparse.Namespace) -> None:
     if not math.isfinite(loss):
         msg = f"the loss is {loss}: the training diverged; try a smaller --lr"
         raise CommandError(msg)
+
+
+def _network(name: str, data: Data) -> hl.Model:
+    """Build the network for these data; columns of a table are standardised by a layer of its own."""
+    if data.what == "images":
+        return zoo.build(name, data.shape, len(data.classes), scale=data.scale)
+    if name != "mlp":
+        msg = f"--model {name} takes images; rows of numbers go with --model mlp"
+        raise CommandError(msg)
+    return zoo.build(name, data.shape, len(data.classes), scale=None)
 
 
 def _leave(out: Path, model: hl.Model, log: Any) -> list[str]:
@@ -354,27 +358,74 @@ def _draw(path: Path, log: Any) -> bool:
     return True
 
 
-# --- evaluate
+# --- evaluate, predict
+
+
+def _taught(path: str) -> dict[str, Any]:
+    """Return what the run that left a model said of its data; empty where there is nothing beside the model."""
+    try:
+        told = json.loads((Path(path).parent / _runs.SETTINGS_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _source(model: str, told: dict[str, Any]) -> str:
+    """Return the data that a model was trained on."""
+    source = told.get("source")
+    if not isinstance(source, str):
+        msg = f"no {_runs.SETTINGS_FILE} beside {model} names its data: give --data"
+        raise CommandError(msg)
+    return source
+
+
+def _scaled(model: hl.Model) -> bool:
+    return any(isinstance(layer, hl.layers.Rescaling) for layer in model.layers)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     model = hl.models.load_model(args.model)
-    data = _load(args.data)
+    data = load(args.data or _source(args.model, _taught(args.model)))
     x, y = data.test
-    images: NDArray[Any] = x
-    if not any(isinstance(layer, hl.layers.Rescaling) for layer in model.layers):
-        images = x.astype(np.float32) * np.float32(data.scale)
+    samples: NDArray[Any] = x
+    if data.what == "images" and not _scaled(model):
+        samples = x.astype(np.float32) * np.float32(data.scale)
     wanted = tuple(model.input_shape[1:])
     sizes = [n for n in wanted if n is not None]
     if len(sizes) < len(wanted) or math.prod(sizes) != math.prod(x.shape[1:]):
-        msg = f"{args.model} takes inputs of shape {wanted}, but the images of {data.name} are {x.shape[1:]}"
+        msg = f"{args.model} takes inputs of shape {wanted}, but the {data.what} of {data.name} are {x.shape[1:]}"
         raise CommandError(msg)
-    scores = model.predict(images.reshape(-1, *sizes), batch_size=args.batch_size)
+    scores = model.predict(samples.reshape(-1, *sizes), batch_size=args.batch_size)
     if scores.ndim != 2 or scores.shape[1] <= int(y.max()):
         msg = f"{args.model} gives {scores.shape[1:]} an image, but {data.name} needs one score for each of its classes"
         raise CommandError(msg)
     right = int((scores.argmax(axis=1) == y).sum())
-    _say(f"test accuracy   {right / len(y):.4f}   ({right:,} of {len(y):,} images)")
+    _say(f"test accuracy   {right / len(y):.4f}   ({right:,} of {len(y):,} {data.what})")
+
+
+def _predict(args: argparse.Namespace) -> None:
+    model = hl.models.load_model(args.model)
+    told = _taught(args.model)
+    shape = tuple(model.input_shape[1:])
+    if len(shape) not in (2, 3) or None in shape or (shape[2:] and shape[2] not in (1, 3)):
+        msg = f"{args.model} takes inputs of shape {shape}, not images: (H, W), (H, W, 1) or (H, W, 3)"
+        raise CommandError(msg)
+    scale = told.get("scale")
+    range_of = (
+        scale if isinstance(scale, float) and 0 < scale < math.inf and _scaled(model) else None
+    )
+    if range_of is None:
+        range_of = 1 / 255 if _scaled(model) else 1.0
+    scores = model.predict(images_for(args.images, shape, range_of), verbose=0)
+    if scores.ndim != 2:
+        msg = f"{args.model} gives {scores.shape[1:]} an image, not one score for each class"
+        raise CommandError(msg)
+    classes = told.get("classes")
+    if not isinstance(classes, list) or len(classes) != scores.shape[1]:
+        classes = list(range(scores.shape[1]))
+    for path, row in zip(args.images, scores, strict=True):
+        best = int(row.argmax())
+        _say(f"{path}  {classes[best]}  {row[best]:.4f}")
 
 
 # --- bench

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hotloop.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPool2D, Rescaling
+from hotloop.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    Layer,
+    MaxPool2D,
+    Rescaling,
+)
 from hotloop.models import Sequential
 from hotloop.registry import lookup
 
@@ -13,7 +22,9 @@ __all__ = ["MODELS", "build", "deep_cnn", "mlp", "simple_cnn"]
 _SMALL = 16  # images of fewer pixels a side get 3x3 filters where larger ones get 5x5
 
 
-def mlp(input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 / 255) -> Sequential:
+def mlp(
+    input_shape: Sequence[int], num_classes: int = 10, *, scale: float | None = 1 / 255
+) -> Sequential:
     """Build a perceptron: 256 and 128 ReLU units, softmax.
 
     Parameters
@@ -23,7 +34,8 @@ def mlp(input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 /
     num_classes : int
         The number of classes K.
     scale : float
-        What the pixels are multiplied by on entry, so that they come to lie in [0, 1].
+        What the pixels are multiplied by on entry, so that they come to lie in [0, 1]; None standardises each
+        feature by a `BatchNormalization` instead.
 
     Returns
     -------
@@ -43,7 +55,7 @@ def mlp(input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 /
 
 
 def simple_cnn(
-    input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 / 255
+    input_shape: Sequence[int], num_classes: int = 10, *, scale: float | None = 1 / 255
 ) -> Sequential:
     """Build SimpleConvNet: a convolution with 30 filters, pooling, 100 ReLU units, softmax.
 
@@ -73,7 +85,7 @@ def simple_cnn(
 
 
 def deep_cnn(
-    input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 / 255
+    input_shape: Sequence[int], num_classes: int = 10, *, scale: float | None = 1 / 255
 ) -> Sequential:
     """Build DeepConvNet without its dropout: three pairs of 3x3 convolutions (16, 32, 64), each pooled, 50 ReLU units, softmax.
 
@@ -108,7 +120,7 @@ MODELS: dict[str, Callable[..., Sequential]] = {
 
 
 def build(
-    name: str, input_shape: Sequence[int], num_classes: int = 10, *, scale: float = 1 / 255
+    name: str, input_shape: Sequence[int], num_classes: int = 10, *, scale: float | None = 1 / 255
 ) -> Sequential:
     """Build the network called `name`: ``"mlp"``, ``"simple_cnn"`` or ``"deep_cnn"``.
 
@@ -125,9 +137,11 @@ def build(
     return lookup("network", name, MODELS)(input_shape, num_classes, scale=scale)
 
 
-def _classifier(input_shape: Sequence[int], scale: float, layers: list[Layer]) -> Sequential:
+def _classifier(input_shape: Sequence[int], scale: float | None, layers: list[Layer]) -> Sequential:
     """Put the entry before the layers: images of one shape, scaled as the batch is gathered."""
-    return Sequential([Input(shape=tuple(input_shape)), Rescaling(scale), *layers])
+    # Columns of a table have each a range of their own.
+    entry = BatchNormalization() if scale is None else Rescaling(scale)
+    return Sequential([Input(shape=tuple(input_shape)), entry, *layers])
 
 
 def _dense(units: int) -> Dense:
