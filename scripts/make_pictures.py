@@ -72,13 +72,10 @@ def main() -> None:
         ax.set_title(title, fontsize=11, pad=20 if title.startswith("misread") else 6)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
-    # 256 colours are half the bytes, and no eye sees it.
-    small = (
-        Image.open(drawn)
-        .convert("RGB")
-        .quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    # Every colour is kept: a palette of 256 tints the greys.
+    Image.open(drawn).convert("RGB").save(
+        Path(sys.argv[1]) if len(sys.argv) > 1 else OUT, optimize=True
     )
-    small.save(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT, optimize=True)
 
 
 if __name__ == "__main__":

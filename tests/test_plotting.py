@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,3 +285,37 @@ def test_images_refuses(images: Array, options: Any, message: str) -> None:
         options = {"ax": [axes()]}
     with pytest.raises(ValueError, match=message):
         plotting.images(images, **{"ax": axes(), **options})
+
+
+@pytest.mark.parametrize("longest", [2, 11, 22, 30])
+def test_no_label_of_a_confusion_matrix_is_cut(longest: int) -> None:
+    names = ["T-shirt/top", "Ankle boot", "n" * longest, "Pullover", "Sneaker"]
+    ax = plotting.confusion_matrix(np.eye(5, dtype=int), labels=names)
+    figure: Any = ax.figure
+    figure.savefig(io.BytesIO())
+    box, frame = ax.get_tightbbox(), figure.bbox
+    assert box.x0 >= frame.x0
+    assert box.y0 >= frame.y0
+    assert box.x1 <= frame.x1
+    assert box.y1 <= frame.y1
+
+
+def test_a_legend_hides_nothing_of_the_plane() -> None:
+    x = np.array([[0.0, 0.0], [1.0, 1.0]])
+    ax = plotting.decision_boundary(lambda p: (p[:, 0] > 0.5).astype(int), x, [0, 1])
+    figure: Any = ax.figure
+    figure.canvas.draw()
+    plane = max(path.get_extents().y1 for c in ax.collections for path in c.get_paths()[:1])
+    legend: Any = ax.get_legend()
+    bottom = ax.transData.inverted().transform(legend.get_window_extent())[0, 1]
+    assert plane <= 1.1 + 0.01
+    assert bottom >= 1.1
+
+
+def test_the_greys_of_the_picture_in_the_readme_are_grey() -> None:
+    image = pytest.importorskip("PIL.Image")
+    file = Path(__file__).parent.parent / "docs" / "pictures.png"
+    assert file.stat().st_size < 200_000
+    with image.open(file) as opened:
+        digits = np.asarray(opened.convert("RGB"))[50:130, 75:355].astype(int)
+    assert np.ptp(digits, axis=2).max() <= 2

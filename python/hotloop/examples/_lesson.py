@@ -245,8 +245,8 @@ def perform(
         "--out", type=Path, metavar="DIR", default=default, help=f"for pictures ({default})"
     )
     parser.add_argument("--seed", type=int, metavar="N", default=0, help="of hotloop's generator")
-    if quick:
-        parser.add_argument("--quick", action="store_true", help="a short run, not compared")
+    told = "a short run, not compared" if quick else "no effect: this run is short"
+    parser.add_argument("--quick", action="store_true", help=told)
     if data:
         parser.add_argument(
             "--data",
@@ -259,7 +259,7 @@ def perform(
     lesson = Lesson(
         name,
         args.out,
-        quick=getattr(args, "quick", False),
+        quick=args.quick and quick,
         wanted=getattr(args, "data", None),
         seed=args.seed,
         weights=getattr(args, "weights", None),

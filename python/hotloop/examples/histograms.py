@@ -69,7 +69,9 @@ def main(lesson: Lesson) -> None:
                 # Half of what ReLU answers is 0: that bar is cut, to see the rest.
                 top = 0.06 if function == "relu" else None
                 plotting.activations(answers, range=place, top=top, bins=50, ax=axes[row])
-                axes[row, 0].set_ylabel(f"{name}\nshare")
+                # Two rows of one start differ in what they show of it.
+                shown = "{}, {} to {}".format(name, *place) if function == "tanh" else name
+                axes[row, 0].set_ylabel(f"{shown}\nshare")
 
         lesson.picture(activation, draw, len(ranges), 6, size=(8, 1.6 * len(ranges) + 0.4))
 

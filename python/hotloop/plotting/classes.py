@@ -85,7 +85,10 @@ def confusion_matrix(
         axis = {"true": 1, "pred": 0}.get(normalize)
         total = shares.sum(axis=axis, keepdims=True)
         shares = np.divide(shares, total, out=np.zeros_like(shares), where=total != 0)
-    ax = one_axes(ax, min(8.0, max(4.0, 0.45 * k + 2.2)), min(7.0, max(3.4, 0.45 * k + 1.4)))
+    # Long names need room beside the matrix, and below it, where they slope.
+    room = 0.09 * max(0, min(40, max(map(len, names))) - 3)
+    width, height = min(8.0, max(4.0, 0.45 * k + 2.4)), min(7.0, max(3.4, 0.45 * k + 1.4))
+    ax = one_axes(ax, width + room, height + 0.75 * room)
     top = shares.max() or 1.0
     drawn = ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=top)
     if k <= 30:
@@ -113,7 +116,7 @@ def decision_boundary(
     y: ArrayLike | None = None,
     *,
     labels: Sequence[Any] | None = None,
-    resolution: int = 200,
+    resolution: int = 400,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw which class a model answers at every point of the plane, and the samples over it.
@@ -172,8 +175,8 @@ def decision_boundary(
         [str(name) for name in labels] if labels is not None else [f"class {k}" for k in shown]
     )
     legend = legend_for(ax, expected)
-    # The legend lies above the samples and hides none.
-    high[1] += (high[1] - low[1]) * legend.share
+    # The legend lies above the plane and hides nothing of it.
+    top = high[1] + (high[1] - low[1]) * legend.share
     sides = [np.linspace(a, b, resolution) for a, b in zip(low, high, strict=True)]
     plane = np.stack(np.meshgrid(*sides), axis=-1)
     answers = _answers(model, plane.reshape(-1, 2))
@@ -183,6 +186,7 @@ def decision_boundary(
         msg = f"plotting.decision_boundary: {len(classes)} classes but {len(labels)} labels"
         raise ValueError(msg)
     _regions(ax, sides, codes, len(classes))
+    ax.set_ylim(low[1], top)
     for i, value in enumerate(classes):
         name = f"class {value}" if labels is None else str(labels[i])
         style: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "label": name}
@@ -241,6 +245,17 @@ def _regions(ax: Axes, sides: list[Array], codes: Array, count: int) -> None:
     for i in range(count):
         inside = codes == i
         if inside.any() and not inside.all():
-            ax.contour(*sides, inside, levels=[0.5], colors="0.25", linewidths=1.0)
+            ax.contour(*sides, _smooth(inside), levels=[0.5], colors="0.25", linewidths=1.2)
     ax.set_xlim(sides[0][0], sides[0][-1])
     ax.set_ylim(sides[1][0], sides[1][-1])
+
+
+def _smooth(inside: Array) -> Array:
+    """Return a mask averaged over its neighbours, whose border at one half has no steps."""
+    values = inside.astype(np.float64)
+    for _ in range(2):
+        for axis in (0, 1):
+            padded = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], "edge")
+            parts = (np.take(padded, range(k, k + inside.shape[axis]), axis) for k in (0, 1, 2))
+            values = np.mean(list(parts), axis=0)
+    return values

@@ -191,10 +191,11 @@ def descent_path(
         if legend is not None:
             legend_above(ax)
         return ax
-    if legend is not None and bounds is None:
-        low, high = box[1]
-        box[1] = (low, high + (high - low) * legend.share)
     _contours(ax, f, ways, box, resolution, levels)
+    if legend is not None and bounds is None:
+        # Above the contours, of which it hides none.
+        low, high = box[1]
+        ax.set_ylim(low, high + (high - low) * legend.share)
     if legend is not None:
         legend.draw(ax, "best" if bounds is not None else "upper center")
     return ax
