@@ -25,9 +25,10 @@ class Model(TracedEnds):
     With several inputs or outputs, data come as lists in their order, or as dicts by the names of
     the input and output layers.
 
-    A subclass may write ``call(x)`` or ``call(x, training)`` instead, as in Keras: its layers,
-    ``+``, ``-`` and ``*`` are all that it may use on `x`. The call is traced when the first data, or
-    `build`, say the shape; what is saved is the graph, which loads as a `Model`.
+    A subclass may write ``call(x)`` or ``call(x, training)`` instead, as in Keras, over its layers,
+    operators and `hotloop.ops`. The call is traced when the first data, or `build`, say the shape;
+    what is saved is the graph, which loads as a `Model`. It may also write `train_step` and
+    `test_step`, which `fit` and `evaluate` then call.
 
     Parameters
     ----------

@@ -52,8 +52,8 @@ class Layer(Unit):
     them `build(input_shape)` and `compute_output_shape(input_shape)`. `backward` returns the
     gradient of the input and writes the gradients of the weights to ``cache.grad(name)``.
 
-    A subclass that is made of other layers may write `call(x)` instead, or ``call(x, training)``,
-    as in Keras: its layers, ``+``, ``-`` and ``*`` are all that it may use on `x`.
+    A subclass may write `call(x)` instead, or ``call(x, training)``, as in Keras: over its layers and
+    weights, operators and `hotloop.ops`, whose gradients are known.
 
     Parameters
     ----------
