@@ -19,7 +19,7 @@ def test_the_custom_layer_of_the_docs_works(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "CUSTOM", dict(registry.CUSTOM))
     parts = re.findall(r"```python\n(.*?)```", (DOCS / "custom_layer.md").read_text(), re.DOTALL)
-    assert len(parts) == 4
+    assert len(parts) == 5
     names: dict[str, Any] = {"__name__": "docs"}
     for part in parts:
         exec(compile(part, "custom_layer.md", "exec"), names)
