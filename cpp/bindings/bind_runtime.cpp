@@ -2,6 +2,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "hotloop/caches.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
 #include "hotloop/probe.h"
@@ -25,6 +26,8 @@ py::dict config() {
     d["threading"] = threading_in_use();
     d["threading_available"] = threading_available();
     d["openmp_library"] = openmp_library();
+    const CacheSizes& caches = cache_sizes();
+    d["cache_sizes"] = py::make_tuple(caches.l1, caches.l2, caches.l3);
 #if defined(__clang__)
     d["compiler"] = "Clang " __clang_version__;
 #else

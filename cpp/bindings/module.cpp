@@ -1,4 +1,5 @@
 #include "bind.h"
+#include "hotloop/caches.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
 #include "hotloop/threading.h"
@@ -10,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
     select_isa();
     select_num_threads();
     select_threading();
+    select_cache_sizes();
     bind::bind_plan(m);
     bind::bind_runtime(m);
     bind::bind_affine(m);

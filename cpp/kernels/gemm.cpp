@@ -32,6 +32,16 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr int kTileCols = kTileVectors * Vec<T>::size;
 
+// Limits of blocks (GemmKernels), measured.
+#if defined(HOTLOOP_ISA_AVX512)
+constexpr int kPanelEighths = 32;
+constexpr int kPackBRows = 192;
+#else
+constexpr int kPanelEighths = 4;
+constexpr int kPackBRows = 192;
+#endif
+constexpr int kPackAPanels = 8;
+
 // How the numbers of one column of A lie: in rows that each have a pointer, in rows equally far
 // apart, or side by side.
 enum class Rows { pointers, equal, adjacent };
@@ -133,6 +143,15 @@ void tile(const GemmArgs<T>& g,
 
     V acc[MR][NV];
     const bool adds = g.accumulate && g.run > 0;
+    if (g.accumulate && !g.c_row_offset) {
+        // C comes from beyond the second-level cache: the rows of the next tile set out now.
+        const T* ahead = g.c + first_col + (first_row + MR) * g.c_row_stride;
+#pragma GCC unroll 1
+        for (int i = 0; i < MR; ++i, ahead += g.c_row_stride) {
+            __builtin_prefetch(ahead);
+            if constexpr (NV * W * sizeof(T) > 64) __builtin_prefetch(ahead + 64 / sizeof(T));
+        }
+    }
     if (g.accumulate && !adds) {
         each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
 #pragma GCC unroll 4
@@ -258,7 +277,7 @@ Tile<T> pick(bool partial, bool mask_b, int rows, int vectors) {
 template <class T>
 Tile<T> pick(const GemmArgs<T>& g, bool partial, int rows, int vectors) {
     const bool mask_b = !g.b_padded;
-    if (!g.a_row_offset && g.a_row_stride == 1)
+    if (g.a_packed || (!g.a_row_offset && g.a_row_stride == 1))
         return pick<T, Rows::adjacent>(partial, mask_b, rows, vectors);
     // Taller tiles have more rows than registers for pointers (2 to 4 % at k = 784 and 4320).
     if constexpr (kTileRows > 8)
@@ -275,6 +294,19 @@ struct Heights {
     index_t low;
     index_t taller;  // so many have a row more
 };
+
+// Copies n numbers, some 16 bytes at a time, the last with the end of those before.
+template <class T>
+HOTLOOP_INLINE void copy_few(const T* from, index_t n, T* to) {
+    constexpr index_t kBytes = 16;
+    constexpr index_t kAtOnce = kBytes / static_cast<index_t>(sizeof(T));
+    if (n < kAtOnce) {
+        for (index_t i = 0; i < n; ++i) to[i] = from[i];
+        return;
+    }
+    for (index_t i = 0; i < n - kAtOnce; i += kAtOnce) __builtin_memcpy(to + i, from + i, kBytes);
+    __builtin_memcpy(to + n - kAtOnce, from + n - kAtOnce, kBytes);
+}
 
 // Columns of the panel that begins at n, of those before `end`.
 template <class T>
@@ -312,7 +344,12 @@ void multiply_panel(const GemmArgs<T>& g,
         const bool high = t < heights.taller;
         const Tile<T> tile = high ? high_tile : low_tile;
         const index_t copies = copied(t + 1) - copied(t);
-        if (runs.count == 1) {
+        if (g.a_packed) {
+            GemmArgs<T> packed = g;
+            packed.a += (m - m0) * g.segment_length - m;
+            packed.a_step = high ? heights.low + 1 : heights.low;
+            tile(packed, m, b, n, tail, next, copied(t), copied(t + 1));
+        } else if (runs.count == 1) {
             tile(g, m, b, n, tail, next, copied(t), copied(t + 1));
         } else {
             for (index_t i = 0; i < runs.count; ++i) {
@@ -332,6 +369,24 @@ void gemm(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1) 
     if (m0 >= m1) return;
     for (index_t n = n0; n < n1; n += kTileCols<T>)
         multiply_panel<T>(g, m0, m1, g.b + n / kTileCols<T> * g.b_panel_stride, n, n1, {});
+}
+
+// Rows of memory are read whole, and parted among the tiles, so that none is fetched twice.
+template <class T>
+void pack_a(const GemmArgs<T>& g, index_t m0, index_t m1, T* out) {
+    if (m0 >= m1) return;
+    const Heights heights{m1 - m0};
+    const index_t k = g.segment_length;
+    for (index_t j = 0; j < k; ++j) {
+        const T* from = g.a + j * g.a_step + m0;
+        T* to = out;
+        for (index_t t = 0; t < heights.tiles; ++t) {
+            const index_t height = t < heights.taller ? heights.low + 1 : heights.low;
+            copy_few(from, height, to + j * height);
+            from += height;
+            to += height * k;
+        }
+    }
 }
 
 // Panels of B^T for C = A B^T: out[p][k][j] = b[(p * cols + j) * row_stride + k], columns beyond
@@ -413,8 +468,9 @@ void gemm_packing(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, inde
 
 template <class T>
 constexpr GemmKernels<T> make() {
-    return {kTileRows,        kTileCols<T>, Vec<T>::size,       &gemm<T>,
-            &gemm_packing<T>, &pack<T>,     &pack_transposed<T>};
+    return {kTileRows,  kTileCols<T>,        Vec<T>::size, kPanelEighths,
+            kPackBRows, kPackAPanels,        &gemm<T>,     &gemm_packing<T>,
+            &pack<T>,   &pack_transposed<T>, &pack_a<T>};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hotloop/buffer.h"
+#include "hotloop/caches.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
 #include "hotloop/long_sums.h"
@@ -14,109 +15,121 @@ namespace {
 
 constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 
-// What of A may stay in the second-level cache, and what of B is packed at a time beside it.
-constexpr index_t kBlockBytes = 1024 * 1024;
-constexpr index_t kPackedBytes = 384 * 1024;
-// From this many rows a strided panel of B is worth a copy (measured in bench_gemm.py).
-constexpr index_t kPackRows = 192;
-// Rows of A longer than this are multiplied in several blocks of k.
-constexpr index_t kLongBytes = 8 * 1024;
+// A product of at most so many numbers, over a k that is longer than its rows are many, is split
+// over k in two: rows and columns are too few to share out well, and whoever computes them would
+// read all of B. A part reads its own half, in a training step the one whose gradient and update it
+// computes too: what one processor has written, another must fetch (a step of 784-100-10 at 32
+// rows: 124 to 82 us, of SimpleConvNet: 2.47 to 2.25 ms). Below the cost there is nothing to share
+// out.
+constexpr index_t kSplitResult = 16384;
+constexpr index_t kSplitLength = 256;
+constexpr double kSplitCost = 5e5;
 
-// A product of at most so many numbers, over a k that is longer than its rows are many, is summed
-// over the halves of k apart. Threads then read a half of B each, the one whose gradient and update
-// are theirs too in a training step: what one processor has written, another must fetch (a step of
-// 784-100-10 at 32 rows: 124 to 82 us, of SimpleConvNet: 2.47 to 2.25 ms). Below the cost one
-// thread computes all, and the halves would bring nothing.
-constexpr index_t kHalvedResult = 16384;
-constexpr index_t kHalvedLength = 256;
-constexpr double kHalvedCost = 5e5;
+// How a product is cut so that each part stays in its cache (van Zee & van de Geijn, "BLIS", 2015):
+// a panel of B, k rows of it, in part of the first level, beside the rows of A and C that pass over
+// it; a block of A in half of the second; what is packed of B at a time in a quarter of the last.
+// C carries the sums of a long k from block to block, so no bit depends on this.
+struct Blocks {
+    index_t k, rows, cols;
+};
 
-// Rows whose distance is near a multiple of a page fall into the same few sets of the first-level
-// cache, fewer than a tile has rows. Such a block of A is copied to rows that are apart; worth it
-// where the copy is used for several panels.
 template <class T>
-bool rows_collide(const GemmArgs<T>& g, index_t n) {
+Blocks blocks_of(index_t m, index_t n, index_t k, index_t run) {
+    const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const CacheSizes& caches = cache_sizes();
+    constexpr index_t kBytes = sizeof(T);
+    // Nearly equal blocks of nearly whole tiles; a quarter more is better than a block of its own.
+    const auto even = [](index_t size, index_t most, index_t unit) {
+        const index_t count = std::max<index_t>(1, ceil_div(4 * size, 5 * most));
+        return std::max<index_t>(unit, ceil_div(ceil_div(size, count), unit) * unit);
+    };
+    Blocks b{};
+    const index_t panel = caches.l1 * kernel.panel_eighths / 8 / (kernel.tile_cols * kBytes);
+    b.k = run > 0 ? run : even(k, std::max<index_t>(panel, 32), 1);
+    b.rows = even(m, std::max<index_t>(caches.l2 / 2 / (b.k * kBytes), 2 * kernel.tile_rows),
+                  kernel.tile_rows);
+    const index_t room = std::max(caches.l2, caches.l3 / 4);
+    b.cols = even(n, std::max<index_t>(room / (b.k * kBytes), kernel.tile_cols), kernel.tile_cols);
+    return b;
+}
+
+// Rows of A that lie a page apart or more cost a look-up of the address each, and at multiples of a
+// page they fall into the same few sets of the first-level cache, fewer than a tile has rows.
+template <class T>
+bool rows_apart(index_t stride) {
     constexpr index_t kPage = 4096;
-    const index_t bytes = g.a_row_stride * static_cast<index_t>(sizeof(T)) % kPage;
-    return g.a_row_stride > 1 && g.a_step == 1 && n >= 4 * kernels<T>().gemm->tile_cols &&
-           std::min(bytes, kPage - bytes) < 64;
+    return stride * static_cast<index_t>(sizeof(T)) > kPage - 64;
 }
 
-// Columns of a transposed A are read a row of memory apart. From this many panels on, a block of a
-// few tiles is copied to where its rows lie together, and stays in the first-level cache for all
-// panels (71 to 85 % of the peak at rows of 4 KB, 83 to 88 % at 3 KB).
+// A block of A: rows [m0, m1) and all of g's k, copied to where they lie together if that is worth
+// it for so many columns.
 template <class T>
-bool columns_apart(const GemmArgs<T>& g, index_t n) {
-    return g.a_row_stride == 1 && n >= 8 * kernels<T>().gemm->tile_cols;
-}
-
-// Rows [m0, m1) times the panels of columns [n0, n1), which g describes.
-template <class T>
-void multiply(const GemmArgs<T>& g, index_t k, index_t m0, index_t m1, index_t n0, index_t n1) {
+GemmArgs<T> block_of_a(const GemmArgs<T>& g, index_t m0, index_t m1, index_t columns) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
-    if (!columns_apart(g, n1 - n0)) {
-        kernel.gemm(g, m0, m1, n0, n1);
-        return;
-    }
-    const index_t most = 4 * kernel.tile_rows;
-    const index_t blocks = ceil_div(m1 - m0, most);
-    T* const together = scratch<T>(Scratch::packed_a, most * k);
+    const index_t k = g.segment_length;
+    if (columns < kernel.pack_a_panels * kernel.tile_cols) return g;
     GemmArgs<T> block = g;
-    block.a_step = most;
-    for (index_t i = 0; i < blocks; ++i) {
-        const index_t begin = m0 + (m1 - m0) * i / blocks;
-        const index_t end = m0 + (m1 - m0) * (i + 1) / blocks;
-        for (index_t j = 0; j < k; ++j)
-            std::copy_n(g.a + j * g.a_step + begin, end - begin, together + j * most);
-        block.a = together - begin;
-        kernel.gemm(block, begin, end, n0, n1);
+    if (g.a_row_stride == 1) {
+        T* const together = scratch<T>(Scratch::packed_a, (m1 - m0) * k);
+        kernel.pack_a(g, m0, m1, together);
+        block.a = together;
+        block.a_packed = true;
+    } else if (g.a_step == 1 && rows_apart<T>(g.a_row_stride)) {
+        constexpr index_t kLine = 64 / sizeof(T);
+        const index_t apart = (k + kLine - 1) / kLine * kLine + kLine;
+        T* const together = scratch<T>(Scratch::packed_a, (m1 - m0) * apart);
+        for (index_t m = m0; m < m1; ++m)
+            std::copy_n(g.a + m * g.a_row_stride, k, together + (m - m0) * apart);
+        block.a = together - m0 * apart;
+        block.a_row_stride = apart;
     }
+    return block;
 }
 
-// One stretch of columns [n0, n1) and rows [m0, m1), all of p.k. Panels that are to be packed are
-// packed a few at a time and used at once, while they are in the second-level cache. Where all rows
-// of A fit in there beside them, each panel passes over all rows; where they do not, each pair of
-// tiles passes over all panels, and A is read once for each group of panels (75 to 84 % of the peak
-// at 1000 rows, where packing again for each block of rows took the difference).
+// Rows [m0, m1) times columns [n0, n1), all of p.k, which is one block. Panels that are to be
+// packed are packed a few at a time and used at once where one block holds all rows of A.
 template <class T>
-void compute(const Product<T>& p,
-             const GemmArgs<T>& whole,
-             bool packed,
-             index_t m0,
-             index_t m1,
-             index_t n0,
-             index_t n1) {
+void compute_block(const Product<T>& p,
+                   const GemmArgs<T>& g,
+                   bool packed,
+                   const Blocks& size,
+                   index_t m0,
+                   index_t m1,
+                   index_t n0,
+                   index_t n1) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
+    const bool once = m1 - m0 <= size.rows;
     if (!packed) {
-        multiply(whole, p.k, m0, m1, n0, n1);
+        for (index_t m = m0; m < m1; m += size.rows) {
+            const index_t end = std::min(m + size.rows, m1);
+            kernel.gemm(block_of_a(g, m, end, n1 - n0), m, end, n0, n1);
+        }
         return;
     }
     const index_t cols = kernel.tile_cols;
-    const index_t row_bytes = std::max<index_t>(1, p.k * static_cast<index_t>(sizeof(T)));
-    const bool fits = (m1 - m0) * row_bytes <= kBlockBytes * 5 / 4;
     const bool transposed = p.b_col_stride != 1;
-    if (fits && !transposed && whole.a_row_stride != 1) {
-        kernel.gemm_packing(whole, m0, m1, n0, n1, scratch<T>(Scratch::packed_b, 2 * cols * p.k));
+    GemmArgs<T> block = once ? block_of_a(g, m0, m1, n1 - n0) : g;
+    if (once && !transposed && !block.a_packed && block.a_row_stride != 1) {
+        kernel.gemm_packing(block, m0, m1, n0, n1, scratch<T>(Scratch::packed_b, 2 * cols * p.k));
         return;
     }
-    const index_t rows = fits ? m1 - m0 : 2 * kernel.tile_rows;
-    // Columns of A that lie apart are copied again for each group of panels: the fewer groups, the
-    // better (1024 x 1024 x 256: 147 to 158 GFLOP/s).
-    const bool apart = columns_apart(whole, n1 - n0);
-    const index_t room = fits && !apart ? kPackedBytes : kBlockBytes;
-    const index_t together = std::clamp<index_t>(room / (cols * row_bytes), 1, apart ? 64 : 8);
-    T* const panels = scratch<T>(Scratch::packed_b, together * cols * p.k);
-    GemmArgs<T> g = whole;
-    g.b_padded = true;
-    g.b_row_stride = cols;
-    g.b_panel_stride = cols * p.k;
-    for (index_t n = n0; n < n1; n += together * cols) {
-        const index_t end = std::min(n + together * cols, n1);
+    constexpr index_t kPanels = 4;
+    const index_t together = once ? kPanels * cols : size.cols;
+    T* const panels = scratch<T>(Scratch::packed_b, std::min(together, n1 - n0 + cols) * p.k);
+    for (index_t n = n0; n < n1; n += together) {
+        const index_t end = std::min(n + together, n1);
         (transposed ? kernel.pack_transposed : kernel.pack)(
             p.b + n * (transposed ? p.b_col_stride : 1),
             transposed ? p.b_col_stride : p.b_row_stride, end - n, p.k, panels);
-        g.b = panels - n * p.k;  // where panel 0 would lie
-        for (index_t m = m0; m < m1; m += rows) multiply(g, p.k, m, std::min(m + rows, m1), n, end);
+        for (index_t m = m0; m < m1; m += size.rows) {
+            const index_t last = std::min(m + size.rows, m1);
+            if (!once) block = block_of_a(g, m, last, end - n);
+            block.b_padded = true;
+            block.b_row_stride = cols;
+            block.b_panel_stride = cols * p.k;
+            block.b = panels - n * p.k;  // where panel 0 would lie
+            kernel.gemm(block, m, last, n, end);
+        }
     }
 }
 
@@ -130,8 +143,8 @@ void narrow(Product<T>& p, GemmArgs<T>& g, index_t begin, index_t end) {
     g.segment_length = p.k;
 }
 
-// The same with a long k in blocks, so that a block of B stays in the cache for all rows (62 to
-// 71 % of the peak at k = 4320). C carries the sums from block to block, bit for bit.
+// The same with k in blocks. C carries the sums from block to block, bit for bit; where the sums
+// are cut into runs, a block is a run.
 template <class T>
 void compute_blocks(const Product<T>& p,
                     const GemmArgs<T>& g,
@@ -141,19 +154,17 @@ void compute_blocks(const Product<T>& p,
                     index_t n0,
                     index_t n1) {
     const index_t k = p.k;
-    const index_t blocks =
-        std::max<index_t>(1, ceil_div(k * static_cast<index_t>(sizeof(T)), kLongBytes));
+    const Blocks size = blocks_of<T>(m1 - m0, n1 - n0, k, g.run);
+    const index_t blocks = std::max<index_t>(1, ceil_div(k, size.k));
     for (index_t i = 0; i < blocks; ++i) {
-        const index_t begin = k * i / blocks;
-        const index_t end = k * (i + 1) / blocks;
         const bool ends = i == blocks - 1;
         Product<T> q = p;
         GemmArgs<T> part = g;
-        narrow(q, part, begin, end);
+        narrow(q, part, k * i / blocks, k * (i + 1) / blocks);
         part.accumulate = i > 0;
         part.activation = ends ? g.activation : Activation::none;
         part.gate = ends ? g.gate : nullptr;
-        compute(q, part, packed, m0, m1, n0, n1);
+        compute_block(q, part, packed, size, m0, m1, n0, n1);
     }
 }
 
@@ -183,11 +194,11 @@ void compute_long(const Product<T>& p,
 // one half. Then both and their activation, by rows on all threads, since half of these numbers lie
 // in another processor's cache (100 x 784 x 50: 80 to 58 us).
 template <class T>
-void compute_in_halves(const Product<T>& p, const GemmArgs<T>& g, bool packed, double cost) {
+void compute_split_k(const Product<T>& p, const GemmArgs<T>& g, bool packed, double cost) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t tiles = ceil_div(p.m, kernel.tile_rows);
     const index_t size = p.m * p.n;
-    T* const sums = scratch<T>(Scratch::halves, 2 * size);
+    T* const sums = scratch<T>(Scratch::split_k, 2 * size);
     parallel_for(2 * tiles, cost, [&](index_t begin, index_t end) {
         for (index_t half = begin / tiles; half < ceil_div(end, tiles); ++half) {
             const index_t first = std::max(begin - half * tiles, index_t{0});
@@ -226,7 +237,7 @@ void product(const Product<T>& p) {
     const bool transposed = p.b_col_stride != 1;
     // Rows of B at a multiple of 1 KB share so few cache sets that half the speed is lost.
     const bool collide = p.b_row_stride * static_cast<index_t>(sizeof(T)) % 1024 == 0;
-    const index_t worth = collide ? 2 * kernel.tile_rows : kPackRows;
+    const index_t worth = collide ? 2 * kernel.tile_rows : kernel.pack_b_rows;
     const bool packed = p.k > 0 && (transposed || p.m >= worth);
     const double cost =
         2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
@@ -247,21 +258,9 @@ void product(const Product<T>& p) {
     g.gate = p.gate;
     g.gate_kind = p.gate_kind;
 
-    if (rows_collide(g, p.n)) {
-        const index_t apart = (p.k + 15) / 16 * 16 + 16;
-        T* const copy = scratch<T>(Scratch::packed_a, p.m * apart);
-        parallel_for(p.m, 16.0 * static_cast<double>(p.m * p.k) * sizeof(T),
-                     [&](index_t begin, index_t end) {
-                         for (index_t i = begin; i < end; ++i)
-                             std::copy_n(p.a + i * p.a_row_stride, p.k, copy + i * apart);
-                     });
-        g.a = copy;
-        g.a_row_stride = apart;
-    }
-
-    if (!transposed && p.a_col_stride == 1 && p.c_row_stride == p.n && cost >= kHalvedCost &&
-        p.m * p.n <= kHalvedResult && p.k >= std::max(kHalvedLength, 4 * p.m)) {
-        compute_in_halves(p, g, packed, cost);
+    if (!transposed && p.a_col_stride == 1 && p.c_row_stride == p.n && cost >= kSplitCost &&
+        p.m * p.n <= kSplitResult && p.k >= std::max(kSplitLength, 4 * p.m)) {
+        compute_split_k(p, g, packed, cost);
         return;
     }
 

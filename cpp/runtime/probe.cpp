@@ -4,15 +4,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <vector>
 
+#include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace hotloop {
 namespace {
@@ -38,17 +34,10 @@ struct Free {
     void operator()(float* p) const { std::free(p); }
 };
 
-// n floats on large pages where the system has them, as NumPy asks for: on small ones the triad
-// would measure the look-up of addresses too.
+// n floats on huge pages: on small ones the triad would measure the look-up of addresses too.
 std::unique_ptr<float, Free> large_array(index_t n) {
-    constexpr std::size_t kLargePage = std::size_t{2} << 20;
-    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(float);
-    const std::size_t whole = (bytes + kLargePage - 1) / kLargePage * kLargePage;
-    std::unique_ptr<float, Free> a(static_cast<float*>(std::aligned_alloc(kLargePage, whole)));
-    if (!a) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-    madvise(a.get(), whole, MADV_HUGEPAGE);
-#endif
+    std::size_t bytes = static_cast<std::size_t>(n) * sizeof(float);
+    std::unique_ptr<float, Free> a(static_cast<float*>(allocate(bytes)));
     std::fill_n(a.get(), n, 1.0f);
     return a;
 }

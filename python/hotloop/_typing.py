@@ -59,4 +59,5 @@ class BuildFacts(TypedDict):
     threading: str
     threading_available: list[str]
     openmp_library: str
+    cache_sizes: tuple[int, int, int]
     compiler: str

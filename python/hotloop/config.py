@@ -226,12 +226,12 @@ def set_threading(name: str) -> None:
 
 
 def build_info() -> dict[str, Any]:
-    """Return version, instruction sets, thread team and compiler as a dict."""
+    """Return version, instruction sets, thread team, cache sizes and compiler as a dict."""
     return {"version": __version__, **_core.config()}
 
 
 def show_config() -> None:
-    """Print version, instruction set and thread team in use and available, and compiler.
+    """Print version, instruction set and thread team in use and available, caches and compiler.
 
     Examples
     --------
@@ -248,6 +248,7 @@ def show_config() -> None:
         f"instruction set: {info['isa']} (available: {available})",
         f"threads: {info['threads']}",
         f"threading: {info['threading']}{library} (available: {teams})",
+        "caches: " + ", ".join(f"{size // 1024} KiB" for size in info["cache_sizes"]),
         f"compiler: {info['compiler']}",
         f"python: {sys.version.split()[0]}",
     )

@@ -10,11 +10,16 @@
 
 namespace hotloop {
 
+// At least `bytes` bytes, which become what was got, for std::free; aligned to 64. From 2 MB on
+// huge pages, where the system has them: on small ones each row of a large matrix is another page,
+// and its address is looked up anew. Throws std::bad_alloc.
+void* allocate(std::size_t& bytes);
+
 // What the block is for. Two blocks that live at the same time on one thread need two purposes.
 enum class Scratch {
     packed_a,     // rows of a product's left side, apart
     packed_b,     // panels of a product's right side
-    halves,       // a product's sums over either half of k
+    split_k,      // a product's sums over either half of k
     padded,       // images in their frame of zeros
     partial,      // partial sums of a reduction
     stretch,      // the sums over one stretch of a long reduction

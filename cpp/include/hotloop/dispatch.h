@@ -29,6 +29,10 @@ struct GemmKernels {
     int tile_rows;
     int tile_cols;
     int vector_size;
+    // Limits of blocks, measured with bench_gemm.py.
+    int panel_eighths;  // of the first-level cache that a panel of B fills
+    int pack_b_rows;    // rows of A from which on a panel of B is worth a copy
+    int pack_a_panels;  // panels of B from which on a block of A is
     // Rows [m0, m1) and columns [n0, n1) of C; n0 a multiple of tile_cols.
     void (*gemm)(const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1);
     // The same where rows of B lie far apart and those of A equally far, in one segment: copies B,
@@ -39,6 +43,9 @@ struct GemmKernels {
     void (*pack)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
     // The same panels from the transpose: b(k, n) at b[n * row_stride + k].
     void (*pack_transposed)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
+    // Rows [m0, m1) of an A with row stride 1, for gemm over the same rows with a_packed: a tile
+    // after the other, its numbers in the order of their use. (m1 - m0) * k numbers at `out`.
+    void (*pack_a)(const GemmArgs<T>& g, index_t m0, index_t m1, T* out);
 };
 
 template <class T>

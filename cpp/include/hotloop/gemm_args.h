@@ -21,6 +21,8 @@ struct GemmArgs {
     index_t segments = 1;
     index_t segment_length = 0;
     index_t a_step = 1;
+    // `a` is what pack_a wrote for just the rows that are asked for; one segment of at most a run.
+    bool a_packed = false;
 
     // B(k, n): panel n / tile_cols begins at b + (n / tile_cols) * b_panel_stride, and row k of a
     // panel is b_row_stride further than row k - 1. Rows of B are contiguous.
