@@ -1,4 +1,4 @@
-"""Outputs of 32 MB and more go past the caches, with the bits that smaller ones have."""
+"""Outputs that fill the last cache (here 32 MB) go past the caches, with the bits that smaller ones have."""
 
 from __future__ import annotations
 

@@ -32,10 +32,12 @@ double sum_in_blocks(index_t n, index_t block, double cost, const Part& part) {
     return sum;
 }
 
-// Rows a block: some 8192 elements; short rows in multiples that fill the transposed tiles; sixteen
-// at least of those that go past the caches, since each is written while the next is computed.
-index_t rows_a_block(index_t K, bool stream) {
-    const index_t rows = std::max<index_t>(stream ? 16 : 1, kBlock / std::max<index_t>(1, K));
+// Rows a block, by shape alone: some 8192 elements; short rows in multiples that fill the
+// transposed tiles; sixteen at least of many, since each that goes past the caches is written while
+// the next is computed.
+index_t rows_a_block(index_t N, index_t K) {
+    const index_t least = N >= 256 ? 16 : 1;
+    const index_t rows = std::max(least, kBlock / std::max<index_t>(1, K));
     return rows < 64 ? rows : rows / 64 * 64;
 }
 
@@ -98,7 +100,7 @@ void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& s) {
     rows.count_correct = s.correct != nullptr;
     rows.stream = rows_worth_streaming<T>(s.N, s.K) && s.probs != s.logits && s.dlogits != s.logits;
 
-    const index_t block = rows_a_block(s.K, rows.stream);
+    const index_t block = rows_a_block(s.N, s.K);
     const index_t blocks = s.K > 0 ? ceil_div(s.N, block) : 0;
     double loss = 0;
     std::int64_t correct = 0;
