@@ -17,5 +17,6 @@ void bind_pool(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
+void bind_whole(pybind11::module_& m);
 
 }  // namespace hotloop::bind

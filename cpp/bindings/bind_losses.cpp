@@ -18,7 +18,7 @@ void refuse_recording(const char* op) {
 template <class F>
 void run(double cost, F&& f) {
     if (cost >= 1e6) {
-        const py::gil_scoped_release unlocked;
+        const ReleasedGil unlocked;
         f();
     } else {
         f();

@@ -46,7 +46,7 @@ void bind_runtime(py::module_& m) {
     m.def(
         "fma_peak",
         [](const std::string& dtype, int threads, double seconds) {
-            const py::gil_scoped_release unlocked;
+            const ReleasedGil unlocked;
             return dtype == "float32" ? fma_peak<float>(threads, seconds)
                                       : fma_peak<double>(threads, seconds);
         },
@@ -54,7 +54,7 @@ void bind_runtime(py::module_& m) {
     m.def(
         "triad",
         [](index_t bytes, int threads) {
-            const py::gil_scoped_release unlocked;
+            const ReleasedGil unlocked;
             return triad(bytes, threads);
         },
         py::arg("n_bytes"), py::arg("threads"));

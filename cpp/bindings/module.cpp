@@ -5,7 +5,8 @@
 #include "hotloop/threading.h"
 #include "plan.h"
 
-PYBIND11_MODULE(_core, m) {
+// PyInit__core below is what Python calls.
+PYBIND11_MODULE(_core_unchecked, m) {
     using namespace hotloop;
     m.doc() = "The compiled core of hotloop; hotloop.functional is its documented face.";
     select_isa();
@@ -14,6 +15,7 @@ PYBIND11_MODULE(_core, m) {
     select_cache_sizes();
     bind::bind_plan(m);
     bind::bind_runtime(m);
+    bind::bind_whole(m);
     bind::bind_affine(m);
     bind::bind_gather(m);
     bind::bind_updates(m);
@@ -25,4 +27,11 @@ PYBIND11_MODULE(_core, m) {
     bind::bind_pool(m);
     bind::bind_norm(m);
     bind::bind_dropout(m);
+}
+
+// pybind11 waits for ever for the GIL of the main interpreter when it starts in another one.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__core_unchecked();
+    PyErr_SetString(PyExc_ImportError, "hotloop cannot be imported in a subinterpreter");
+    return nullptr;
 }

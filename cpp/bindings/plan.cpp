@@ -8,10 +8,28 @@ namespace {
 
 thread_local Plan* current = nullptr;
 
-// `with plan.recording():`
-struct Recording {
-    py::object plan;
-    void enter() const { plan.cast<Plan&>().start(); }
+// `with plan.recording():`. The recording ends at the latest with this object, which the frame that
+// runs the block alone holds: an exception between two instructions of the `with` ends it too.
+class Recording {
+  public:
+    explicit Recording(py::object plan) : plan_(std::move(plan)) {}
+    Recording(Recording&&) = default;
+    Recording& operator=(Recording&&) = delete;
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    ~Recording() { stop(); }
+    void start() {
+        plan_.cast<Plan&>().start();
+        active_ = true;
+    }
+    void stop() {
+        if (active_) plan_.cast<Plan&>().stop();
+        active_ = false;
+    }
+
+  private:
+    py::object plan_;
+    bool active_ = false;
 };
 
 }  // namespace
@@ -23,7 +41,9 @@ void Plan::start() {
     current = this;
 }
 
-void Plan::stop() { current = nullptr; }
+void Plan::stop() const {
+    if (current == this) current = nullptr;
+}
 
 void Plan::run() const {
     const ScopedArithmeticMode fast{without_subnormals(arithmetic_mode())};
@@ -49,14 +69,14 @@ bool Plan::forget(const py::array& array) {
 
 void bind_plan(py::module_& m) {
     py::class_<Recording>(m, "_Recording")
-        .def("__enter__", &Recording::enter)
-        .def("__exit__", [](Recording&, const py::args&) { Plan::stop(); });
+        .def("__enter__", &Recording::start)
+        .def("__exit__", [](Recording& recording, const py::args&) { recording.stop(); });
     py::class_<Plan>(m, "Plan")
         .def(py::init<>())
-        .def("recording", [](py::object self) { return Recording{std::move(self)}; })
+        .def("recording", [](py::object self) { return Recording(std::move(self)); })
         .def("run",
              [](const Plan& plan) {
-                 const py::gil_scoped_release unlocked;
+                 const ReleasedGil unlocked;
                  plan.run();
              })
         .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))

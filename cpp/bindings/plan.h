@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "gil.h"
 #include "hotloop/common.h"
 
 namespace hotloop::bind {
@@ -72,7 +73,8 @@ class Plan {
     std::size_t size() const { return steps_.size(); }
 
     void start();
-    static void stop();
+    // Ends the recording of this plan in this thread, if it still records.
+    void stop() const;
 
   private:
     std::vector<std::unique_ptr<Step>> steps_;
@@ -87,7 +89,7 @@ void submit(const Args& args, void (*op)(const Args&), double cost) {
     if (Plan* plan = Plan::recording()) {
         plan->append(std::make_unique<Call<Args>>(args, op));
     } else if (cost >= kWorthReleasing) {
-        const py::gil_scoped_release unlocked;
+        const ReleasedGil unlocked;
         op(args);
     } else {
         op(args);

@@ -1,6 +1,7 @@
 # The compiled module: every argument may be given by position or by name. The documented face is
 # hotloop.functional; what training alone uses stands at the end.
 
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Literal, overload
 
@@ -391,6 +392,16 @@ def triad(n_bytes: int, threads: int) -> float: ...
 class _pybind11_type(type): ...
 
 # A recorded step: calls on fixed buffers, run again without Python.
+def run_whole(
+    parts: tuple[Plan | Callable[[], object] | tuple[FloatArray, Callable[[], object]], ...],
+    saved: tuple[FloatArray, ...],
+    counted: object = None,
+) -> None: ...
+def rebind(
+    owner: object, name: str, plans: Iterable[Plan], array: FloatArray | IntArray
+) -> None: ...
+def assign(targets: Sequence[FloatArray], values: Sequence[ArrayLike]) -> None: ...
+
 class Plan(metaclass=_pybind11_type):
     def __init__(self) -> None: ...
     def recording(self) -> _Recording: ...

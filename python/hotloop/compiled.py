@@ -289,7 +289,7 @@ class Compiled:
 
     def _step_for(self, data: ArrayData, n: int, *, train: bool, update: bool) -> LossStep:
         executor = self.executor()
-        executor.loss = self.loss
+        executor.use(self.loss, self.optimizer)
         found = self._found_metrics or []
         return executor.loss_step(
             n,

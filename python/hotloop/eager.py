@@ -47,7 +47,7 @@ def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> lis
     for number, x in zip(graph.inputs, inputs, strict=True):
         tensor = as_tensor(x, dtype)
         batch = len(tensor)
-        scale, offset = graph.rescale.get(number, (1.0, 0.0))
+        scale, offset = graph.scaling(number)
         if (scale, offset) != (1.0, 0.0):
             tensor = elementwise.add(elementwise.multiply(tensor, scale), offset)
         values[number] = tensor

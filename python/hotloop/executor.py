@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from hotloop import _core
 from hotloop.graph import Graph
 from hotloop.layers import Activation, Conv2D, Dense, Softmax
-from hotloop.layers.base import is_recordable
 from hotloop.losses import CategoricalLoss, Loss, MeanSquaredError
 from hotloop.optimizers import Optimizer
 from hotloop.optimizers.base import FlatSlots, twin
@@ -26,6 +25,7 @@ from hotloop.parameters import FlatParameters, aligned_zeros
 from hotloop.penalties import penalized, penalty, record_penalties
 from hotloop.program import Pass, Program
 from hotloop.targets import check_range
+from hotloop.watched import ASSIGNMENTS, settings_of
 
 Array = NDArray[Any]
 _KEPT = 8
@@ -44,7 +44,7 @@ def activation_of(graph: Graph, value: int) -> str | None:
     if maker is None or any(value in node.inputs for node in graph.nodes):
         return None
     layer = maker.layer
-    if not is_recordable(layer):
+    if not graph.is_recorded(maker):
         return None
     if isinstance(layer, Dense | Conv2D | Activation):
         return layer.activation.name
@@ -62,10 +62,15 @@ class Step:
         shape = tuple(size or 0 for size in graph.shapes[graph.inputs[0]][1:])
         self.x_shape = (n, *shape)
         self.x_buffer = aligned_zeros(self.x_shape, self.dtype)
-        self.scale, self.offset = graph.rescale.get(graph.inputs[0], (1.0, 0.0))
+        self.scale, self.offset = graph.scaling(graph.inputs[0])
         self.forward_program = Program()
         self.passed = Pass(
-            graph, {graph.inputs[0]: self.x_buffer}, self.forward_program, training, logits
+            graph,
+            {graph.inputs[0]: self.x_buffer},
+            self.forward_program,
+            training,
+            logits,
+            executor.frozen,
         )
         self.binds = (
             self.passed.binds(graph.inputs[0]) and (self.scale, self.offset) == (1.0, 0.0) and n > 0
@@ -73,7 +78,9 @@ class Step:
         self.bound: Array = self.x_buffer
         self._private = executor.private
         self.plans: list[Any] = []
-        self.alive = True
+        self.settings = executor.settings
+        # What a step that is not finished gives back, besides gradients and its own buffers.
+        self.saved: tuple[Array, ...] = tuple(self.passed.state)
 
     def finish(self, *programs: Program) -> None:
         """Close the programs."""
@@ -97,23 +104,9 @@ class Step:
             and x.flags.aligned
             and not (x.base is not None and id(x.base) in self._private)
         ):
-            self._rebind("bound", self.plans, x)
+            _core.rebind(self, "bound", self.plans, x)
         else:
             self.gather(x, None)
-
-    def _rebind(self, name: str, plans: list[Any], new: Array) -> None:
-        """Let all plans read `new` for the array in attribute `name`, or never be run again.
-
-        An interrupt between two plans would leave one of them on an array that may be freed.
-        """
-        try:
-            old = getattr(self, name)
-            for plan in plans:
-                plan.rebind(old, new)
-            setattr(self, name, new)
-        except BaseException:
-            self.alive = False
-            raise
 
     def gather(self, x: Array, indices: Array | None) -> None:
         """Copy rows of `x` into the input buffer, cast and rescaled by one kernel call."""
@@ -125,7 +118,7 @@ class Step:
     def release(self) -> None:
         """Read the own buffer again, and let go of the array that was bound."""
         if self.bound is not self.x_buffer:
-            self._rebind("bound", self.plans, self.x_buffer)
+            _core.rebind(self, "bound", self.plans, self.x_buffer)
 
 
 class ForwardStep(Step):
@@ -133,7 +126,7 @@ class ForwardStep(Step):
 
     def __init__(self, executor: Executor, n: int, training: bool) -> None:
         super().__init__(executor, n, training)
-        self.run = self.passed.finish().run
+        self.run = self.passed.finish().whole(self.saved)
         self.backward_program: Program | None = None
         self.dy: Array | None = None
         self.plans = self.forward_program.plans
@@ -148,8 +141,9 @@ class ForwardStep(Step):
             self.dy = aligned_zeros(self.output.shape, self.dtype)
             self.passed.backward(program, {self.passed.graph.outputs[0]: self.dy})
             self.backward_program = program.finish()
+            self._run_backward = self.backward_program.whole()
         self.dy[...] = dy
-        self.backward_program.run()
+        self._run_backward()
 
 
 class LossStep(Step):
@@ -231,9 +225,15 @@ class LossStep(Step):
             record_penalties(self.penalized, self.backward_program)
             if optimizer is not None:
                 self.slots = executor.record_update(self.backward_program, optimizer)
+                self.saved += changed_by(optimizer, executor.store, self.slots)
         self.finish(self.forward_program, self.backward_program)
-        self._forward = self.forward_program.run
-        self._backward = self.backward_program.run
+        self._penalty = 0.0
+        self._parts = (
+            *self.forward_program.steps,
+            *([self._penalize] if self.penalized else []),
+            *([(self.loss_value, self._check_ids)] if ids else []),
+            *self.backward_program.steps,
+        )
 
     def _smoothed(self, loss: CategoricalLoss, y: Array) -> Array:
         """Append what makes smoothed rows of the ids; return the buffer of the rows."""
@@ -271,7 +271,7 @@ class LossStep(Step):
         flags = t.flags
         if self.ids and t.dtype == self.t_buffer.dtype and flags.c_contiguous and flags.aligned:
             if t is not self.t_bound:
-                self._rebind("t_bound", self.forward_program.plans, t)
+                _core.rebind(self, "t_bound", self.forward_program.plans, t)
         else:
             self.release_targets()
             self.t_buffer[...] = t
@@ -279,30 +279,35 @@ class LossStep(Step):
     def release_targets(self) -> None:
         """Read the own target buffer again."""
         if self.t_bound is not self.t_buffer:
-            self._rebind("t_bound", self.forward_program.plans, self.t_buffer)
+            _core.rebind(self, "t_bound", self.forward_program.plans, self.t_buffer)
+
+    def _penalize(self) -> None:
+        self._penalty = penalty(self.penalized)
+
+    def _check_ids(self) -> None:
+        check_range(self.loss_name, self.t_bound, self.classes)
 
     def run(self) -> float:
         """Run the step on what was loaded, and return the loss.
 
+        It is one call of the core, which runs to its end or leaves everything as it was: weights,
+        slots, running statistics and the optimizer's count.
+
         Raises
         ------
         ValueError
-            For labels outside the classes; no weight has moved then.
+            For labels outside the classes.
         """
-        self._forward()
+        if self.optimizer is not None:
+            self.optimizer.begin_step()
+        _core.run_whole(self._parts, self.saved, self.optimizer)
         loss: float = self.loss_value.item()
-        if self.penalized:
-            loss += penalty(self.penalized)
-        if loss != loss and self.ids:  # noqa: PLR0124  (NaN)
-            check_range(self.loss_name, self.t_bound, self.classes)
-        optimizer = self.optimizer
-        if optimizer is not None:
-            optimizer.begin_step()
-            self._backward()
-            optimizer.iterations += 1
-        else:
-            self._backward()
-        return loss
+        return loss + self._penalty
+
+
+def changed_by(optimizer: Optimizer, store: FlatParameters, slots: FlatSlots) -> tuple[Array, ...]:
+    """Return what an update may leave half changed: an optimizer of one's own runs in Python."""
+    return () if optimizer.recordable else (store.params.flat, *slots.flat.values())
 
 
 class Executor:
@@ -322,6 +327,11 @@ class Executor:
         self.graph, self.store = graph, store
         self.dtype = np.dtype(dtype)
         self.loss: Loss = MeanSquaredError()
+        self.optimizer: Optimizer | None = None
+        # What `trainable` says now may not be what it said when the weights were laid out.
+        self.frozen = frozenset(id(node.layer) for node in graph.nodes if not node.layer.trainable)
+        self.settings: Any = None
+        self._assignments = -1
         self._steps: OrderedDict[Any, Any] = OrderedDict()
         # Arrays whose views must never be bound: a step would mistake them for its own operands.
         self.private = {
@@ -361,9 +371,40 @@ class Executor:
         program.python(run)
         return slots
 
-    def clear(self) -> None:
-        """Forget all recorded steps."""
-        self._steps.clear()
+    def _settings(self) -> Any:
+        """Return everything that a recorded step was made from, besides shapes and arrays."""
+        graph = self.graph
+        weights = [w for node in graph.nodes for w in node.layer.ordered_weights()]
+        return settings_of(
+            [
+                self.loss,
+                self.optimizer,
+                [node.layer for node in graph.nodes],
+                list(graph.rescale.values()),
+                [weight.regularizer for weight in weights],
+            ]
+        )
+
+    def use(self, loss: Loss, optimizer: Optimizer | None) -> None:
+        """Take what the next steps are made for."""
+        if loss is not self.loss or optimizer is not self.optimizer:
+            self.loss, self.optimizer = loss, optimizer
+            self._assignments = -1
+
+    def is_current(self, step: Any) -> bool:
+        """Whether a step is what would be recorded now; False also where that takes a look."""
+        return step.settings is self.settings and self._assignments == ASSIGNMENTS[0]
+
+    def _refresh(self) -> None:
+        """Forget the recorded steps where something that they were made from has been set."""
+        seen = ASSIGNMENTS[0]
+        if self._assignments == seen:
+            return
+        now = self._settings()
+        if self.settings is None or now != self.settings:
+            self._steps.clear()
+            self.settings = now
+        self._assignments = seen
 
     def forward_step(self, n: int, training: bool) -> ForwardStep:
         """Return the forward for batches of `n`."""
@@ -386,14 +427,14 @@ class Executor:
         """Return forward and loss for batches of `n`, with backward and update as asked."""
         key = ("loss", n, ids, weighted, train, outputs, optimizer is not None)
         step: LossStep = self.step_of(
-            key, lambda: LossStep(self, n, ids, weighted, train, outputs, optimizer), optimizer
+            key, lambda: LossStep(self, n, ids, weighted, train, outputs, optimizer)
         )
         return step
 
-    def step_of(self, key: Any, make: Callable[[], Any], optimizer: Optimizer | None) -> Any:
+    def step_of(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return the step of `key`, made when there is none that still works."""
         step = self._find(key)
-        if step is None or step.optimizer is not optimizer or self._lost_slots(step):
+        if step is None or self._lost_slots(step):
             step = self._keep(key, make())
         return step
 
@@ -406,8 +447,9 @@ class Executor:
         )
 
     def _find(self, key: Any) -> Any:
+        self._refresh()
         step = self._steps.get(key)
-        if step is None or not step.alive:
+        if step is None:
             return None
         self._steps.move_to_end(key)
         return step

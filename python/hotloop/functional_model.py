@@ -126,7 +126,7 @@ class Model(TracedEnds):
             raise ValueError(msg)
         numbers = {id(symbol): i for i, symbol in enumerate(self._inputs)}
         shapes: dict[int, Shape] = {i: symbol.shape for i, symbol in enumerate(self._inputs)}
-        rescale: dict[int, tuple[float, float]] = {}
+        rescale: dict[int, Rescaling] = {}
         nodes: list[Node] = []
         for symbol in self._order:
             if id(symbol) in numbers:
@@ -135,7 +135,7 @@ class Model(TracedEnds):
             if self._scales_input(symbol) and read[0] not in rescale:
                 layer = symbol.layer
                 assert isinstance(layer, Rescaling)
-                rescale[read[0]] = (layer.scale, layer.offset)
+                rescale[read[0]] = layer
                 numbers[id(symbol)] = read[0]
                 continue
             number = numbers[id(symbol)] = len(self._inputs) + len(nodes)

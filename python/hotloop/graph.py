@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer, Shape, is_recordable
 from hotloop.layers.reshape import InputLayer, Rescaling
 
 
@@ -29,8 +29,18 @@ class Graph:
     outputs: tuple[int, ...]
     nodes: tuple[Node, ...]
     shapes: dict[int, Shape]
-    # Scale and offset of a leading Rescaling, which belongs to gathering the batch.
-    rescale: dict[int, tuple[float, float]] = field(default_factory=dict)
+    # A leading Rescaling of an input, which belongs to gathering the batch.
+    rescale: dict[int, Rescaling] = field(default_factory=dict)
+
+    def scaling(self, value: int) -> tuple[float, float]:
+        """Return scale and offset that are applied to an input when a batch is gathered."""
+        layer = self.rescale.get(value)
+        return (1.0, 0.0) if layer is None else (layer.scale, layer.offset)
+
+    def is_recorded(self, node: Node) -> bool:
+        """Whether a call consists of core calls alone."""
+        shapes = [self.shapes[i] for i in node.inputs]
+        return is_recordable(node.layer, shapes)
 
     def needs_gradient(self) -> set[int]:
         """Return the values that lie behind a weight with a gradient."""
@@ -46,14 +56,14 @@ def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
     """Return the graph of layers in a row, building each for what the one before answers."""
     shapes: dict[int, Shape] = {0: input_shape}
     nodes: list[Node] = []
-    rescale: dict[int, tuple[float, float]] = {}
+    rescale: dict[int, Rescaling] = {}
     value = 0
     for layer in layers:
         shape = layer.ensure_built(shapes[value], dtype)
         if type(layer) is InputLayer:
             continue
         if type(layer) is Rescaling and not nodes and not rescale:
-            rescale[0] = (layer.scale, layer.offset)
+            rescale[0] = layer
             continue
         nodes.append(Node(layer, (value,), value + 1))
         value += 1

@@ -15,7 +15,8 @@ from hotloop.autodiff.variable import Variable
 from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
-from hotloop.layers.base import Layer, Shape, assign_all, check_dtype
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.checks import assign_all, check_dtype
 from hotloop.parameters import ArrayDict, FlatParameters, Weight
 from hotloop.registry import snake_case
 from hotloop.summary import print_summary
@@ -134,9 +135,9 @@ class Model(Trainable, Unit):
         """Whether a step still works on this model's arrays."""
         executor = self._executor
         return (
-            step.alive
-            and executor is not None
+            executor is not None
             and not executor.store.lost
+            and executor.is_current(step)
             and self.optimizer is step.optimizer
             and self.loss is step.loss
             and (step.slots is None or step.optimizer._flat is step.slots)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hotloop import _core
 from hotloop.activations import linear
 from hotloop.graph import Graph, Node
-from hotloop.layers.base import is_recordable
 from hotloop.layers.cache import Cache
 from hotloop.parameters import aligned_zeros
 
@@ -26,23 +25,24 @@ class Program:
     ----------
     plans : list of _core.Plan
         Every plan among the steps.
-    run : callable
-        Runs all steps; with one plan alone it is that plan's own method.
+    steps : list
+        Plans, and functions that are called between them.
     """
 
     def __init__(self) -> None:
         self.plans: list[Any] = []
-        self.steps: list[Callable[[], object]] = []
+        self.steps: list[Any] = []
         self._open: Any = None
-        self.run: Callable[[], object] = self._run_all
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Append the core calls made inside to the plan at the end of the list."""
+    def recording(self) -> Any:
+        """Append the core calls made inside to the plan at the end of the list.
+
+        The core's own object is returned: a generator would go on recording after an interrupt,
+        for as long as the traceback keeps it alive.
+        """
         if self._open is None:
             self._open = _core.Plan()
-        with self._open.recording():
-            yield
+        return self._open.recording()
 
     def split(self) -> None:
         """End the plan here: no op of the core takes in one from before."""
@@ -56,18 +56,17 @@ class Program:
     def _close(self) -> None:
         if self._open is not None and len(self._open):
             self.plans.append(self._open)
-            self.steps.append(self._open.run)
+            self.steps.append(self._open)
         self._open = None
 
     def finish(self) -> Program:
         """Close the list; nothing may be appended afterwards."""
         self._close()
-        self.run = self.steps[0] if len(self.steps) == 1 else self._run_all
         return self
 
-    def _run_all(self) -> None:
-        for step in self.steps:
-            step()
+    def whole(self, saved: tuple[Array, ...] = ()) -> Callable[[], None]:
+        """Return what runs all steps, or restores the arrays `saved` when one of them raises."""
+        return partial(_core.run_whole, tuple(self.steps), saved)
 
 
 def _shown(x: Any) -> Any:
@@ -154,6 +153,13 @@ class Pass:
     logits : bool or set of int
         Whether the last call leaves its softmax or sigmoid to the loss, or the outputs whose
         calls do.
+    frozen : set of int
+        Identities of the layers that did not train when the weights were laid out.
+
+    Attributes
+    ----------
+    state : list of ndarray
+        What the forward changes and a later run reads: running statistics, counts of calls.
     """
 
     def __init__(
@@ -163,6 +169,7 @@ class Pass:
         program: Program,
         training: bool,
         logits: bool | frozenset[int] = False,
+        frozen: frozenset[int] = frozenset(),
     ) -> None:
         self.graph = graph
         if isinstance(logits, bool):
@@ -171,16 +178,19 @@ class Pass:
         self._program = program
         self._pooled: dict[int, int] = {}
         self._calls: list[Cache | PythonCall] = []
+        self.state: list[Array] = []
         n = next(iter(inputs.values())).shape[0]
         dtype = next(iter(inputs.values())).dtype
         for node in graph.nodes:
             told = training if node.training is None else node.training
             parts = tuple(self.values[i] for i in node.inputs)
             x: Any = parts[0] if len(parts) == 1 else parts
-            if is_recordable(node.layer):
-                cache = Cache(node.layer)
+            cache = Cache(node.layer)
+            cache.trainable = id(node.layer) not in frozen
+            self.state += node.layer.changed_arrays(cache, told)
+            if graph.is_recorded(node):
                 cache.logits = node.output in logits
-                cache.recorded = True
+                cache.recorded, cache.backward_follows = True, training
                 with program.recording():
                     self.values[node.output] = node.layer.forward(x, cache, told)
                 self._calls.append(cache)
@@ -224,7 +234,7 @@ class Pass:
         for node in self.graph.nodes:
             if not views.intersection(node.inputs):
                 continue
-            if not is_recordable(node.layer):
+            if not self.graph.is_recorded(node):
                 return False
             if node.layer.is_view:
                 views.add(node.output)

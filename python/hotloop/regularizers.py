@@ -13,11 +13,12 @@ from hotloop._describing import Described
 from hotloop._names import serve
 from hotloop._quoting import quoted
 from hotloop.registry import deserialize, lookup
+from hotloop.watched import Watched
 
 Array = NDArray[Any]
 
 
-class Regularizer(Described):
+class Regularizer(Described, Watched):
     """Base of all penalties; a subclass writes `__call__`, `gradient` and `get_config`."""
 
     def __call__(self, w: Array) -> float:

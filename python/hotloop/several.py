@@ -12,7 +12,7 @@ from hotloop import _core, metrics
 from hotloop._quoting import quoted
 from hotloop.compiled import Meter
 from hotloop.data import ArrayData, Rows, class_weights
-from hotloop.executor import Executor, activation_of
+from hotloop.executor import Executor, activation_of, changed_by
 from hotloop.losses import Loss
 from hotloop.losses.several import PerOutput
 from hotloop.optimizers import Optimizer
@@ -101,9 +101,10 @@ class SeveralStep:
         shapes = {v: (n, *(size or 0 for size in graph.shapes[v][1:])) for v in graph.inputs}
         self.buffers = {v: aligned_zeros(shape, executor.dtype) for v, shape in shapes.items()}
         self.program = Program()
-        self.passed = Pass(graph, self.buffers, self.program, training, logits)
+        self.passed = Pass(graph, self.buffers, self.program, training, logits, executor.frozen)
         self.outputs = [self.passed.values[v] for v in graph.outputs]
-        self.alive = True
+        self.settings = executor.settings
+        self.saved: tuple[Array, ...] = tuple(self.passed.state)
         self.counts = False
         # There is no one number of classes.
         self.classes = 0
@@ -115,7 +116,7 @@ class SeveralStep:
         for v, part in zip(self.graph.inputs, parts, strict=True):
             buffer = self.buffers[v]
             rows = part.reshape(len(part), *buffer.shape[1:])
-            _core.gather_rows(rows, indices, buffer, *self.graph.rescale.get(v, (1.0, 0.0)))
+            _core.gather_rows(rows, indices, buffer, *self.graph.scaling(v))
 
     @property
     def bound(self) -> Array:
@@ -134,7 +135,7 @@ class SeveralForward(SeveralStep):
 
     def __init__(self, executor: Executor, n: int, training: bool) -> None:
         super().__init__(executor, n, training)
-        self.run = self.passed.finish().run
+        self.run = self.passed.finish().whole(self.saved)
         self._backward: Program | None = None
         self._dys: dict[int, Array] = {}
 
@@ -145,12 +146,12 @@ class SeveralForward(SeveralStep):
             self._dys = {v: aligned_zeros(y.shape, y.dtype) for v, y in outputs}
             self._backward = Program()
             self.passed.backward(self._backward, self._dys)
-            self._backward.finish()
+            self._run_backward = self._backward.finish().whole()
         for buffer in self._dys.values():
             buffer[...] = 0
         for v, dy in zip(self.graph.outputs, dys, strict=True):
             self._dys[v] += dy
-        self._backward.run()
+        self._run_backward()
 
 
 class SeveralLossStep(SeveralStep):
@@ -203,8 +204,9 @@ class SeveralLossStep(SeveralStep):
         self._backward = Program()
         if needed:
             self._record_backward(executor)
-        self._forward = self.passed.finish().run
-        self._backward.finish()
+        forward, backward = self.passed.finish(), self._backward.finish()
+        self._parts = (*forward.steps, self._lose, *backward.steps)
+        self._total = 0.0
 
     def _record_backward(self, executor: Executor) -> None:
         first: dict[int, Array] = {}
@@ -220,10 +222,17 @@ class SeveralLossStep(SeveralStep):
         record_penalties(self.penalized, self._backward)
         if self.optimizer is not None:
             self.slots = executor.record_update(self._backward, self.optimizer)
+            self.saved += changed_by(self.optimizer, executor.store, self.slots)
 
     def run(self) -> float:
-        """Run the step on what was loaded, and return the whole loss."""
-        self._forward()
+        """Run the step on what was loaded, whole or not at all, and return the whole loss."""
+        if self.optimizer is not None:
+            self.optimizer.begin_step()
+        _core.run_whole(self._parts, self.saved, self.optimizer)
+        return self._total
+
+    def _lose(self) -> None:
+        """Compute the losses and their gradients."""
         total = penalty(self.penalized)
         for i, loss in enumerate(self.losses):
             t, dy, weight = self.t_buffers[i], self._dys[i], self.loss.weights[i]
@@ -235,12 +244,7 @@ class SeveralLossStep(SeveralStep):
             total += weight * self.values[i]
             if dy is not None and weight != 1.0:
                 dy *= dy.dtype.type(weight)
-        if self.optimizer is not None:
-            self.optimizer.begin_step()
-        self._backward.run()
-        if self.optimizer is not None:
-            self.optimizer.iterations += 1
-        return total
+        self._total = total
 
 
 class OutputLoss(metrics.Metric):

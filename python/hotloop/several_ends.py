@@ -236,12 +236,10 @@ class SeveralEnds(BaseModel):
         if not isinstance(data, SeveralData):
             return super()._step_for(data, n, train=train, update=update)
         executor, form = self.executor(), data.form
-        executor.loss = self.loss
+        executor.use(self.loss, self.optimizer)
         optimizer = self.optimizer if update else None
         key = ("several", n, form, train, update)
-        return executor.step_of(
-            key, lambda: SeveralLossStep(executor, n, form, train, optimizer), optimizer
-        )
+        return executor.step_of(key, lambda: SeveralLossStep(executor, n, form, train, optimizer))
 
     def _new_meter(self) -> Meter:
         if not self._in_lists():
@@ -278,7 +276,7 @@ class SeveralEnds(BaseModel):
     def _several_step(self, n: int, training: bool) -> SeveralForward:
         executor: Executor = self.executor()
         make: Callable[[], Any] = lambda: SeveralForward(executor, n, training)  # noqa: E731
-        step: SeveralForward = executor.step_of(("several", n, training), make, None)
+        step: SeveralForward = executor.step_of(("several", n, training), make)
         return step
 
     def _predict_array(

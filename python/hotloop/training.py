@@ -18,7 +18,6 @@ from hotloop.data import ArrayData, batches_of, refuse_no_batch
 from hotloop.diagnosis import Diagnosis, diagnose_split
 from hotloop.evaluating import BATCH, Evaluating, batch_size_of, positive, unpack, verbosity
 from hotloop.feed import Feed, Run
-from hotloop.interrupts import DeferredInterrupt
 
 if TYPE_CHECKING:
     from hotloop.executor import LossStep
@@ -101,6 +100,11 @@ class Trainable(Evaluating):
         KeyboardInterrupt
             After Ctrl-C, between two steps: the weights are those of the last finished step.
         """
+        if self._fit_lock._is_owned():  # type: ignore[attr-defined]  # it lets its thread in again
+            msg = (
+                "fit: called from a callback while this model is fitted; call train_on_batch there"
+            )
+            raise RuntimeError(msg)
         with self._fit_lock:
             if self._steps_by_itself():
                 return own_steps.fit(
@@ -118,9 +122,6 @@ class Trainable(Evaluating):
                     validates=_epochs_to_validate(validation_freq),
                 )
             self._compiled("fit")
-            if self._run is not None:  # the lock lets the same thread in again
-                msg = "fit: called from a callback while this model is fitted; call train_on_batch there"
-                raise RuntimeError(msg)
             epochs = whole("fit", "epochs", epochs, least=0)
             initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
             if not isinstance(shuffle, int | np.bool_):
@@ -184,8 +185,6 @@ class Trainable(Evaluating):
             calls = as_list(callbacks, self, params, self.history, *bars)
             run = self._run = Run(feed, calls)
             self.stop_training = False
-            guard = DeferredInterrupt()
-            guard.take()
             try:
                 calls.call("on_train_begin", {})
                 logs: dict[str, Any] = {}
@@ -201,7 +200,7 @@ class Trainable(Evaluating):
                     run.meter = None
                     if done and state is not None:
                         self._resume(state, inside=True)
-                    found = self._epoch(run, done, guard, watch)
+                    found = self._epoch(run, done, watch)
                     done = 0
                     if found is None:
                         break
@@ -217,12 +216,9 @@ class Trainable(Evaluating):
                 self._run = None
                 for bar in bars:
                     bar.close()
-                guard.give_back()
             return self.history
 
-    def _epoch(
-        self, run: Run, done: int, guard: DeferredInterrupt, watch: Diagnosis | None
-    ) -> dict[str, Any] | None:
+    def _epoch(self, run: Run, done: int, watch: Diagnosis | None) -> dict[str, Any] | None:
         """Train for one epoch, of which `done` batches are over; None when the data ran out."""
         meter, calls = run.meter, run.calls
         step: LossStep | None = None
@@ -237,7 +233,6 @@ class Trainable(Evaluating):
                     watch.look_at_data(data)
             if begins:
                 calls.batch_begin("train", batch)
-            guard.inside = True
             with self._step_lock:
                 in_order = isinstance(rows, slice)
                 n = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
@@ -254,9 +249,6 @@ class Trainable(Evaluating):
                 if in_order:
                     step.release()
                     step.release_targets()
-            guard.inside = False
-            if guard.pending is not None:
-                guard.deliver()
             calls.train_batch_end(batch, meter.logs)
             batch += 1
             if self.stop_training:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hotloop import _core, activations
 from hotloop._arguments import number, whole
-from hotloop.layers.base import Layer
+from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 
 
@@ -120,21 +121,23 @@ class ReLU(Activation):
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)
 
-    @property
-    def recordable(self) -> bool:
-        """The core has the slope; ceilings and thresholds are NumPy's."""
+    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
+        """Whether there is a slope alone: ceilings and thresholds are NumPy's."""
+        return self._is_sloped()
+
+    def _is_sloped(self) -> bool:
         return self.max_value is None and self.threshold == 0.0
 
     @property
     def binds_input(self) -> bool:
         """Whether the core sees the very array."""
-        return self.recordable
+        return self._is_sloped()
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:
         """Apply the function."""
-        if self.recordable and not self.negative_slope:
+        if self._is_sloped() and not self.negative_slope:
             return super().forward(x, cache, training)
-        if self.recordable:
+        if self._is_sloped():
             cache.y = _core.leaky_relu(x, self.negative_slope)
             return cache.y  # type: ignore[no-any-return]
         below, slope = x <= self.threshold, x.dtype.type(self.negative_slope)
@@ -150,7 +153,7 @@ class ReLU(Activation):
         """Apply the derivative."""
         if not cache.need_dx:
             return None
-        if not self.recordable:
+        if not self._is_sloped():
             return dy * cache.slope  # type: ignore[no-any-return]
         if not self.negative_slope:
             return super().backward(dy, cache)
@@ -192,15 +195,10 @@ class _Sloped(Layer):
 
     binds_input = True
 
-    def __init__(self, slope: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._slope = number(
-            type(self).__name__,
-            "the slope",
-            slope,
-            "not be negative",
-            lambda s: 0.0 <= s < math.inf,
-        )
+    def check(self, slope: Any) -> float:
+        """Return the number; a ValueError for a negative one."""
+        who = type(self).__name__
+        return number(who, "the slope", slope, "not be negative", lambda s: 0.0 <= s < math.inf)
 
 
 class LeakyReLU(_Sloped):
@@ -226,12 +224,13 @@ class LeakyReLU(_Sloped):
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
-        super().__init__(kwargs.pop("alpha", negative_slope), **kwargs)
-        self.negative_slope = self._slope
+        slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        self.negative_slope = self.check(slope)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Apply the function."""
-        cache.y = _core.leaky_relu(x, self._slope)
+        cache.y = _core.leaky_relu(x, self.negative_slope)
         return cache.y  # type: ignore[no-any-return]
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
@@ -239,7 +238,7 @@ class LeakyReLU(_Sloped):
         if not cache.need_dx:
             return None
         out = dy if cache.owns_dy else None
-        return _core.leaky_relu_backward(dy, cache.y, self._slope, out)
+        return _core.leaky_relu_backward(dy, cache.y, self.negative_slope, out)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -269,19 +268,19 @@ class ELU(_Sloped):
     """
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(alpha, **kwargs)
-        self.alpha = self._slope
+        super().__init__(**kwargs)
+        self.alpha = self.check(alpha)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Apply the function."""
-        cache.y = _core.elu(x, self._slope)
+        cache.y = _core.elu(x, self.alpha)
         return cache.y  # type: ignore[no-any-return]
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Apply the derivative."""
         if not cache.need_dx:
             return None
-        return _core.elu_backward(dy, cache.y, self._slope, dy if cache.owns_dy else None)
+        return _core.elu_backward(dy, cache.y, self.alpha, dy if cache.owns_dy else None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from hotloop._quoting import quoted
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable
 from hotloop.layers.cache import Array, Cache, Views
+from hotloop.layers.checks import assign_all, check_dtype
 from hotloop.parameters import Weight, loaded_value
 from hotloop.registry import snake_case
 from hotloop.symbol import Unit, connect, symbols_in
@@ -28,6 +29,7 @@ from hotloop.tracing import (
     parts_of,
     weights_as_symbols,
 )
+from hotloop.watched import Watched
 
 Shape = tuple[int | None, ...]
 
@@ -45,7 +47,11 @@ _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
 }
 
 
-class Layer(Unit):
+# A table that is looked up, such as a frozen embedding, is not worth a copy in each step.
+_MOST_RESTORED = 2**20
+
+
+class Layer(Unit, Watched):
     """Base of all layers: weights, a forward and its backward.
 
     A subclass writes `forward(x, cache, training)` and `backward(dy, cache)`, and where it needs
@@ -85,6 +91,22 @@ class Layer(Unit):
     11
     """
 
+    # What belongs to the model, or to the call before; `trainable` holds as `compile` found it.
+    live = frozenset(
+        {
+            "built",
+            "first_output",
+            "given_dtype",
+            "given_input_shape",
+            "given_name",
+            "input_shape",
+            "model_name",
+            "output_shape",
+            "trainable",
+        }
+    )
+    # False for layers that are never core calls alone.
+    recordable = True
     # True for layers that only reshape: their output is a view of their input.
     is_view = False
     # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
@@ -142,10 +164,19 @@ class Layer(Unit):
 
             @functools.wraps(build)
             def marking(self: Layer, input_shape: Shape) -> None:
+                self._forget_unfinished_build()
                 build(self, input_shape)
                 self.input_shape, self.built = input_shape, True
 
             cls.build = marking  # type: ignore[method-assign]
+
+    def _forget_unfinished_build(self) -> None:
+        """Remove the weights of a build that raised, such as on Ctrl-C, before the next one."""
+        known = self.__dict__
+        kept = known.setdefault("_weights_of_init", frozenset(self._weights))
+        if not self.built:
+            for name in set(self._weights) - kept:
+                del self._weights[name]
 
     # -- what subclasses write ---------------------------------------------------------------
 
@@ -180,6 +211,20 @@ class Layer(Unit):
         if self.given_input_shape is not None:
             given["input_shape"] = list(self.given_input_shape)
         return given
+
+    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
+        """Whether a call on inputs of `shapes` consists of core calls alone; see `Graph`."""
+        return self.recordable
+
+    def changed_arrays(self, cache: Cache, training: bool) -> list[Array]:  # noqa: ARG002
+        """Return what `forward` changes and later calls read; an unfinished step restores it.
+
+        Of a layer of one's own that is each weight that does not train, up to 1 MB.
+        """
+        if not training or is_ours(type(self)):
+            return []
+        kept = (weight.value for weight in self.ordered_weights() if not weight.trainable)
+        return [value for value in kept if value.nbytes <= _MOST_RESTORED]
 
     def get_state(self) -> dict[str, int]:
         """Return what a file must hold beside the weights, such as a count of calls."""
@@ -538,7 +583,10 @@ class Layer(Unit):
                         known[name] = weight.name
                         self.__dict__.pop(name, None)
                         return
-        object.__setattr__(self, name, value)
+        if is_ours(type(self)):
+            super().__setattr__(name, value)
+        else:  # it runs as it is in each step, and may set attributes in each
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         """Resolve attributes that hold a weight; reached only where nothing else answers."""
@@ -567,62 +615,14 @@ def _is_data(x: Any) -> bool:
     return all(isinstance(part, np.ndarray | TensorBase) for part in parts)
 
 
-def is_recordable(layer: Layer) -> bool:
-    """Whether `layer` is one of the package's own and consists of core calls alone.
+def is_recordable(layer: Layer, shapes: Sequence[Shape]) -> bool:
+    """Whether `layer` is one of the package's own, and core calls alone for inputs of `shapes`.
 
     A subclass of one may compute anything, so it runs as a Python step.
     """
-    return type(layer).__module__.startswith("hotloop.layers.") and bool(
-        getattr(layer, "recordable", True)
-    )
+    return is_ours(type(layer)) and layer.is_recordable(shapes)
 
 
-def check_dtype(dtype: Any) -> str:
-    """Return ``"float32"`` or ``"float64"``; anything else is a TypeError."""
-    try:
-        name = str(np.dtype(dtype).name)
-    except (TypeError, ValueError, SyntaxError):  # the last two from NumPy's reading of "f4,,2"
-        name = quoted(dtype)
-    if name not in ("float32", "float64"):
-        msg = f"layers and models compute in float32 or float64, got dtype {name}"
-        raise TypeError(msg)
-    return name
-
-
-def assign_all(owner: str, live: Sequence[Weight], values: Sequence[Any]) -> None:
-    """Copy `values` into `live`; nothing is written when a count or a shape differs."""
-    if not isinstance(values, Iterable):
-        msg = f"set_weights: {owner} takes a list of arrays, got {quoted(values)}"
-        raise TypeError(msg)
-    arrays = [real_array(f"set_weights: {owner}", "each weight", value) for value in values]
-    if len(arrays) != len(live):
-        msg = f"set_weights: {owner} has {len(live)} weights, got {len(arrays)}"
-        raise ValueError(msg)
-    for weight, array in zip(live, arrays, strict=True):
-        if array.shape != weight.value.shape:
-            msg = (
-                f"set_weights: {owner}: weight {weight.name!r} has shape {weight.value.shape}, "
-                f"got {array.shape}"
-            )
-            raise ValueError(msg)
-    for weight, array in zip(live, arrays, strict=True):
-        weight.value[...] = array
-
-
-def require_rank(layer: Layer, shape: Shape, rank: int, letters: str) -> None:
-    """Raise a ValueError when `shape` has not the rank that `letters` describe."""
-    if len(shape) != rank:
-        msg = (
-            f"{type(layer).__name__} {layer.name!r}: input must have {rank} axes {letters}, "
-            f"got shape {shape}"
-        )
-        raise ValueError(msg)
-
-
-def require_known(layer: Layer, shape: Shape, axis: int) -> int:
-    """Return the size of `axis`; a ValueError when the shape leaves it open."""
-    size = shape[axis]
-    if size is None:
-        msg = f"{type(layer).__name__} {layer.name!r}: axis {axis} of {shape} must be known"
-        raise ValueError(msg)
-    return size
+def is_ours(cls: type) -> bool:
+    """Whether a class of layers is the package's own."""
+    return cls.__module__.startswith("hotloop.layers.")

@@ -34,6 +34,10 @@ class Cache:
         only layers with `folds_activation` ever see it.
     recorded : bool
         Whether this call is being recorded rather than run.
+    trainable : bool
+        Whether the layer trained when the weights of its model were laid out.
+    backward_follows : bool
+        False in a pass that ends with the outputs.
     """
 
     need_dx: bool = True
@@ -41,9 +45,11 @@ class Cache:
     logits: bool = False
     folded: str | None = None
     recorded: bool = False
+    backward_follows: bool = True
 
     def __init__(self, layer: Layer, accumulate: bool = False) -> None:
         self._layer = layer
+        self.trainable = layer.trainable
         self.accumulate = accumulate
         self.targets: dict[str, Array] = {}
 

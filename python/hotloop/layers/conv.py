@@ -10,8 +10,9 @@ from hotloop import _core, activations, initializers, regularizers
 from hotloop._arguments import whole
 from hotloop._quoting import quoted
 from hotloop.config import check_data_format
-from hotloop.layers.base import Layer, Shape, require_known
+from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
+from hotloop.layers.checks import require_known
 from hotloop.layers.windows import check_padding, image_axes, padding_config, pair, windowed_shape
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize

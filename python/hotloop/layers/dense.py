@@ -6,8 +6,9 @@ from typing import Any
 
 from hotloop import _core, activations, initializers, regularizers
 from hotloop._arguments import whole
-from hotloop.layers.base import Layer, Shape, require_known
+from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
+from hotloop.layers.checks import require_known
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
 

@@ -93,6 +93,10 @@ class Dropout(Layer):
             return _core.gather_rows(dy, None, None, 0.0) if cache.dropped else dy
         return _core.dropout_backward(dy, cache.mask, self.rate, dy if cache.owns_dy else None)
 
+    def changed_arrays(self, cache: Cache, training: bool) -> list[Array]:  # noqa: ARG002
+        """Return the count of calls."""
+        return [self._calls] if training else []
+
     def get_state(self) -> dict[str, int]:
         """Return seed and count of calls."""
         return {"seed": int(self._key[0]), "calls": int(self._calls[0])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,6 @@ class _Merge(Layer):
 class _Elementwise(_Merge):
     """Inputs of one shape, or of sizes 1 where they are broadcast."""
 
-    same = True
-
-    def build(self, input_shape: Any) -> None:
-        """See whether anything is broadcast."""
-        shapes = self.check(input_shape)
-        self.same = len(set(shapes)) == 1
-
-    @property
-    def recordable(self) -> bool:
-        """The core adds arrays of one shape."""
-        return self.same
-
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape that all inputs have, or are broadcast to."""
         shapes = self.check(input_shape)
@@ -87,6 +76,10 @@ class Add(_Elementwise):
     >>> hl.layers.Add()([[[1.0, 2.0]], [[3.0, 4.0]]])
     array([[4., 6.]], dtype=float32)
     """
+
+    def is_recordable(self, shapes: Sequence[Shape]) -> bool:
+        """Whether nothing is broadcast: the core adds arrays of one shape."""
+        return len(set(shapes)) == 1
 
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Add up."""
@@ -124,8 +117,9 @@ class Multiply(_Elementwise):
     array([[3., 8.]], dtype=float32)
     """
 
-    # The core has no product of two arrays.
-    recordable = False
+    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
+        """No: the core has no product of two arrays."""
+        return False
 
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Multiply."""
@@ -168,7 +162,9 @@ class Concatenate(_Merge):
     array([[1., 2., 3.]], dtype=float32)
     """
 
-    recordable = False
+    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
+        """No: the core joins no arrays."""
+        return False
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

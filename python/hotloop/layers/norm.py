@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +11,19 @@ import numpy as np
 from hotloop import _core, initializers, regularizers
 from hotloop._arguments import number, whole
 from hotloop._quoting import quoted
-from hotloop.layers.base import Layer, Shape, require_known
+from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
+from hotloop.layers.checks import require_known
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
 
 # One array outside training, three in it.
 _batch_norm: Any = _core.batch_norm
+
+
+def _copied(array: Array) -> Array:
+    """Return a copy, made anew in each run of a recorded step."""
+    return _core.gather_rows(array.reshape(1, -1), None).reshape(-1)
 
 
 class _Normalization(Layer):
@@ -49,10 +54,7 @@ class _Normalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def add_scale_and_center(self, shape: tuple[int, ...]) -> None:
-        """Make gamma and beta."""
-        self._size = math.prod(shape)
-        for name in ("ones", "zeros"):
-            vars(self).pop(name, None)
+        """Make gamma and beta, unless they are left out."""
         if self.scale:
             self.gamma = self.add_weight(
                 "gamma", shape, self.gamma_initializer, regularizer=self.gamma_regularizer
@@ -62,26 +64,15 @@ class _Normalization(Layer):
                 "beta", shape, self.beta_initializer, regularizer=self.beta_regularizer
             )
 
-    # Constants for what is left out, made by the first data: a description alone takes no memory.
-    @functools.cached_property
-    def ones(self) -> Array:
-        """Ones, in place of gamma."""
-        return np.ones(self._size, self.dtype)
+    def factors(self, features: int, dtype: Any) -> tuple[Array, Array]:
+        """Return gamma and beta ``(F,)`` as the core takes them, constants for what is left out."""
+        gamma = self.gamma.reshape(-1) if self.scale else np.ones(features, dtype)
+        return gamma, self.beta.reshape(-1) if self.center else np.zeros(features, dtype)
 
-    @functools.cached_property
-    def zeros(self) -> Array:
-        """Zeros, in place of beta."""
-        return np.zeros(self._size, self.dtype)
-
-    def factors(self) -> tuple[Array, Array]:
-        """Return gamma and beta as the core takes them, ``(F,)``."""
-        gamma = self.gamma.reshape(-1) if self.scale else self.ones
-        return gamma, self.beta.reshape(-1) if self.center else self.zeros
-
-    def grads_out(self, cache: Cache) -> tuple[Array, Array]:
+    def grads_out(self, cache: Cache, features: int, dtype: Any) -> tuple[Array, Array]:
         """Return where the gradients of gamma and beta go; scratch for what is left out."""
-        dgamma = cache.grad("gamma") if self.scale else np.empty(self._size, self.dtype)
-        dbeta = cache.grad("beta") if self.center else np.empty(self._size, self.dtype)
+        dgamma = cache.grad("gamma") if self.scale else np.empty(features, dtype)
+        dbeta = cache.grad("beta") if self.center else np.empty(features, dtype)
         return dgamma.reshape(-1), dbeta.reshape(-1)
 
     def get_config(self) -> dict[str, Any]:
@@ -219,46 +210,56 @@ class BatchNormalization(_Normalization):
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:
         """Normalise by the batch's statistics in training, else by the moving ones."""
-        gamma, beta = self.factors()
+        gamma, beta = self.factors(self.channels, x.dtype)
+        cache.gamma = gamma
         rows = self._as_core(x)
         y: Array
         cache.x = rows
-        cache.by_batch = training and self.trainable
+        cache.by_batch = training and cache.trainable
         rest = (self.momentum, self.epsilon, self.data_format)
         moving = (self.moving_mean, self.moving_variance)
         if cache.by_batch:
             y, cache.mean, cache.inv_std = _batch_norm(rows, gamma, beta, *moving, True, *rest)
         else:
+            if cache.backward_follows:
+                # Another call of this layer in the same step may move them before the backward.
+                moving = (_copied(self.moving_mean), _copied(self.moving_variance))
+            cache.moving = moving
             y = _batch_norm(rows, gamma, beta, *moving, False, *rest)
         return y if y.ndim == x.ndim else y.reshape(x.shape)
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
         """Gradients of input, gamma and beta."""
         d = self._as_core(dy)
-        gamma, _ = self.factors()
         if cache.by_batch:
-            dgamma, dbeta = self.grads_out(cache)
+            dgamma, dbeta = self.grads_out(cache, self.channels, d.dtype)
             out = (aligned_zeros(d.shape, d.dtype), dgamma, dbeta)
             dx = _core.batch_norm_backward(
-                d, cache.x, gamma, cache.mean, cache.inv_std, self.data_format, out
+                d, cache.x, cache.gamma, cache.mean, cache.inv_std, self.data_format, out
             )[0]
         else:
-            dx = self._backward_by_moving(d, gamma, cache)
+            dx = self._backward_by_moving(d, cache)
         return dx if dx.ndim == dy.ndim else dx.reshape(dy.shape)
 
-    def _backward_by_moving(self, d: Array, gamma: Array, cache: Cache) -> Array:
+    def _backward_by_moving(self, d: Array, cache: Cache) -> Array:
         """Return the gradient of the affine map that fixed statistics make."""
         rest = (False, self.momentum, self.epsilon)
-        fixed = (self.zeros, self.zeros, self.moving_variance)
-        if self.trainable:
-            one = self.ones.reshape(1, -1)
-            inv_std = _batch_norm(one, self.ones, *fixed, *rest, "channels_last").reshape(-1)
-            out = (aligned_zeros(d.shape, d.dtype), *self.grads_out(cache))
-            _core.batch_norm_backward(
-                d, cache.x, gamma, self.moving_mean, inv_std, self.data_format, out
-            )
-        dx: Array = _batch_norm(d, gamma, *fixed, *rest, self.data_format)
+        mean, variance = cache.moving
+        zeros = np.zeros(self.channels, d.dtype)
+        if cache.trainable:
+            ones = np.ones(self.channels, d.dtype)
+            args = (zeros, zeros, variance, *rest, "channels_last")
+            inv_std = _batch_norm(ones.reshape(1, -1), ones, *args).reshape(-1)
+            grads = self.grads_out(cache, self.channels, d.dtype)
+            out = (aligned_zeros(d.shape, d.dtype), *grads)
+            _core.batch_norm_backward(d, cache.x, cache.gamma, mean, inv_std, self.data_format, out)
+        dx: Array = _batch_norm(d, cache.gamma, zeros, zeros, variance, *rest, self.data_format)
         return dx
+
+    def changed_arrays(self, cache: Cache, training: bool) -> list[Array]:
+        """Return the moving statistics, where a call moves them."""
+        moves = training and cache.trainable
+        return [self.moving_mean, self.moving_variance] if moves else []
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -333,6 +334,12 @@ class LayerNormalization(_Normalization):
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
+        self.shape = self._normalized(input_shape)
+        self.features = math.prod(self.shape)
+        self.add_scale_and_center(self.shape)
+
+    def _normalized(self, input_shape: Shape) -> tuple[int, ...]:
+        """Return the sizes of the axes that are normalised over."""
         rank = len(input_shape)
         given = self.axis if isinstance(self.axis, list) else [self.axis]
         axes = sorted(a + rank if a < 0 else a for a in given)
@@ -342,23 +349,32 @@ class LayerNormalization(_Normalization):
                 "the last axis or the last few, without the batch"
             )
             raise ValueError(msg)
-        shape = tuple(require_known(self, input_shape, a) for a in axes)
-        self.features = math.prod(shape)
-        self.add_scale_and_center(shape)
+        return tuple(require_known(self, input_shape, a) for a in axes)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape as it is; a ValueError when the axes are not those of the build."""
+        if self.built and self._normalized(input_shape) != self.shape:
+            msg = (
+                f"LayerNormalization {self.name!r}: it normalises axes {self.axis} of sizes "
+                f"{self.shape}, got input of shape {input_shape}"
+            )
+            raise ValueError(msg)
+        return input_shape
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Normalise each sample."""
         rows = x.reshape(-1, self.features)
-        y, cache.mean, cache.inv_std = _core.layer_norm(rows, *self.factors(), self.epsilon)
+        factors = self.factors(self.features, x.dtype)
+        y, cache.mean, cache.inv_std = _core.layer_norm(rows, *factors, self.epsilon)
+        cache.gamma = factors[0]
         cache.x = rows
         return y.reshape(x.shape)
 
     def backward(self, dy: Array, cache: Cache) -> Array:
         """Gradients of input, gamma and beta."""
         d = dy.reshape(-1, self.features)
-        out = (aligned_zeros(d.shape, d.dtype), *self.grads_out(cache))
-        gamma, _ = self.factors()
-        dx = _core.layer_norm_backward(d, cache.x, gamma, cache.mean, cache.inv_std, out)[0]
+        out = (aligned_zeros(d.shape, d.dtype), *self.grads_out(cache, self.features, d.dtype))
+        dx = _core.layer_norm_backward(d, cache.x, cache.gamma, cache.mean, cache.inv_std, out)[0]
         return dx.reshape(dy.shape)
 
     def get_config(self) -> dict[str, Any]:

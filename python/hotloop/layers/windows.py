@@ -7,7 +7,8 @@ from numbers import Integral
 from typing import Any
 
 from hotloop._quoting import quoted
-from hotloop.layers.base import Layer, Shape, require_rank
+from hotloop.layers.base import Layer, Shape
+from hotloop.layers.checks import require_rank
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]

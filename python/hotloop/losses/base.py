@@ -13,6 +13,7 @@ from hotloop._overriding import check_overrides
 from hotloop._quoting import quoted
 from hotloop.autodiff.rule import TensorBase
 from hotloop.targets import as_array, matching_targets
+from hotloop.watched import Watched
 
 Array = NDArray[Any]
 # The order of arguments of a call.
@@ -20,7 +21,7 @@ CALLED = "a call takes the targets first, loss(y_true, y_pred)"
 _REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
 
 
-class Loss(Described):
+class Loss(Described, Watched):
     """Base of all losses; a subclass writes ``call(y_true, y_pred)``, or `per_sample`.
 
     Parameters
@@ -205,6 +206,10 @@ class Loss(Described):
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """Make a loss from the result of `get_config`."""
         return cls(**config)
+
+    def _settings(self) -> Any:
+        # One that takes the activation over is copied into the step, by its arguments.
+        return (super()._settings(), self.get_config() if self.fuses else None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what `forward` kept."""

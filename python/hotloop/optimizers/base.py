@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import _core
 from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._quoting import quoted
 from hotloop.optimizers import schedules
-from hotloop.optimizers.clipping import Clipping
+from hotloop.optimizers.clipping import RULES, Clipping, rule_of
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
 from hotloop.targets import as_array, refuse_masked
+from hotloop.watched import Watched, settings_of
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.
@@ -54,7 +57,7 @@ def _holds_arrays(value: Any) -> bool:
     )
 
 
-class Optimizer(Described):
+class Optimizer(Described, Watched):
     """Base of all optimizers.
 
     A subclass lists its `slots` and writes `update_one`, which changes one array in place.
@@ -85,6 +88,8 @@ class Optimizer(Described):
         For numbers out of range, and more than one kind of clipping.
     """
 
+    # Steps count the first, and read the arrays.
+    live = frozenset({"iterations", "learning_rate", "lr_array", "step_array"})
     # Name of each slot and the value it starts with.
     slots: ClassVar[Mapping[str, float]] = {}
 
@@ -141,6 +146,10 @@ class Optimizer(Described):
         # Keys of what `apply_gradients` was given, which is kept so that its id stays its own.
         self._keys: dict[int, tuple[str, Any]] = {}
 
+    clipnorm = rule_of("clipnorm")
+    clipvalue = rule_of("clipvalue")
+    global_clipnorm = rule_of("global_clipnorm")
+
     # -- what subclasses write ---------------------------------------------------------------
 
     def update_one(
@@ -154,12 +163,11 @@ class Optimizer(Described):
         rate: Any = self.learning_rate
         if self._schedule is not None:
             rate = schedules.serialize(self._schedule)
-        clips = ("clipnorm", "clipvalue", "global_clipnorm")
         return {
             "name": self.name,
             "learning_rate": rate,
             "weight_decay": self.weight_decay,
-            **{rule: self.clipping.limit_of(rule) for rule in clips},
+            **{rule: self.clipping.limit_of(rule) for rule in RULES},
         }
 
     @property
@@ -239,14 +247,13 @@ class Optimizer(Described):
             raise TypeError(msg)
         flat = getattr(params, "flat", None)
         flat_grads = getattr(grads, "flat", None)
-        step = float(self.iterations + 1)
         if flat is not None and flat_grads is not None and list(params) == list(grads):
             slots = self.flat_slots(params)  # type: ignore[arg-type]
             if self.clipping:
                 clipped = twin(slots.layout, flat_grads)
                 self.clipping.apply(grads, clipped)
                 flat_grads = clipped.flat
-            self.update_one(flat, flat_grads, slots.flat, self.learning_rate, step)
+            self._step([(flat, flat_grads, slots.flat)])
         else:
             checked = [(key, *_checked(key, params, grads)) for key in params]
             self._own_arrays(params)
@@ -254,10 +261,34 @@ class Optimizer(Described):
                 copies = {key: np.array(grad, _working_dtype(p)) for key, p, grad in checked}
                 self.clipping.apply(copies, copies)
                 checked = [(key, param, copies[key]) for key, param, _ in checked]
-            for key, param, grad in checked:
-                slots_of_key = self._slots_for(key, param)
-                _in_place(self, param, grad, slots_of_key, step)
-        self.iterations += 1
+            self._step([(p, grad, self._slots_for(key, p)) for key, p, grad in checked])
+
+    def _step(self, todo: list[tuple[Array, Array, dict[str, Array]]]) -> None:
+        """Update arrays, and count the step, by one call that nothing can interrupt."""
+        rest = self.learning_rate, float(self.iterations + 1)
+        calls: list[tuple[Any, ...]] = []
+        copies: list[Callable[[], object]] = []
+        for param, grad, slots in todo:
+            arrays = [param, *slots.values()]
+            work = arrays
+            if not _is_direct(param):
+                dtype = _working_dtype(param)
+                work = [np.array(array, dtype=dtype, order="C") for array in arrays]
+                copies += [
+                    partial(a.__setitem__, ..., w) for a, w in zip(arrays, work, strict=True)
+                ]
+            given = np.require(grad, work[0].dtype, ["C", "A"])
+            calls.append((work[0], given, dict(zip(slots, work[1:], strict=True)), *rest))
+        if self.recordable:
+            plan = _core.Plan()
+            with plan.recording():
+                for call in calls:
+                    self.update_one(*call)
+            _core.run_whole((plan, *copies), (), self)
+        else:
+            saved = [array for param, _, slots, *_ in calls for array in (param, *slots.values())]
+            applied = (partial(self.update_one, *call) for call in calls)
+            _core.run_whole((*applied, *copies), tuple(saved), self)
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """Take one step on pairs of gradients and variables, as in Keras.
@@ -409,6 +440,9 @@ class Optimizer(Described):
             for key, array in arrays.items():
                 self._named.setdefault(key, {})[slot] = np.array(array)
 
+    def _settings(self) -> Any:
+        return (super()._settings(), settings_of(self.clipping))
+
     def __getstate__(self) -> dict[str, Any]:
         """Return everything, slots as plain named arrays."""
         state = dict(vars(self))
@@ -484,18 +518,8 @@ def _checked(key: str, params: Mapping[str, Array], grads: Mapping[str, Any]) ->
     return param, grad
 
 
-def _in_place(
-    optimizer: Optimizer, param: Array, grad: Array, slots: dict[str, Array], step: float
-) -> None:
-    """Update an array that the core may not take as it stands: strided, byte-swapped, half."""
+def _is_direct(param: Array) -> bool:
+    """Whether the core takes an array as it stands: not strided, byte-swapped or half."""
     flags = param.flags
-    if flags.c_contiguous and flags.aligned and param.dtype.isnative and param.itemsize >= 4:
-        optimizer.update_one(param, grad, slots, optimizer.learning_rate, step)
-        return
-    dtype = _working_dtype(param)
-    work = np.array(param, dtype=dtype, order="C")
-    inner = {slot: np.array(array, dtype=dtype, order="C") for slot, array in slots.items()}
-    optimizer.update_one(work, grad, inner, optimizer.learning_rate, step)
-    param[...] = work
-    for slot, array in slots.items():
-        array[...] = inner[slot]
+    plain = flags.c_contiguous and flags.aligned and param.dtype.isnative
+    return plain and param.itemsize >= 4

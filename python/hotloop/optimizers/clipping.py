@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._arguments import number
+from hotloop.watched import Watched
 
 Array = NDArray[Any]
+RULES = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-class Clipping:
+class Clipping(Watched):
     """At most one of the three; nothing without any.
 
     Parameters
@@ -39,11 +41,7 @@ class Clipping:
         clipvalue: float | None,
         global_clipnorm: float | None,
     ) -> None:
-        given = {
-            "clipnorm": clipnorm,
-            "clipvalue": clipvalue,
-            "global_clipnorm": global_clipnorm,
-        }
+        given = dict(zip(RULES, (clipnorm, clipvalue, global_clipnorm), strict=True))
         chosen = {name: value for name, value in given.items() if value is not None}
         if len(chosen) > 1:
             msg = f"{owner}: at most one of {', '.join(given)} may be set, got {chosen}"
@@ -78,3 +76,17 @@ class Clipping:
             scales = {n: limit / max(float(np.sqrt(s)), limit) for n, s in squares.items()}
         for name, grad in grads.items():
             np.multiply(grad, grad.dtype.type(scales[name]), out=out[name])
+
+
+def rule_of(name: str) -> Any:
+    """Return the property of an optimizer that shows, and sets, the limit of one rule."""
+
+    def get(self: Any) -> float | None:
+        limit: float | None = self.clipping.limit_of(name)
+        return limit
+
+    def set_(self: Any, value: float | None) -> None:
+        limits = {rule: self.clipping.limit_of(rule) for rule in RULES} | {name: value}
+        self.clipping = Clipping(type(self).__name__, **limits)
+
+    return property(get, set_, doc=f"Limit of `{name}`; None where that is not the rule.")

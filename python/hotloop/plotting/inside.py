@@ -284,7 +284,7 @@ def layer_outputs(model: Any, x: Any, wanted: Sequence[str] | None = None) -> di
     given = model._arrays("activations", x) if several else [model._input("activations", x)]
     values: dict[int, Array] = {}
     for number, array in zip(graph.inputs, given, strict=True):
-        scale, offset = graph.rescale.get(number, (1.0, 0.0))
+        scale, offset = graph.scaling(number)
         scaled = np.asarray(array, dtype=model.dtype) * scale + offset
         values[number] = np.ascontiguousarray(scaled, dtype=model.dtype)
     found: dict[str, Array] = {}

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop.layers import Cache
-from hotloop.layers.base import is_recordable
 from hotloop.utils._calls import check_call, check_loss, kinks_of
 from hotloop.utils._compare import Settings, compare
 from hotloop.utils._frozen import freeze
@@ -120,7 +119,7 @@ def _run(model: Any, x: Any, training: bool, restore: Callable[[], None]) -> dic
     given = model._arrays("gradient_check", x) if several else [model._input("gradient_check", x)]
     values: dict[int, Array] = {}
     for number, array in zip(graph.inputs, given, strict=True):
-        scale, offset = graph.rescale.get(number, (1.0, 0.0))
+        scale, offset = graph.scaling(number)
         values[number] = np.ascontiguousarray(np.asarray(array, np.float64) * scale + offset)
     for node in graph.nodes:
         parts = tuple(values[i] for i in node.inputs)
@@ -149,7 +148,7 @@ def check_calls(
     wrong = not all(entry.ok for entry in entries)
     restore = freeze(model.all_layers())
     graph = model.graph(x)
-    own = [node for node in graph.nodes if not is_recordable(node.layer)]
+    own = [node for node in graph.nodes if not graph.is_recorded(node)]
     found: dict[str, ArrayCheck] = {}
     if own or wrong:
         values = _run(model, x, training, restore)
@@ -177,7 +176,7 @@ def _shared(graph: Any, entries: list[ArrayCheck]) -> None:
         calls.setdefault(id(node.layer), []).append(node)
     for nodes in calls.values():
         layer = nodes[0].layer
-        if len(nodes) > 1 and not is_recordable(layer):
+        if len(nodes) > 1 and not graph.is_recorded(nodes[0]):
             for entry in entries:
                 if not entry.ok:
                     entry.faults = [
