@@ -45,7 +45,9 @@ Blocks blocks_of(index_t m, index_t n, index_t k, index_t run) {
     };
     Blocks b{};
     const index_t panel = caches.l1 * kernel.panel_eighths / 8 / (kernel.tile_cols * kBytes);
-    b.k = run > 0 ? run : even(k, std::max<index_t>(panel, 32), 1);
+    // Rows of one tile pass over a panel once: there is nothing to keep it for.
+    const bool once = m <= kernel.tile_rows;
+    b.k = run > 0 ? run : once ? std::max<index_t>(k, 1) : even(k, std::max<index_t>(panel, 32), 1);
     b.rows = even(m, std::max<index_t>(caches.l2 / 2 / (b.k * kBytes), 2 * kernel.tile_rows),
                   kernel.tile_rows);
     const index_t room = std::max(caches.l2, caches.l3 / 4);

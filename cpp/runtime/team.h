@@ -9,7 +9,7 @@
 // another process on the machine, a region takes at most the time of one thread.
 //
 // OpenMP's threads keep to the same rules. The barrier that ends each of its own regions would wait
-// for a thread that has no processor, and its threads poll without yielding between regions. So
+// for a thread that has no processor, and its threads poll for milliseconds between regions. So
 // they come once, into one region that lasts, whose first thread only holds it open, and wait in
 // there for work as the pool's do.
 #pragma once
