@@ -7,61 +7,12 @@ arrays have gradients.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Rng = np.random.Generator
-
-
-@dataclass
-class Case:
-    """One call: ``name(*arrays, **options)``; `joined` says that the arrays come as one list."""
-
-    name: str
-    arrays: list[Array]
-    options: dict[str, Any] = field(default_factory=dict)
-    joined: bool = False
-    gradient: bool = True
-    tolerance: float = 1.0
-
-
-def shape_of(rng: Rng, least: int = 0, most: int = 4, empty: bool = False) -> tuple[int, ...]:
-    """Return a small shape."""
-    rank = int(rng.integers(least, most + 1))
-    return tuple(int(n) for n in rng.integers(0 if empty else 1, 5, rank))
-
-
-def numbers(rng: Rng, shape: tuple[int, ...], low: float = -2.0, high: float = 2.0) -> Array:
-    """Return numbers no two of which are close, in any stride order, away from whole numbers."""
-    size = int(np.prod(shape))
-    line = np.linspace(low, high, size + 2)[1:-1]
-    line = line + (high - low) / (size + 2) * rng.uniform(-0.3, 0.3, size)
-    x = rng.permutation(line).reshape(shape)
-    x = np.where(np.abs(x - np.round(x)) < 1e-2, x + 2e-2, x)
-    if x.ndim > 1 and rng.random() < 0.3:
-        x = np.ascontiguousarray(np.swapaxes(x, 0, -1)).swapaxes(0, -1)
-    return x
-
-
-def broadcasting(rng: Rng, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape that broadcasts to `shape`."""
-    cut = int(rng.integers(0, len(shape) + 1))
-    return tuple(1 if rng.random() < 0.3 else n for n in shape[cut:])
-
-
-def axis_of(rng: Rng, rank: int, several: bool = True) -> Any:
-    """Return None, an axis or several axes."""
-    if rank == 0 or rng.random() < 0.25:
-        return None
-    if several and rng.random() < 0.3:
-        count = int(rng.integers(1, rank + 1))
-        return tuple(int(a) for a in rng.permutation(rank)[:count])
-    return int(rng.integers(-rank, rank))
-
+import ops_cases_matrices  # noqa: F401 - adds its rows
+from ops_case import MAKERS, Case, Rng, axis_of, broadcasting, maker, numbers, shape_of
 
 # name: where its input may lie
 UNARY = {
@@ -77,7 +28,7 @@ UNARY = {
     "celu": (-2, 2), "gelu": (-3, 3), "hard_sigmoid": (-4, 4), "hard_silu": (-4, 4), "hard_tanh": (-2, 2),
     "tanh_shrink": (-2, 2), "hard_shrink": (-2, 2), "soft_shrink": (-2, 2), "squareplus": (-3, 3),
     "sparse_plus": (-2, 2), "sparse_sigmoid": (-2, 2), "nan_to_num": (-2, 2), "ravel": (-2, 2),
-    "copy": (-2, 2), "transpose": (-2, 2),
+    "copy": (-2, 2), "transpose": (-2, 2), "erfinv": (-0.95, 0.95), "i0": (-4, 4), "real": (-2, 2),
 }  # fmt: skip
 BINARY = {
     "add": None, "subtract": None, "multiply": None, "divide": (0.3, 2), "power": (0.3, 2),
@@ -86,18 +37,10 @@ BINARY = {
     "mod": (0.3, 2), "fmod": (0.3, 2),
 }  # fmt: skip
 COMPARE = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "floor_divide", "isclose")  # fmt: skip
-TESTS = ("isnan", "isinf", "isfinite", "signbit", "logical_not", "isposinf", "isneginf")
+TESTS = ("isnan", "isinf", "isfinite", "signbit", "logical_not", "isposinf", "isneginf", "isreal")
 REDUCE = ("sum", "mean", "max", "min", "prod", "var", "logsumexp", "ptp", "amax", "amin", "nansum", "nanmean", "nanmax", "nanmin", "nanprod", "nanvar")  # fmt: skip
 ONE_AXIS = ("cumsum", "cumprod", "sort", "flip", "nancumsum", "nancumprod")
 PLACES = ("argmax", "argmin", "argsort", "nanargmax", "nanargmin")
-
-_MAKERS: list[Callable[[Rng], Case]] = []
-
-
-def maker(make: Callable[[Rng], Case]) -> Callable[[Rng], Case]:
-    """Add a row."""
-    _MAKERS.append(make)
-    return make
 
 
 def _unary(name: str, low: float, high: float) -> Callable[[Rng], Case]:
@@ -148,12 +91,12 @@ def _one_axis(name: str, gradient: bool) -> Callable[[Rng], Case]:
     return make
 
 
-_MAKERS += [_unary(name, *where) for name, where in UNARY.items()]
-_MAKERS += [_binary(name, where) for name, where in BINARY.items()]
-_MAKERS += [_plain(name, 2) for name in COMPARE] + [_plain(name, 1) for name in TESTS]
-_MAKERS += [_reduce(name) for name in REDUCE]
-_MAKERS += [_one_axis(name, gradient=True) for name in ONE_AXIS]
-_MAKERS += [_one_axis(name, gradient=False) for name in PLACES]
+MAKERS += [_unary(name, *where) for name, where in UNARY.items()]
+MAKERS += [_binary(name, where) for name, where in BINARY.items()]
+MAKERS += [_plain(name, 2) for name in COMPARE] + [_plain(name, 1) for name in TESTS]
+MAKERS += [_reduce(name) for name in REDUCE]
+MAKERS += [_one_axis(name, gradient=True) for name in ONE_AXIS]
+MAKERS += [_one_axis(name, gradient=False) for name in PLACES]
 
 
 @maker
@@ -335,7 +278,9 @@ def _diff(rng: Rng) -> Case:
 @maker
 def _quantile(rng: Rng) -> Case:
     x = numbers(rng, shape_of(rng, 1, 3))
-    return Case("quantile", [x], {"q": float(rng.random()), "axis": int(rng.integers(0, x.ndim))})
+    axis = int(rng.integers(0, x.ndim))
+    name = str(rng.choice(["quantile", "nanquantile"]))
+    return Case(name, [x], {"q": float(rng.random()), "axis": axis})
 
 
 @maker
@@ -560,8 +505,8 @@ def _select(rng: Rng) -> Case:
 
 def cases(rng: Rng) -> Iterator[Case]:
     """Yield one call of each row."""
-    for make in _MAKERS:
+    for make in MAKERS:
         yield make(rng)
 
 
-COUNT = len(_MAKERS)
+COUNT = len(MAKERS)

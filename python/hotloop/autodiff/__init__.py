@@ -1,11 +1,11 @@
 """Automatic differentiation: one table of rules, tensors that remember, and tapes.
 
-`rule.py` says what a rule is; `elementwise`, `reductions`, `shapes`, `linalg` and `nn` hold the
+`rule.py` says what a rule is; `elementwise`, `reductions`, `shapes`, `linalg`, `factor`, `segments` and `nn` hold the
 table; `tensor.py`, `tape.py` and `backward.py` follow the calls back.
 """
 
 from hotloop._names import serve
-from hotloop.autodiff import elementwise, linalg, nn, reductions, shapes
+from hotloop.autodiff import elementwise, factor, linalg, nn, reductions, segments, shapes
 from hotloop.autodiff.rule import RULES, Rule, rule_of
 from hotloop.autodiff.tape import GradientTape
 from hotloop.autodiff.tensor import Tensor, no_grad
@@ -16,11 +16,13 @@ __all__ = [
     "Rule",
     "Tensor",
     "elementwise",
+    "factor",
     "linalg",
     "nn",
     "no_grad",
     "reductions",
     "rule_of",
+    "segments",
     "shapes",
 ]
 

@@ -103,6 +103,26 @@ def _erf(x: Array) -> Array:
     return np.copysign(np.where(np.isnan(x), x, y), x).astype(x.dtype)
 
 
+def _erfinv(x: Array) -> Array:
+    """Return the inverse of erf: Winitzki's estimate (2008), then steps of Halley's method."""
+    y = x.astype(np.float64)
+    inside = np.where(np.abs(y) < 1, y, 0)
+    part = np.log1p(-inside * inside)
+    middle = 2 / (math.pi * 0.147) + part / 2
+    z = np.copysign(np.sqrt(np.sqrt(middle * middle - part / 0.147) - middle), inside)
+    for _ in range(3):
+        step = (_erf(z) - inside) * (math.sqrt(math.pi) / 2) * np.exp(z * z)
+        z = z - step / (1 + z * step)
+    edge = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
+    return np.where(np.abs(y) < 1, z, edge).astype(x.dtype)
+
+
+def _i1(x: Array) -> Array:
+    """Return the Bessel function I1, the mean of ``cos(t) exp(x cos(t))`` over half a turn."""
+    turn = np.cos((np.arange(128) + 0.5) * (math.pi / 128))
+    return np.asarray((np.exp(x[..., None] * turn) * turn).mean(axis=-1), x.dtype)
+
+
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 
 # name: function, derivative of input x and answer y
@@ -133,6 +153,12 @@ erf = _unary(
     _erf,
     lambda x, y: x.dtype.type(2.0 / math.sqrt(math.pi)) * np.exp(-x * x),  # noqa: ARG005
 )
+erfinv = _unary(
+    "erfinv",
+    _erfinv,
+    lambda x, y: x.dtype.type(math.sqrt(math.pi) / 2) * np.exp(y * y),
+)
+i0 = _unary("i0", lambda x: np.i0(x).astype(x.dtype), lambda x, y: _i1(x))  # noqa: ARG005
 softplus = _unary(
     "softplus",
     lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),
@@ -324,8 +350,7 @@ def _clip_forward(saved: Saved, x: Any, low: Any, high: Any) -> Array:
     if saved.needs[0]:
         saved.inside = (x >= low) & (x <= high)
         saved.shape = x.shape
-    clipped: Array = np.minimum(np.maximum(x, low), high)
-    return clipped
+    return np.asarray(np.minimum(np.maximum(x, low), high))
 
 
 def _clip_backward(saved: Saved, dy: Array) -> tuple[Array | None, None, None]:
@@ -386,6 +411,7 @@ logical_not = _logical("logical_not", np.logical_not)
 isnan = _logical("isnan", np.isnan)
 isinf = _logical("isinf", np.isinf)
 isfinite = _logical("isfinite", np.isfinite)
+isreal = _logical("isreal", np.isreal)
 signbit = _logical("signbit", np.signbit)
 bitwise_and = _logical("bitwise_and", np.bitwise_and)
 bitwise_or = _logical("bitwise_or", np.bitwise_or)
@@ -393,3 +419,20 @@ bitwise_xor = _logical("bitwise_xor", np.bitwise_xor)
 bitwise_not = _logical("bitwise_not", np.invert)
 left_shift = _logical("left_shift", np.left_shift)
 right_shift = _logical("right_shift", np.right_shift)
+gcd = _logical("gcd", np.gcd)
+lcm = _logical("lcm", np.lcm)
+nextafter = _logical("nextafter", np.nextafter)
+
+
+def _view_forward(saved: Saved, x: Any, *, dtype: str) -> Array:  # noqa: ARG001
+    return np.ascontiguousarray(x).view(dtype)
+
+
+view = Rule("view", _view_forward)
+
+
+def _partition_forward(saved: Saved, x: Any, *, kth: int, axis: int | None) -> Array:  # noqa: ARG001
+    return np.asarray(np.argpartition(x, kth, axis=axis)).astype(np.int32)
+
+
+argpartition = Rule("argpartition", _partition_forward)

@@ -89,3 +89,39 @@ def _avg_pool_backward(saved: Saved, dy: Array) -> tuple[Array]:
 
 
 avg_pool2d = Rule("avg_pool2d", _avg_pool_forward, _avg_pool_backward)
+
+
+def _conv_transpose_forward(saved: Saved, x: Any, w: Any, *, stride: Any, dilation: Any) -> Array:
+    x, w = promoted(floating(x), floating(w))
+    if x.shape[-1] != w.shape[-1]:
+        msg = f"conv_transpose: the kernel {w.shape} must end with the channels of the inputs {x.shape}"
+        raise ValueError(msg)
+    saved.options = {
+        "stride": stride,
+        "padding": 0,
+        "dilation": dilation,
+        "data_format": "channels_last",
+    }
+    sizes = [
+        (n - 1) * s + (k - 1) * d + 1
+        for n, k, s, d in zip(x.shape[1:3], w.shape[:2], stride, dilation, strict=True)
+    ]
+    saved.x, saved.w = x, w
+    image = np.zeros((x.shape[0], *sizes, w.shape[2]), x.dtype)
+    y, _, _ = _core.conv2d_backward(x, image, w, need_dx=True, need_db=False, **saved.options)
+    return np.asarray(y)
+
+
+def _conv_transpose_backward(saved: Saved, dy: Array) -> tuple[Array | None, Array | None]:
+    dx = dw = None
+    if saved.needs[0]:
+        dx = _core.conv2d(dy, saved.w, None, **saved.options)
+    if saved.needs[1]:
+        _, dw, _ = _core.conv2d_backward(
+            saved.x, dy, saved.w, need_dx=False, need_db=False, **saved.options
+        )
+    return dx, dw
+
+
+# The way back of a convolution as a way forward.
+conv2d_transpose = Rule("conv2d_transpose", _conv_transpose_forward, _conv_transpose_backward)

@@ -14,7 +14,12 @@ from hotloop.registry import snake_case
 from hotloop.symbol import Symbol, connect
 
 # Operations whose input of this place holds indices, which models carry as floats.
-_INDICES = {"take": 1, "take_along_axis": 1, "scatter_update": 1, "scatter_add": 0}
+_INDICES = {
+    "take": 1, "take_along_axis": 1, "scatter_update": 1, "scatter_add": 0,
+    "segment_sum": 1, "segment_prod": 1, "segment_max": 1, "segment_min": 1,
+}  # fmt: skip
+# Operations of several answers.
+_ANSWERS = {"top_k": 2, "eigh": 2, "qr": 2, "slogdet": 2, "svd": 3}
 
 
 class Operation(Layer):
@@ -156,7 +161,7 @@ def on_symbols(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> 
     symbols = tuple(x for x in inputs if isinstance(x, Symbol))
     template = [None if isinstance(x, Symbol) else _constant(rule.name, x) for x in inputs]
     several = len(symbols) > 1
-    count = 2 if rule.name == "top_k" else 1
+    count = _ANSWERS.get(rule.name, 1)
     made = [
         connect(Operation(rule.name, template, options, part=i), symbols, several)
         for i in range(count)

@@ -276,6 +276,16 @@ def erfc(x: Any) -> Any:
     return rules.subtract(1.0, rules.erf(x))
 
 
+def erfinv(x: Any) -> Any:
+    """Return the inverse of `erf`."""
+    return rules.erfinv(x)
+
+
+def i0(x: Any) -> Any:
+    """Return the modified Bessel function of order 0, ``sum_k (x / 2) ** 2k / k! ** 2``."""
+    return rules.i0(x)
+
+
 def hypot(x1: Any, x2: Any) -> Any:
     """Return ``sqrt(x1 ** 2 + x2 ** 2)``."""
     return rules.sqrt(rules.add(rules.square(x1), rules.square(x2)))
@@ -454,37 +464,11 @@ def signbit(x: Any) -> Any:
     return rules.signbit(x)
 
 
-def bitwise_and(x: Any, y: Any) -> Any:
-    """Return the conjunction of bits."""
-    return rules.bitwise_and(x, y)
+def isreal(x: Any) -> Any:
+    """Return where elements are real numbers: everywhere."""
+    return rules.isreal(x)
 
 
-def bitwise_or(x: Any, y: Any) -> Any:
-    """Return the disjunction of bits."""
-    return rules.bitwise_or(x, y)
-
-
-def bitwise_xor(x: Any, y: Any) -> Any:
-    """Return where exactly one bit is set."""
-    return rules.bitwise_xor(x, y)
-
-
-def bitwise_not(x: Any) -> Any:
-    """Return the negation of bits."""
-    return rules.bitwise_not(x)
-
-
-bitwise_invert = bitwise_not
-
-
-def left_shift(x: Any, y: Any) -> Any:
-    """Return bits shifted to the left."""
-    return rules.left_shift(x, y)
-
-
-def right_shift(x: Any, y: Any) -> Any:
-    """Return bits shifted to the right."""
-    return rules.right_shift(x, y)
-
-
-bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
+def real(x: Any) -> Any:
+    """Return the real part, which is `x`."""
+    return convert_to_tensor(x)

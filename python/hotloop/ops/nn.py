@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import config
 from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff import linalg as products
 from hotloop.autodiff import nn as rules
@@ -180,6 +179,21 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     array([0.5, 0.5], dtype=float32)
     """
     return _over_axes(rules.softmax, x, axis)
+
+
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """Return the nearest point of the simplex, ``max(x - tau, 0)`` (Martins and Astudillo, 2016)."""
+    x = _float(x)
+    falling = pointwise.negative(shape_rules.sort(pointwise.negative(x), axis=axis))
+    place = sums.axes_of("sparsemax", axis, ndim(x))[0]
+    counts = np.arange(1, (shape(x)[place] or 0) + 1, dtype=dtype_of(x))
+    counts = counts.reshape([-1 if i == place else 1 for i in range(ndim(x))])
+    above = pointwise.subtract(sums.cumsum(falling, axis=axis), 1.0)
+    inside = pointwise.less(pointwise.divide(above, counts), falling)
+    total = sums.sum_(pointwise.where(inside, falling, 0.0), axis=axis, keepdims=True)
+    number = sums.sum_(inside, axis=axis, keepdims=True)
+    tau = pointwise.divide(pointwise.subtract(total, 1.0), number)
+    return pointwise.relu(pointwise.subtract(x, tau))
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -406,163 +420,6 @@ def dot_product_attention(
     if mask is not None:
         logits = pointwise.where(mask, logits, lowest)
     return products.einsum(rules.softmax(logits, axis=-1), value, subscripts="bnts,bsnh->btnh")
-
-
-# -- windows ---------------------------------------------------------------------------------------
-
-
-def _pair(n: Any) -> tuple[int, ...]:
-    return tuple(int(k) for k in n) if isinstance(n, list | tuple) else (int(n),)
-
-
-class _Images:
-    """Sequences and images as channels-last images, and the way back."""
-
-    def __init__(self, name: str, x: Any, data_format: str | None) -> None:
-        self.format = data_format or config.image_data_format()
-        if self.format not in ("channels_first", "channels_last"):
-            msg = (
-                f"{name}: data_format must be channels_first or channels_last, got {self.format!r}"
-            )
-            raise ValueError(msg)
-        self.rank = ndim(x) - 2
-        if self.rank not in (1, 2):
-            msg = f"{name}: x must be a batch of sequences or images (3 or 4 axes), got {shape(x)}"
-            raise ValueError(msg)
-
-    def enter(self, x: Any) -> Any:
-        """Return a batch of channels-last images; a sequence as one of height 1."""
-        if self.format == "channels_first":
-            x = shape_rules.transpose(x, axes=[0, *range(2, self.rank + 2), 1])
-        return shape_rules.getitem(x, index=np.s_[:, None]) if self.rank == 1 else x
-
-    def leave(self, y: Any) -> Any:
-        """Return the answer in the layout that came."""
-        if self.rank == 1:
-            y = shape_rules.getitem(y, index=np.s_[:, 0])
-        if self.format == "channels_first":
-            y = shape_rules.transpose(y, axes=[0, self.rank + 1, *range(1, self.rank + 1)])
-        return y
-
-    def sizes(self, n: Any) -> tuple[int, int]:
-        """Return a size for rows and one for columns."""
-        given = _pair(n)
-        if self.rank == 1:
-            return 1, given[0]
-        return given if len(given) == 2 else (given[0], given[0])
-
-
-def conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """Return the convolution of sequences or images with a kernel ``(*window, C / groups, O)``.
-
-    Parameters
-    ----------
-    inputs : array_like, Tensor or symbol
-        ``(N, T, C)`` or ``(N, H, W, C)``; channels second for ``"channels_first"``.
-    kernel : array_like, Tensor or symbol
-        ``(K, C / groups, O)`` or ``(KH, KW, C / groups, O)``; groups follow from the channels.
-    strides, dilation_rate : int or tuple of int
-        Steps of the window, and of its cells.
-    padding : str
-        ``"valid"`` or ``"same"``.
-    data_format : str, optional
-        By default `hotloop.config.image_data_format`.
-    """
-    images = _Images("conv", inputs, data_format)
-    x = images.enter(inputs)
-    w = shape_rules.getitem(kernel, index=np.s_[None]) if images.rank == 1 else kernel
-    channels, mine = shape(x)[-1] or 0, shape(w)[2] or 1
-    y = rules.conv2d(
-        x,
-        w,
-        stride=images.sizes(strides),
-        padding=padding,
-        dilation=images.sizes(dilation_rate),
-        groups=max(1, channels // mine),
-    )
-    return images.leave(y)
-
-
-def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """Return the convolution of each channel with kernels of its own, ``(*window, C, multiplier)``."""
-    images = _Images("depthwise_conv", inputs, data_format)
-    x = images.enter(inputs)
-    w = shape_rules.getitem(kernel, index=np.s_[None]) if images.rank == 1 else kernel
-    rows, columns, channels, times = shape(w)
-    w = shape_rules.reshape(w, shape=(rows, columns, 1, (channels or 0) * (times or 0)))
-    y = rules.conv2d(
-        x,
-        w,
-        stride=images.sizes(strides),
-        padding=padding,
-        dilation=images.sizes(dilation_rate),
-        groups=channels,
-    )
-    return images.leave(y)
-
-
-def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """Return a depthwise convolution followed by one over single pixels."""
-    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return conv(y, pointwise_kernel, 1, "valid", data_format)
-
-
-def max_pool(
-    inputs: Any,
-    pool_size: Any,
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:
-    """Return the maximum of each window of sequences or images."""
-    images = _Images("max_pool", inputs, data_format)
-    y = rules.max_pool2d(
-        images.enter(inputs),
-        pool_size=images.sizes(pool_size),
-        stride=images.sizes(pool_size if strides is None else strides),
-        padding=padding,
-    )
-    return images.leave(y)
-
-
-def average_pool(
-    inputs: Any,
-    pool_size: Any,
-    strides: Any = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:
-    """Return the mean of each window of sequences or images; padding does not count."""
-    images = _Images("average_pool", inputs, data_format)
-    y = rules.avg_pool2d(
-        images.enter(inputs),
-        pool_size=images.sizes(pool_size),
-        stride=images.sizes(pool_size if strides is None else strides),
-        padding=padding,
-    )
-    return images.leave(y)
 
 
 def psnr(x1: Any, x2: Any, max_val: float) -> Any:

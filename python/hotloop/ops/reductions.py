@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff import reductions as rules
 from hotloop.autodiff import shapes as shape_rules
-from hotloop.ops.core import dtype_of, ndim, shape, values
+from hotloop.ops.core import ndim
 from hotloop.ops.elementwise import _float
 
 
@@ -148,61 +146,6 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     from hotloop.ops.core import cast  # noqa: PLC0415 - one use
 
     return rules.cumprod(x if dtype is None else cast(x, dtype), axis=axis)
-
-
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the middle value over axes; of an even number, the mean of the middle two."""
-    return quantile(x, 0.5, axis, keepdims=keepdims)
-
-
-def quantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """Return the value below which a share `q` of the elements lies, over axes.
-
-    `method` is ``"linear"``, ``"lower"``, ``"higher"``, ``"nearest"`` or ``"midpoint"``.
-    """
-    x = _float(x)
-    rank = ndim(x)
-    axes = rules.axes_of("quantile", axis, rank)
-    rest = [i for i in range(rank) if i not in axes]
-    full = shape(x)
-    rows = shape_rules.transpose(x, axes=[*rest, *axes])
-    n = math.prod(full[a] or 0 for a in axes)
-    rows = shape_rules.reshape(rows, shape=(*(full[i] for i in rest), n))
-    ordered = shape_rules.sort(rows, axis=-1)
-    share = np.asarray(values(q), dtype=np.float64)
-    place = share * (n - 1)
-    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
-    weight = (place - low).astype(dtype_of(x))
-    if method == "lower":
-        weight = np.zeros_like(weight)
-    elif method == "higher":
-        weight = np.asarray(high > low).astype(weight.dtype)
-    elif method == "nearest":
-        weight = (np.rint(place) - low).astype(weight.dtype)
-    elif method == "midpoint":
-        weight = np.where(high > low, weight.dtype.type(0.5), weight)
-    elif method != "linear":
-        msg = f"quantile: method must be linear, lower, higher, nearest or midpoint, got {method!r}"
-        raise ValueError(msg)
-    below = shape_rules.take(ordered, low, axis=-1)
-    above = shape_rules.take(ordered, high, axis=-1)
-    y = pointwise.add(below, pointwise.multiply(pointwise.subtract(above, below), weight))
-    # The shares come first, as in NumPy.
-    if share.ndim:
-        y = shape_rules.transpose(y, axes=[len(rest), *range(len(rest))])
-    if keepdims:
-        kept = tuple(1 if i in axes else full[i] for i in range(rank))
-        y = shape_rules.reshape(y, shape=(*share.shape, *kept))
-    return y
-
-
-def percentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """Return the value below which `q` percent of the elements lie, over axes."""
-    return quantile(x, np.asarray(values(q)) / 100.0, axis, method, keepdims)
 
 
 def _without_nan(x: Any, value: float) -> Any:
