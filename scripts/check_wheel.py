@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 2_500_000
 NEEDED = ("_core.pyi", "py.typed", "datasets/digits.npz", "cli.py", "functional/__init__.py")
 
 

@@ -11,7 +11,7 @@ folder=$(realpath -m "${2:-dist}")
 cd "$(dirname "$0")/.."
 python=$("${PYTHON:-python}" -c 'import sys; print(sys.executable)')
 bin=$(dirname "$python")
-limit=2000000
+limit=2500000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
