@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -298,3 +299,19 @@ else:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def test_ctrl_c_while_a_member_is_written_stays_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    model = compiled()
+    model.save(tmp_path / "m.hotloop")
+    monkeypatch.setattr("zipfile._ZipWriteFile.close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(tmp_path / "m.hotloop")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["m.hotloop"]
+    assert_same_weights(hl.models.load_model(tmp_path / "m.hotloop"), model)

@@ -109,11 +109,18 @@ def to_tensors(arrays: Mapping[str, Array]) -> bytes:
 
 def write(path: str | os.PathLike[str], members: Mapping[str, bytes]) -> None:
     """Write an archive: the old file or the new one is there, never a part."""
-    with atomic_open(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
+    with atomic_open(path) as file:
+        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+        try:
+            for name, content in members.items():
+                info = zipfile.ZipInfo(name, _EPOCH)
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, content)
+            archive.close()
+        except BaseException:
+            # Closed in the middle of a member, it would hide a Ctrl-C behind a ValueError.
+            archive.fp = None
+            raise
 
 
 def read(path: Path, known: Collection[str], what: str) -> dict[str, bytes]:
