@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import hotloop as hl
 import ops_cases
-from hotloop import ops
+from hotloop import autodiff, ops
 from ops_case import MAKERS, Case
 
 STEP = 1e-6
@@ -254,3 +255,35 @@ def test_shares_of_quantiles_are_read_in_full() -> None:
     x = np.random.default_rng(6).normal(size=42)
     np.testing.assert_allclose(ops.quantile(x, 0.3), np.quantile(x, 0.3), rtol=1e-14)
     np.testing.assert_allclose(ops.percentile(x, 30), np.percentile(x, 30), rtol=1e-14)
+
+
+def test_no_operation_of_elements_warns_or_changes_what_numpy_warns_of() -> None:
+    before = np.geterr()
+    t = hl.Tensor([0.0, -1.0, 3e38], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in (ops.log, ops.sqrt, ops.exp, ops.reciprocal, ops.arcsin, ops.floor):
+            function(t)
+        others: tuple[Any, ...] = (0.0, t, np.array([0.0, np.inf, 3e38], np.float32))
+        for other in others:
+            for pair in (ops.divide, ops.multiply, ops.power, ops.mod, ops.add):
+                ops.sum(pair(t, other)).backward()
+    assert np.geterr() == before
+
+
+def test_python_numbers_and_several_dtypes_meet_as_before() -> None:
+    x = hl.Tensor(np.ones((2, 2), np.float32), requires_grad=True)
+    whole = np.ones((2, 2), np.int32)
+    pairs: tuple[tuple[Any, str], ...] = (
+        (2, "float32"), (2.5, "float32"), (True, "float32"), (whole, "float32"),
+        (np.float64(2.5), "float64"), (np.ones(2), "float64"), ([1, 2], "float32"),
+    )  # fmt: skip
+    for other, dtype in pairs:
+        for answer in (x * other, other * x if not isinstance(other, np.ndarray) else x * other):
+            assert str(answer.dtype) == dtype
+            assert answer.requires_grad
+    assert str(ops.multiply(whole, 2.5).dtype) == "float32"
+    assert str(ops.multiply(whole, 2).dtype) == "int32"
+    with autodiff.no_grad():
+        assert not (x * 2.0).requires_grad
+    assert np.asarray(ops.clip(hl.Tensor(3.0), 0.0, 1.0)).shape == ()

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hotloop.autodiff.rule import Array, Entry
+from hotloop.autodiff.rule import Array, Entry, quiet
 
 
+@quiet
 def gradients(
     targets: Iterable[tuple[Any, Array]], wanted: Iterable[Any], retain: bool = False
 ) -> dict[int, Array]:

@@ -13,36 +13,46 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
-from hotloop.autodiff.rule import Array, Rule, Saved, floating, promoted, summed_to
+from hotloop.autodiff.rule import (
+    Array,
+    Rule,
+    Saved,
+    floating,
+    promoted,
+    promoted_pair,
+    quiet,
+    summed_to,
+)
 
 _Derivative = Callable[[Array, Array], Any]
 
 
 def _unary(name: str, value: Callable[[Array], Array], derivative: _Derivative) -> Rule:
     """Make a rule of one floating input; `derivative` sees the input and the answer."""
+    value = quiet(value)
 
     def forward(saved: Saved, x: Any) -> Array:
         x = floating(x)
-        with np.errstate(all="ignore"):
-            y = np.asarray(value(x))
+        y: Array = value(x)
+        if type(y) is not np.ndarray:
+            y = np.asarray(y)
         if saved.needs[0]:
             saved.x, saved.y = x, y
         return y
 
+    @quiet
     def backward(saved: Saved, dy: Array) -> tuple[Array]:
-        with np.errstate(all="ignore"):
-            return (np.asarray(dy * derivative(saved.x, saved.y)),)
+        return (np.asarray(dy * derivative(saved.x, saved.y)),)
 
     return Rule(name, forward, backward)
 
 
 def _flat(name: str, value: Callable[[Array], Array]) -> Rule:
     """Make a rule of a function that is flat where it has a derivative, such as floor."""
+    value = quiet(value)
 
     def forward(saved: Saved, x: Any) -> Array:  # noqa: ARG001
-        x = floating(x)
-        with np.errstate(all="ignore"):
-            return np.asarray(value(x))
+        return np.asarray(value(floating(x)))
 
     def backward(saved: Saved, dy: Array) -> tuple[Array]:  # noqa: ARG001
         return (np.zeros_like(dy),)
@@ -230,28 +240,30 @@ def _binary(
     floats: bool = False,
 ) -> Rule:
     """Make a rule of two operands; `first` and `second` are the gradients of each, from dy."""
+    value = quiet(value)
 
     def forward(saved: Saved, x: Any, y: Any) -> Array:
-        x, y = promoted(x, y)
+        x, y = promoted_pair(x, y)
         if floats and x.dtype.kind != "f":
             x, y = floating(x), floating(y)
-        if saved.needs[0] or saved.needs[1]:
+        z: Array = value(x, y)
+        if type(z) is not np.ndarray:
+            z = np.asarray(z)
+        needs = saved.needs
+        if needs[0] or needs[1]:
             saved.shapes = x.shape, y.shape
             if keeps:
-                saved.x, saved.y = x, y
-        with np.errstate(all="ignore"):
-            z = np.asarray(value(x, y))
-        if keeps and (saved.needs[0] or saved.needs[1]):
-            saved.z = z
+                saved.x, saved.y, saved.z = x, y, z
         return z
 
+    @quiet
     def backward(saved: Saved, dz: Array) -> tuple[Array | None, Array | None]:
         a, b = saved.shapes
-        with np.errstate(all="ignore"):
-            return (
-                summed_to(np.asarray(first(dz, saved)), a) if saved.needs[0] else None,
-                summed_to(np.asarray(second(dz, saved)), b) if saved.needs[1] else None,
-            )
+        needs = saved.needs
+        return (
+            summed_to(np.asarray(first(dz, saved)), a) if needs[0] else None,
+            summed_to(np.asarray(second(dz, saved)), b) if needs[1] else None,
+        )
 
     return Rule(name, forward, backward)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
-from hotloop.autodiff.rule import Array, Rule, Saved, promoted, summed_to
+from hotloop.autodiff.rule import Array, Rule, Saved, promoted, promoted_pair, summed_to
 
 
 def _product(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
@@ -29,7 +29,7 @@ def _product(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = 
 
 
 def _matmul_forward(saved: Saved, x: Any, y: Any) -> Array:
-    x, y = promoted(x, y)
+    x, y = promoted_pair(x, y)
     if x.ndim == 0 or y.ndim == 0:
         msg = f"matmul: needs vectors or matrices, got shapes {x.shape} and {y.shape}"
         raise ValueError(msg)
@@ -37,6 +37,8 @@ def _matmul_forward(saved: Saved, x: Any, y: Any) -> Array:
         msg = f"matmul: the columns of x must match the rows of y, got {x.shape} and {y.shape}"
         raise ValueError(msg)
     saved.x, saved.y = x, y
+    if x.ndim == 2 == y.ndim:
+        return _product(x, y)
     a = x[None, :] if x.ndim == 1 else x
     b = y[:, None] if y.ndim == 1 else y
     z = _product(a, b)

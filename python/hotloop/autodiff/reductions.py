@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import config
-from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating
+from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, quiet
 
 Axis = int | Sequence[int] | None
 
@@ -32,6 +32,7 @@ def _spread(saved: Saved, part: Array) -> Array:
     return part.reshape(shape)
 
 
+@quiet
 def _sum_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = as_array(x)
     saved.shape, saved.axes = x.shape, axes_of("sum", axis, x.ndim)
@@ -51,13 +52,13 @@ def _sum_backward(saved: Saved, dy: Array) -> tuple[Array]:
 sum_ = Rule("sum", _sum_forward, _sum_backward)
 
 
+@quiet
 def _mean_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = floating(x)
     saved.shape, saved.axes = x.shape, axes_of("mean", axis, x.ndim)
     saved.count = math.prod(x.shape[a] for a in saved.axes)
-    with np.errstate(all="ignore"):
-        total = x.sum(axis=saved.axes, keepdims=keepdims, dtype=x.dtype)
-        return np.asarray(np.divide(total, x.dtype.type(saved.count)))
+    total = x.sum(axis=saved.axes, keepdims=keepdims, dtype=x.dtype)
+    return np.asarray(np.divide(total, x.dtype.type(saved.count)))
 
 
 def _mean_backward(saved: Saved, dy: Array) -> tuple[Array]:
@@ -95,6 +96,7 @@ max_ = _extreme("max", np.max)
 min_ = _extreme("min", np.min)
 
 
+@quiet
 def _prod_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = as_array(x)
     saved.shape, saved.axes = x.shape, axes_of("prod", axis, x.ndim)

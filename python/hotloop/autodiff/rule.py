@@ -7,6 +7,8 @@ model's graph. Layers, losses and `hotloop.ops` all call the same rules.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -113,6 +115,9 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
+_ORDERS = itertools.count(1)
+
+
 class Entry:
     """One remembered call: a node of the graph that the way back follows.
 
@@ -128,8 +133,6 @@ class Entry:
 
     __slots__ = ("inputs", "order", "outputs", "rule", "saved")
 
-    _made = 0
-
     def __init__(
         self,
         rule: Any,
@@ -137,8 +140,7 @@ class Entry:
         inputs: tuple[Any, ...],
         outputs: tuple[tuple[tuple[int, ...], Any], ...],
     ) -> None:
-        Entry._made += 1
-        self.order = Entry._made
+        self.order = next(_ORDERS)
         self.rule, self.saved, self.inputs, self.outputs = rule, saved, inputs, outputs
 
     def backward(self, grads: list[Array | None]) -> tuple[Array | None, ...]:
@@ -149,10 +151,12 @@ class Entry:
                 "use retain_graph=True, or a persistent tape, to run it again"
             )
             raise RuntimeError(msg)
-        full = [
-            np.zeros(shape, dtype) if grad is None else grad
-            for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
-        ]
+        full = grads
+        if len(grads) > 1:
+            full = [
+                np.zeros(shape, dtype) if grad is None else grad
+                for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
+            ]
         answer: tuple[Array | None, ...] = self.rule.backward(self.saved, *full)
         return answer
 
@@ -165,51 +169,54 @@ def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     TypeError
         For an input that is no real array.
     """
+    # Small arrays spend their time here: no generators, and each attribute is read once.
+    tapes = mode.tapes
     arrays: list[Any] = []
-    tensors: list[Any] | None = None
+    needs: list[bool] = []
+    tensors: list[Any] = []
+    make: Any = None
     track = False
-    for i, x in enumerate(inputs):
-        if type(x) is np.ndarray:
-            if mode.tapes and (leaf := _watched(x)) is not None:
-                tensors = tensors if tensors is not None else [None] * len(inputs)
-                tensors[i], track = leaf, True
+    for x in inputs:
+        kind = type(x)
+        tensor = None
+        if kind is np.ndarray:
             arrays.append(x)
-        elif isinstance(x, TensorBase):
-            if tensors is None:
-                tensors = [None] * len(inputs)
-            tensors[i] = x
-            track = track or x.requires_grad
+            if tapes:
+                tensor = _watched(x)
+        elif kind is make or isinstance(x, TensorBase):
             arrays.append(x.data)
+            tensor = x
+        elif kind is float or kind is int:
+            arrays.append(x)
         elif hasattr(x, "__operation__"):
             return x.__operation__(rule, inputs, options)
         else:
             arrays.append(operand(rule.name, x))
-            if isinstance(x, np.ndarray) and mode.tapes and (leaf := _watched(x)) is not None:
-                tensors = tensors if tensors is not None else [None] * len(inputs)
-                tensors[i], track = leaf, True
-    saved = Saved()
+            if tapes and isinstance(x, np.ndarray):
+                tensor = _watched(x)
+        need = False
+        if tensor is not None:
+            need = tensor.requires_grad
+            track = track or need
+            if make is None:
+                make = type(tensor)
+        tensors.append(tensor if need else None)
+        needs.append(need)
     track = track and mode.enabled and rule.backward is not None
-    if track:
-        saved.needs = tuple(t is not None and t.requires_grad for t in tensors or ())
-    else:
-        saved.needs = (False,) * len(inputs)
+    saved = Saved()
+    saved.needs = tuple(needs) if track else (False,) * len(needs)
     answer = rule.forward(saved, *arrays, **options)
-    if tensors is None:
+    if make is None:
         return answer
-    make = next(type(t) for t in tensors if t is not None)
-    several = isinstance(answer, tuple)
-    parts: tuple[Array, ...] = answer if several else (answer,)
+    if type(answer) is not tuple:
+        if not track:
+            return make(answer)
+        entry = Entry(rule, saved, tuple(tensors), ((answer.shape, answer.dtype),))
+        return make.made_by(answer, entry, 0)
     if not track:
-        made = tuple(make(part) for part in parts)
-        return made if several else made[0]
-    entry = Entry(
-        rule,
-        saved,
-        tuple(t if need else None for t, need in zip(tensors, saved.needs, strict=True)),
-        tuple((part.shape, part.dtype) for part in parts),
-    )
-    made = tuple(make.made_by(part, entry, i) for i, part in enumerate(parts))
-    return made if several else made[0]
+        return tuple([make(part) for part in answer])
+    entry = Entry(rule, saved, tuple(tensors), tuple([(part.shape, part.dtype) for part in answer]))
+    return tuple([make.made_by(part, entry, i) for i, part in enumerate(answer)])
 
 
 def _watched(x: Array) -> Any:
@@ -347,12 +354,43 @@ def common_dtype(arrays: tuple[Any, ...]) -> Any:
 def promoted(*arrays: Any) -> tuple[Array, ...]:
     """Return all as arrays of one dtype, `common_dtype`."""
     first = arrays[0]
-    if type(first) is np.ndarray and all(
-        type(x) is np.ndarray and x.dtype is first.dtype for x in arrays
-    ):
-        return arrays
+    if type(first) is np.ndarray:
+        dtype = first.dtype
+        for x in arrays:
+            if type(x) is not np.ndarray or x.dtype is not dtype:
+                break
+        else:
+            return arrays
     dtype = common_dtype(arrays)
-    return tuple(np.asarray(x, dtype=dtype) for x in arrays)
+    return tuple([np.asarray(x, dtype=dtype) for x in arrays])
+
+
+def promoted_pair(x: Any, y: Any) -> tuple[Array, Array]:
+    """Return both as arrays of one dtype, `common_dtype`; the same as `promoted`, sooner."""
+    if type(x) is np.ndarray:
+        if type(y) is np.ndarray:
+            if x.dtype is y.dtype:
+                return x, y
+        elif type(y) is float and x.dtype.kind == "f":
+            return x, np.asarray(y, x.dtype)
+    dtype = common_dtype((x, y))
+    return np.asarray(x, dtype=dtype), np.asarray(y, dtype=dtype)
+
+
+def _quiet_in_a_block(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return called
+
+
+# A function without the warnings of floating point. As a decorator, NumPy 2 takes half as long as
+# for a with statement; before it, threads would share the state of a decorator.
+quiet: Callable[[Callable[..., Any]], Callable[..., Any]] = (
+    np.errstate(all="ignore") if np.__version__ >= "2" else _quiet_in_a_block
+)
 
 
 def summed_to(grad: Array, shape: tuple[int, ...]) -> Array:
@@ -380,6 +418,8 @@ __all__ = [
     "mode",
     "operand",
     "promoted",
+    "promoted_pair",
+    "quiet",
     "remembered",
     "rule_of",
     "run",
