@@ -237,3 +237,19 @@ print(json.dumps([found, told]))
     found, told = run(code)
     assert found == [max(1, len(os.sched_getaffinity(0)) // 2)] * 2
     assert told == [3, 3]
+
+
+@needs_linux
+def test_where_the_system_refuses_threads_the_caller_works_alone(team: str) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+hl.set_num_threads(4)
+soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 6 * 2**20, hard))
+alone = [sums() for _ in range(3)]
+resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+print(json.dumps([alone, sums(), more({3 + (team == "openmp")})]))
+"""
+    assert run(code, HOTLOOP_THREADING=team) == [[300.0**3] * 3, 300.0**3, 3 + (team == "openmp")]

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #if defined(__linux__) || defined(__APPLE__)
 #include <pthread.h>
@@ -45,6 +46,24 @@ bool spin(microseconds patience, Done done) {
         }
     } while (std::chrono::steady_clock::now() - start < patience);
     return false;
+}
+
+// How many of `threads` more the system grants: the runtime of OpenMP ends the process where it
+// refuses one, so they are tried first, all at once.
+int granted(int threads) {
+    std::atomic<bool> over{false};
+    std::vector<std::thread> tried;
+    tried.reserve(static_cast<std::size_t>(threads));
+    try {
+        while (static_cast<int>(tried.size()) < threads)
+            tried.emplace_back([&over] { over.wait(false); });
+    } catch (const std::system_error&) {
+        threads = static_cast<int>(tried.size());
+    }
+    over.store(true);
+    over.notify_all();
+    for (std::thread& thread : tried) thread.join();
+    return threads;
 }
 
 // By kind.
@@ -93,7 +112,9 @@ void Team::grow(int workers) {
 
 // A region of more threads in the place of the one there is: of all that may be asked for next.
 void Team::open_region(int workers) {
-    workers = std::max(workers, num_threads() - 1);
+    // One more holds the region open.
+    workers = granted(std::max(workers, num_threads() - 1) + 1) - 1;
+    if (workers <= workers_) return;
     if (host_.joinable()) {
         closing_.store(true, std::memory_order_relaxed);
         closing_.notify_all();
