@@ -359,16 +359,20 @@ where = Rule("where", _where_forward, _where_backward)
 
 def _clip_forward(saved: Saved, x: Any, low: Any, high: Any) -> Array:
     x, low, high = (np.asarray(part) for part in promoted(x, low, high))
-    if saved.needs[0]:
-        saved.inside = (x >= low) & (x <= high)
-        saved.shape = x.shape
+    if any(saved.needs):
+        # As maximum and minimum in turn: where the bounds cross, the upper one stands.
+        over = np.maximum(x, low) > high
+        saved.whose = ((x >= low) & (x <= high), (x < low) & ~over, over)
+        saved.shapes = x.shape, low.shape, high.shape
     return np.asarray(np.minimum(np.maximum(x, low), high))
 
 
-def _clip_backward(saved: Saved, dy: Array) -> tuple[Array | None, None, None]:
-    if not saved.needs[0]:
-        return None, None, None
-    return summed_to(np.where(saved.inside, dy, dy.dtype.type(0)), saved.shape), None, None
+def _clip_backward(saved: Saved, dy: Array) -> tuple[Array | None, ...]:
+    zero = dy.dtype.type(0)
+    return tuple(
+        summed_to(np.where(mine, dy, zero), shape) if needed else None
+        for mine, shape, needed in zip(saved.whose, saved.shapes, saved.needs, strict=True)
+    )
 
 
 clip = Rule("clip", _clip_forward, _clip_backward)
@@ -377,6 +381,9 @@ clip = Rule("clip", _clip_forward, _clip_backward)
 def _cast_forward(saved: Saved, x: Any, *, dtype: str) -> Array:
     array = np.asarray(x)
     saved.dtype = array.dtype
+    if np.dtype(dtype).kind not in "biuf":
+        msg = f"cast: dtype must be one of real numbers, got {str(dtype)[:80]}"
+        raise TypeError(msg)
     with np.errstate(all="ignore"):
         return array.astype(dtype)
 
@@ -401,8 +408,13 @@ stop_gradient = Rule("stop_gradient", _copy_forward)
 
 def _logical(name: str, value: Callable[..., Array], same: bool = True) -> Rule:
     """Make a rule without gradient; with `same`, operands come in one dtype."""
+    count = getattr(value, "nin", None)
 
     def forward(saved: Saved, *arrays: Any) -> Array:  # noqa: ARG001
+        # NumPy would write into one array more.
+        if count is not None and len(arrays) != count:
+            msg = f"{name}: takes {count} arrays, got {len(arrays)}"
+            raise TypeError(msg)
         if same and len(arrays) > 1:
             arrays = promoted(*arrays)
         return np.asarray(value(*(np.asarray(x) for x in arrays)))

@@ -187,7 +187,7 @@ def _along_backward(saved: Saved, dy: Array) -> tuple[Array, None]:
     dx = np.zeros(saved.rows, dy.dtype)
     place = [
         np.arange(n).reshape([-1 if i == j else 1 for j in range(dy.ndim)])
-        for i, n in enumerate(saved.indices.shape)
+        for i, n in enumerate(dy.shape)
     ]
     place[saved.axis] = saved.indices
     lead = tuple(
@@ -361,7 +361,15 @@ def _scatter_forward(saved: Saved, x: Any, indices: Any, updates: Any) -> Array:
 def _scatter_backward(saved: Saved, dy: Array) -> tuple[Array, None, Array]:
     dx = dy.copy()
     dx[saved.place] = 0
-    return dx, None, dy[saved.place].reshape(saved.shape)
+    # Of updates of one place the last one stands; the others went nowhere.
+    rows = saved.place[0].shape
+    number = np.arange(saved.place[0].size).reshape(rows)
+    last = np.zeros(dy.shape[: len(saved.place)], np.int64)
+    last[saved.place] = number
+    lost = last[saved.place] != number
+    given = dy[saved.place]
+    given[lost] = 0
+    return dx, None, summed_to(given, saved.shape)
 
 
 scatter_update = Rule("scatter_update", _scatter_forward, _scatter_backward)

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 from hotloop import _arguments
+from hotloop._quoting import quoted, shortened
+from hotloop.autodiff.answers import answer_shape, standing
 from hotloop.autodiff.rule import Rule, Saved, rule_of
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Cache
 from hotloop.registry import snake_case
 from hotloop.symbol import Symbol, connect
 
+# What options and constants of a file may end in that no operation takes.
+_MISFITS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 # Operations whose input of this place holds indices, which models carry as floats.
 _INDICES = {
     "take": 1, "take_along_axis": 1, "scatter_update": 1, "scatter_add": 0,
@@ -59,7 +63,16 @@ class Operation(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rule = rule_of(operation)
-        self.template = [_decoded(constant) for constant in inputs]
+        if not isinstance(inputs, list | tuple) or not any(x is None for x in inputs):
+            msg = (
+                f"Operation: inputs must be a list in which None stands for each value of the "
+                f"model, got {quoted(inputs)}"
+            )
+            raise ValueError(msg)
+        if not isinstance(options, dict | None):
+            msg = f"Operation: options must be a dict, got {quoted(options)}"
+            raise TypeError(msg)
+        self.template = [_number_or_array(_decoded(constant)) for constant in inputs]
         self.options = {key: _decoded(value) for key, value in (options or {}).items()}
         self.part = _arguments.whole("Operation", "part", part, least=0)
         self.takes_several = sum(constant is None for constant in self.template) > 1
@@ -123,22 +136,20 @@ class Operation(Layer):
         return tuple(parts) if self.takes_several else parts[0]
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape of the answer: tried with two sizes in place of each open one."""
+        """Return the shape of the answer: of two sizes in place of each open one."""
         shapes = input_shape if self.takes_several else (input_shape,)
         found = []
         for size in (2, 3):
-            parts = [
-                np.broadcast_to(np.ones((), self.dtype), [size if n is None else n for n in shape])
-                for shape in shapes
-            ]
-            saved = Saved()
-            saved.needs = (False,) * len(self.template)
+            parts = [[size if n is None else n for n in shape] for shape in shapes]
             try:
-                y = self._run(tuple(parts) if self.takes_several else parts[0], saved)[self.part]
-            except (TypeError, ValueError, IndexError) as error:
-                msg = f"{self.rule.name}: inputs of shape {shapes} do not fit: {error}"
+                values = [standing(sizes, self.dtype) for sizes in parts]
+                inputs = self._filled(values if self.takes_several else values[0])
+                options = self._options(parts[0][0])
+                found.append(answer_shape(self.rule, inputs, options, self.part))
+            except _MISFITS as error:
+                why = shortened(str(error), 180)
+                msg = f"{self.rule.name}: inputs of shape {quoted(shapes, 120)} do not fit: {why}"
                 raise ValueError(msg) from error
-            found.append(y.shape)
         first, second = found
         if len(first) != len(second):
             msg = f"{self.rule.name}: the number of axes may not depend on open sizes, got {shapes}"
@@ -179,6 +190,14 @@ def _constant(name: str, x: Any) -> Any:
     return np.array(x)
 
 
+def _number_or_array(x: Any) -> Any:
+    """Return a constant as it came; an error for what no operation computes with."""
+    if x is None or isinstance(x, float | np.ndarray) or (isinstance(x, int) and abs(x) < 2**63):
+        return x
+    msg = f"Operation: a constant must be a number or an array, got {quoted(x)}"
+    raise ValueError(msg)
+
+
 # -- plain values for files ------------------------------------------------------------------------
 
 
@@ -216,5 +235,5 @@ def _decoded(value: Any) -> Any:
         return Ellipsis
     if "items" in value:
         return tuple(_decoded(part) for part in value["items"])
-    msg = f"Operation: {str(value)[:200]} describes no argument"
+    msg = f"Operation: {quoted(value)} describes no argument"
     raise ValueError(msg)
