@@ -13,6 +13,7 @@ from hotloop.autodiff import elementwise
 from hotloop.autodiff.linalg import parse_einsum
 from hotloop.autodiff.reductions import axes_of
 from hotloop.autodiff.rule import Array, Rule, Saved
+from hotloop.autodiff.segments import owners
 
 Shape = tuple[int, ...]
 
@@ -96,6 +97,30 @@ def _einsum(*operands: Array, subscripts: str) -> Shape:
     return tuple(sizes[letter] for letter in answer)
 
 
+def _segments(name: str) -> Callable[..., Shape]:
+    def formula(data: Array, ids: Array, *, count: int | None) -> Shape:
+        given = None if count is None else _count(count)
+        return (owners(name, len(data), ids, given)[2], *data.shape[1:])
+
+    return formula
+
+
+def _scatter_columns(x: Array, *, places: Any, size: int) -> Shape:
+    if x.ndim != 3 or x.shape[-1] != np.size(places):
+        msg = f"fold: the windows hold {np.size(places)} elements of each channel, got shape {x.shape}"
+        raise ValueError(msg)
+    return (*x.shape[:-1], _count(size))
+
+
+def _conv_transpose(x: Array, w: Array, *, stride: Any, dilation: Any) -> Shape:
+    if x.ndim != 4 or w.ndim != 4 or x.shape[-1] != w.shape[-1]:
+        msg = f"conv_transpose: the kernel {w.shape} must end with the channels of the inputs {x.shape}"
+        raise ValueError(msg)
+    planes = zip(x.shape[1:3], w.shape[:2], stride, dilation, strict=True)
+    sizes = [(n - 1) * _count(s) + (k - 1) * _count(d) + 1 for n, k, s, d in planes]
+    return (x.shape[0], *sizes, w.shape[2])
+
+
 def _count(n: Any) -> int:
     """Return a size or number of times."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
@@ -107,11 +132,14 @@ def _count(n: Any) -> int:
 # Rules whose answer may be much larger than what they read.
 _FORMULAS: dict[str, Callable[..., Shape]] = {
     "broadcast_to": _broadcast_to,
+    "conv2d_transpose": _conv_transpose,
     "einsum": _einsum,
     "matmul": _matmul,
     "pad": _pad,
     "repeat": _repeat,
     "scatter_add": _scatter_add,
+    "scatter_columns": _scatter_columns,
+    **{f"segment_{kind}": _segments(f"segment_{kind}") for kind in ("max", "min", "prod", "sum")},
     "take": _take,
     "tile": _tile,
 }

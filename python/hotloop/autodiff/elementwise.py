@@ -408,7 +408,7 @@ stop_gradient = Rule("stop_gradient", _copy_forward)
 
 def _logical(name: str, value: Callable[..., Array], same: bool = True) -> Rule:
     """Make a rule without gradient; with `same`, operands come in one dtype."""
-    count = getattr(value, "nin", None)
+    count = value.nargs - value.nout if isinstance(value, np.ufunc) else None
 
     def forward(saved: Saved, *arrays: Any) -> Array:  # noqa: ARG001
         # NumPy would write into one array more.

@@ -9,7 +9,7 @@ import numpy as np
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, promoted
 
 
-def _owners(name: str, rows: int, ids: Any, count: int | None) -> tuple[Array, Array, int]:
+def owners(name: str, rows: int, ids: Any, count: int | None) -> tuple[Array, Array, int]:
     """Return which rows belong to a segment, their segments, and how many segments there are."""
     index = np.asarray(ids)
     if index.shape != (rows,) or index.dtype.kind not in "iu":
@@ -29,7 +29,7 @@ def _segment(name: str, ufunc: Any, start: float) -> Rule:
         if data.ndim == 0:
             msg = f"{name}: data must have an axis of rows, got shape {data.shape}"
             raise ValueError(msg)
-        kept, owner, total = _owners(name, len(data), ids, count)
+        kept, owner, total = owners(name, len(data), ids, count)
         if data.dtype.kind != "f" and not np.isfinite(start):
             limits = np.iinfo(data.dtype)
             empty: float = limits.min if start < 0 else limits.max
