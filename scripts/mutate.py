@@ -72,8 +72,8 @@ MUTATIONS = (
     Mutation(
         "sign lost in the gradient of softmax",
         "cpp/kernels/softmax.cpp",
-        "load(y) * (load(dy) - sum)",
-        "load(y) * (load(dy) + sum)",
+        "load(y) * (load(dy) - total)",
+        "load(y) * (load(dy) + total)",
         ("softmax",),
     ),
     Mutation(
@@ -135,8 +135,8 @@ MUTATIONS = (
     Mutation(
         "running variance left alone",
         "cpp/kernels/update.cpp",
-        "const V new_v = simd::fma(rest2, as.square(g) - old_v, old_v);",
-        "const V new_v = old_v;",
+        "const V new_v = simd::fma(rest2, as.square(g), beta2 * as.read(x.second));",
+        "const V new_v = as.read(x.second);",
         ("adam_update",),
     ),
     Mutation(

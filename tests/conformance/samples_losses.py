@@ -151,7 +151,9 @@ COUNTS = ((3, 4), (1,), (2,), (5,), (16,), (17,), (33,), (127,), (1024,), (9001,
 
 def pair_of(first: str, second: str, shape: tuple[int, ...], seed: int = 0) -> Sample:
     t = np.asarray(np.random.default_rng((seed, *shape)).uniform(size=shape))
-    return Sample({first: draw(shape, seed, "tails"), second: t})
+    # Gradients are differences of a probability or an output and its target, over the count.
+    floor = float(np.abs(t).max(initial=1.0)) / max(1, t.size)
+    return Sample({first: draw(shape, seed, "tails"), second: t}, floor=floor)
 
 
 def elementwise_loss(name: str, first: str, second: str) -> list[Op]:

@@ -53,8 +53,8 @@ model.compile(
 )
 history = model.fit(x, y, epochs=8, batch_size=32, verbose=0).history
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
-model.save("own_call.hotloop")
-again = keras.models.load_model("own_call.hotloop")
+model.save("own_call.keras")
+again = keras.models.load_model("own_call.keras")
 difference = float(
     np.abs(again.predict(x_test, verbose=0) - model.predict(x_test, verbose=0)).max()
 )

@@ -66,8 +66,7 @@ def main(lesson: Lesson) -> None:
             for row, place in enumerate(ranges):
                 name = names[0 if function == "tanh" else row]
                 answers = {f"layer {i + 1}": y for i, y in enumerate(layers(function, name))}
-                # Half of what ReLU answers is 0: that bar is cut, to see the rest.
-                top = 0.06 if function == "relu" else None
+                top = 0.06 if function == "relu" else None  # half is 0: cut, to see the rest
                 plotting.activations(answers, range=place, top=top, bins=50, ax=axes[row])
                 # Two rows of one start differ in what they show of it.
                 shown = "{}, {} to {}".format(name, *place) if function == "tanh" else name
