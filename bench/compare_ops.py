@@ -41,7 +41,9 @@ KNOWN = {
     ("conv", "grad_weight must be contiguous"): "fails on transposed kernels",
     ("cross", "values"): "takes the first axis of 3 for the last one",
     ("cholesky_inverse", "gradients"): "gives the triangle that is not read a gradient",
-    ("sparsemax", "keras"): "sums running sums, so that its answers do not sum to 1",
+    ("conv_transpose", "grad_weight needs to be contiguous"): "fails on transposed kernels",
+    ("correlate", "keras ()"): "takes the axis from an answer of one element",
+    ("sparsemax", "values"): "sums running sums, so that its answers do not sum to 1",
     ("pad", "'symmetric'"): "pads by another rule than numpy.pad(mode='symmetric')",
 }
 

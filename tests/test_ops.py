@@ -248,7 +248,10 @@ def test_new_operations_are_nodes_of_a_model() -> None:
     )
     for function in functions:
         model = hl.Model(image, function(image))
-        np.testing.assert_allclose(model.predict(x, verbose=0), function(x), rtol=1e-5, atol=1e-5)
+        expected = function(x)
+        np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
+        again = hl.Model.from_config(model.get_config())
+        np.testing.assert_allclose(again.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_shares_of_quantiles_are_read_in_full() -> None:
@@ -287,3 +290,28 @@ def test_python_numbers_and_several_dtypes_meet_as_before() -> None:
     with autodiff.no_grad():
         assert not (x * 2.0).requires_grad
     assert np.asarray(ops.clip(hl.Tensor(3.0), 0.0, 1.0)).shape == ()
+
+
+def test_sparsemax_is_the_nearest_point_of_the_simplex() -> None:
+    x = np.random.default_rng(7).normal(size=(50, 6))
+    y = ops.sparsemax(x)
+    np.testing.assert_allclose(y.sum(axis=-1), 1.0)
+    # Where y is positive x - y is one number, and x is no larger elsewhere.
+    tau = np.max(np.where(y > 0, x - y, -np.inf), axis=-1, keepdims=True)
+    np.testing.assert_allclose(np.where(y > 0, x - y, tau), np.broadcast_to(tau, x.shape))
+    assert (x[y == 0] <= np.broadcast_to(tau, x.shape)[y == 0]).all()
+
+
+def test_open_sizes_go_through_shape_and_reshape() -> None:
+    x = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    v = hl.Input((3, 4))
+    for shaped in (
+        ops.reshape(v, (ops.shape(v)[0], 12)),
+        ops.reshape(v, (None, 12)),
+        ops.reshape(v, (-1, 12)),
+    ):
+        model = hl.Model(v, shaped)
+        for n in (1, 2):
+            np.testing.assert_array_equal(model.predict(x[:n], verbose=0), x[:n].reshape(n, 12))
+    with pytest.raises(ValueError, match="size: the number of elements"):
+        ops.size(v)

@@ -11,6 +11,10 @@ import numpy as np
 from hotloop import config
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, quiet
 
+_SMALL = 1024  # elements
+# What ndarray.sum calls.
+_add_up: Any = np.add.reduce
+
 Axis = int | Sequence[int] | None
 
 
@@ -37,16 +41,24 @@ def _sum_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = as_array(x)
     saved.shape, saved.axes = x.shape, axes_of("sum", axis, x.ndim)
     # As in Keras: small integers and bools are counted in int32, no wider than that.
-    dtype = (
-        np.int32
-        if x.dtype.kind == "b" or (x.dtype.itemsize < 4 and x.dtype.kind in "iu")
-        else x.dtype
-    )
-    return np.asarray(x.sum(axis=saved.axes, keepdims=keepdims, dtype=dtype))
+    dtype = x.dtype
+    kind = dtype.kind
+    if kind != "f" and (kind == "b" or dtype.itemsize < 4):
+        dtype = np.dtype(np.int32)
+    return np.asarray(_add_up(x, axis=saved.axes, keepdims=keepdims, dtype=dtype))
+
+
+def _repeated(part: Array, shape: tuple[int, ...]) -> Array:
+    """Return `part` broadcast; small arrays are written out, which takes less than a view of them."""
+    if math.prod(shape) > _SMALL:
+        return np.broadcast_to(part, shape)
+    full: Array = np.empty(shape, part.dtype)
+    full[...] = part
+    return full
 
 
 def _sum_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    return (np.broadcast_to(_spread(saved, dy), saved.shape),)
+    return (_repeated(_spread(saved, dy), saved.shape),)
 
 
 sum_ = Rule("sum", _sum_forward, _sum_backward)
@@ -57,13 +69,13 @@ def _mean_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = floating(x)
     saved.shape, saved.axes = x.shape, axes_of("mean", axis, x.ndim)
     saved.count = math.prod(x.shape[a] for a in saved.axes)
-    total = x.sum(axis=saved.axes, keepdims=keepdims, dtype=x.dtype)
+    total = _add_up(x, axis=saved.axes, keepdims=keepdims, dtype=x.dtype)
     return np.asarray(np.divide(total, x.dtype.type(saved.count)))
 
 
 def _mean_backward(saved: Saved, dy: Array) -> tuple[Array]:
     part = _spread(saved, dy) / dy.dtype.type(max(1, saved.count))
-    return (np.broadcast_to(part, saved.shape),)
+    return (_repeated(part, saved.shape),)
 
 
 mean = Rule("mean", _mean_forward, _mean_backward)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -160,8 +161,12 @@ def ndim(x: Any) -> int:
 
 
 def size(x: Any) -> int:
-    """Return the number of elements."""
-    return int(values(x).size)
+    """Return the number of elements; a ValueError where a symbol leaves a size open."""
+    sizes = shape(x)
+    if None in sizes:
+        msg = f"size: the number of elements of {sizes} is not known before the model runs"
+        raise ValueError(msg)
+    return math.prod(n or 0 for n in sizes)
 
 
 def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Any:
