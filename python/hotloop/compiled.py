@@ -232,9 +232,12 @@ class Compiled:
             raise RuntimeError(msg)
         return loss
 
-    def _meter(self, data: ArrayData) -> Meter:
+    def _settle_metrics(self, data: ArrayData) -> None:
         if self._found_metrics is None:
             self._resolve_metrics(self._shape_of_targets(data))
+
+    def _meter(self, data: ArrayData) -> Meter:
+        self._settle_metrics(data)
         return self._new_meter()
 
     def _new_meter(self) -> Meter:
@@ -406,7 +409,7 @@ class Compiled:
             data = self._data("train_on_batch", x, y, sample_weight)
             require_samples("train_on_batch", data)
             data = self._weighed("train_on_batch", data, class_weight)
-            self._meter(data)
+            self._settle_metrics(data)
             step = self._step_for(data, len(data), train=True, update=True)
             data.load(step, slice(0, len(data)))
             loss = step.run()
@@ -454,7 +457,7 @@ class Compiled:
         with self._step_lock:
             data = self._data("test_on_batch", x, y, sample_weight)
             require_samples("test_on_batch", data)
-            self._meter(data)
+            self._settle_metrics(data)
             step = self._step_for(data, len(data), train=False, update=False)
             data.load(step, slice(0, len(data)))
             loss = step.run()

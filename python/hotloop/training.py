@@ -152,7 +152,7 @@ class Trainable(Evaluating):
                 validation = self._validation(validation_data, validation_batch_size)
             if isinstance(train, ArrayData):
                 train = self._weighed("fit", train, class_weight)
-                self._meter(train)
+                self._settle_metrics(train)
                 # An optimizer of another model is refused here, before callbacks open files.
                 self.optimizer.flat_slots(self.executor().store.params)
             if validation_batch_size is None:

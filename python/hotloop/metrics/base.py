@@ -104,10 +104,15 @@ class Metric(Described):
 
     def fresh(self) -> Metric:
         """Return a copy that accumulates on its own, from nothing."""
-        shared = {
-            id(v): v for v in vars(self).values() if not isinstance(v, (*_CONTAINERS, Metric))
-        }
-        made = copy.deepcopy(self, shared)
+        values = vars(self).values()
+        shared = {id(v): v for v in values if not isinstance(v, (*_CONTAINERS, Metric))}
+        # Most hold numbers alone, and `fit` makes a copy of each metric.
+        alone = len(shared) == len({id(v) for v in values})
+        if alone:
+            made = type(self).__new__(type(self))
+            vars(made).update(vars(self))
+        else:
+            made = copy.deepcopy(self, shared)
         made.reset_state()
         return made
 
