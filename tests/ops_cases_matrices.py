@@ -228,3 +228,12 @@ def _window(rng: Rng) -> Case:
 @maker
 def _unravel(rng: Rng) -> Case:
     return Case("unravel_index", [rng.integers(0, 24, 5)], {"shape": (2, 3, 4)}, gradient=False)
+
+
+@maker
+def _sequences(rng: Rng) -> Case:
+    options = {
+        "sequence_length": int(rng.integers(1, 6)),
+        "sequence_stride": int(rng.integers(1, 4)),
+    }
+    return Case("extract_sequences", [numbers(rng, (*shape_of(rng, 0, 1), 6))], options)

@@ -315,3 +315,13 @@ def test_open_sizes_go_through_shape_and_reshape() -> None:
             np.testing.assert_array_equal(model.predict(x[:n], verbose=0), x[:n].reshape(n, 12))
     with pytest.raises(ValueError, match="size: the number of elements"):
         ops.size(v)
+
+
+def test_unique_tells_places_inverse_and_counts() -> None:
+    x = np.array([3.0, 1.0, 3.0, 2.0], np.float32)
+    values, first, back, counts = ops.unique(
+        x, return_index=True, return_inverse=True, return_counts=True
+    )
+    np.testing.assert_array_equal(x[first], values)
+    np.testing.assert_array_equal(values[back], x)
+    np.testing.assert_array_equal(counts, [1, 1, 2])

@@ -358,6 +358,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 def unique(
     x: Any,
     sorted: bool = True,  # noqa: ARG001
+    return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
@@ -365,7 +366,9 @@ def unique(
     fill_value: Any = None,
 ) -> Any:
     """Return the different values in rising order; with their places and counts where asked for."""
-    found = np.unique(values(x), return_inverse=True, return_counts=True, axis=axis)
+    found = np.unique(
+        values(x), return_index=True, return_inverse=True, return_counts=True, axis=axis
+    )
     different = found[0]
     if size is not None:
         different = different[:size]
@@ -375,10 +378,8 @@ def unique(
             tail = np.full((more, *different.shape[1:]), filler, different.dtype)
             different = np.concatenate([different, tail])
     parts = [different]
-    if return_inverse:
-        parts.append(found[1].astype(np.int32))
-    if return_counts:
-        parts.append(found[2].astype(np.int32))
+    asked = (return_index, return_inverse, return_counts)
+    parts += [p.astype(np.int32) for p, want in zip(found[1:], asked, strict=True) if want]
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 

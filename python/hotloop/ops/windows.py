@@ -331,16 +331,16 @@ def _two(n: Any) -> tuple[int, ...]:
     return given if len(given) == 2 else (given[0], given[0])
 
 
-def unfold(
-    input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Return the windows of channels-first images as columns, ``(N, C kh kw, windows)``."""
-    h, w, c = _image_sizes("unfold", input, first=True)
+    h, w, c = _image_sizes("unfold", x, first=True)
     ph, pw = _two(padding)
-    x = shape_rules.pad(input, width=[(0, 0), (0, 0), (ph, ph), (pw, pw)], mode="constant", value=0)
+    framed = shape_rules.pad(
+        x, width=[(0, 0), (0, 0), (ph, ph), (pw, pw)], mode="constant", value=0
+    )
     sizes = (h + 2 * ph, w + 2 * pw)
     places = _window_places("unfold", sizes, kernel_size, dilation, stride)
-    rows = shape_rules.reshape(x, shape=(-1, c, math.prod(sizes)))
+    rows = shape_rules.reshape(framed, shape=(-1, c, math.prod(sizes)))
     y = shape_rules.take(rows, places.reshape(-1), axis=2)
     return shape_rules.reshape(y, shape=(-1, c * places.shape[0], places.shape[1]))
 
@@ -368,3 +368,14 @@ def fold(
     y = segment_rules.scatter_columns(rows, places=places.reshape(-1), size=math.prod(sizes))
     y = shape_rules.reshape(y, shape=(-1, c, *sizes))
     return shape_rules.getitem(y, index=np.s_[:, :, ph : ph + h, pw : pw + w])
+
+
+def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+    """Return windows of the last axis, `sequence_stride` apart, ``(..., windows, sequence_length)``."""
+    n = shape(x)[-1] if ndim(x) else None
+    length, stride = int(sequence_length), int(sequence_stride)
+    if n is None or not (0 < length <= n and stride > 0):
+        msg = f"extract_sequences: windows of {length}, {stride} apart, do not fit an axis of {n}"
+        raise ValueError(msg)
+    starts = np.arange((n - length) // stride + 1) * stride
+    return shape_rules.take(x, starts[:, None] + np.arange(length), axis=-1)
