@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from helpers import assert_close
 from hotloop import _core
 from hotloop import functional as F
+from hotloop.layers import MaxPool2D
 
 Array = NDArray[Any]
 LIMIT = 1e-5
@@ -358,3 +359,38 @@ def test_rows_that_are_many_or_long() -> None:
     check_against_double(lambda x: [F.softmax(x), F.log_softmax(x)], long)
     check_against_double(lambda x: [F.softmax(x.T.copy(), axis=0)], long)
     check_against_double(lambda x: [F.avg_pool2d(x.reshape(2, 1, 1, -1), (1, 20_000))], long)
+
+
+@pytest.mark.parametrize("data_format", [LAST, "channels_first"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_gradients_where_many_windows_meet(data_format: Any, channels: int) -> None:
+    n, k = 90, 45
+    o = n - k + 1
+
+    def shape(side: int) -> Any:
+        planes = (side, side)
+        return (2, *planes, channels) if data_format == LAST else (2, channels, *planes)
+
+    x = np.zeros(shape(n), np.float32)
+    peak = (slice(None), n // 2, n // 2) if data_format == LAST else np.s_[:, :, n // 2, n // 2]
+    x[peak] = 1
+    dy = full(*shape(o))
+    argmax = F.max_pool2d(x, k, stride=1, data_format=data_format)[1]
+    layer = MaxPool2D(k, strides=1, data_format=data_format)
+    window = layer._window()
+    places = _core.max_pool2d_train(x, *window)[1]
+    found = _core.max_pool2d_train_backward(dy, places, x.shape, *window)
+    exact = F.max_pool2d_backward(dy.astype(np.float64), argmax, x.shape, data_format=data_format)
+    assert float(exact.max()) > 1024 * V
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    found = F.avg_pool2d_backward(dy, x.shape, k, stride=1, data_format=data_format)
+    exact = F.avg_pool2d_backward(
+        dy.astype(np.float64), x.shape, k, stride=1, data_format=data_format
+    )
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
+def test_columns_that_meet_at_one_pixel() -> None:
+    x = F.col2im(full(2 * 46 * 46, 3 * 45 * 45), (2, 3, 90, 90), 45)
+    exact = F.col2im(np.full((2 * 46 * 46, 3 * 45 * 45), V), (2, 3, 90, 90), 45)
+    np.testing.assert_allclose(x, exact, rtol=1e-6)

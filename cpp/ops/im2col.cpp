@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hotloop/buffer.h"
+#include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
 
 namespace hotloop {
@@ -61,22 +63,32 @@ void col2im(const Col2imArgs<T>& a) {
     const index_t cells = v.KH * v.KW;
     const index_t plane = v.H * v.W;
     if (a.C * plane == 0) return;
-    // Windows of one image overlap, so an image belongs to one thread.
-    parallel_for(a.N, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
-        for (index_t n = begin; n < end; ++n) {
-            T* image = a.x + n * a.C * plane;
-            std::fill_n(image, a.C * plane, T{0});
-            const T* from = a.cols + n * v.OH * v.OW * a.C * cells;
-            for (index_t oh = 0; oh < v.OH; ++oh)
-                for (index_t ow = 0; ow < v.OW; ++ow)
-                    for (index_t c = 0; c < a.C; ++c, from += cells)
-                        for (index_t kh = 0; kh < v.KH; ++kh)
-                            walk_row(
-                                v, kh, oh, ow,
-                                [&](index_t col, index_t pixel) {
-                                    image[c * plane + pixel] += from[col];
-                                },
-                                [](index_t) {});
+    const auto add = [&](index_t n, index_t c, auto* image) {
+        const T* from = a.cols + (n * v.OH * v.OW * a.C + c) * cells;
+        for (index_t oh = 0; oh < v.OH; ++oh)
+            for (index_t ow = 0; ow < v.OW; ++ow, from += a.C * cells)
+                for (index_t kh = 0; kh < v.KH; ++kh)
+                    walk_row(
+                        v, kh, oh, ow,
+                        [&](index_t col, index_t pixel) { image[pixel] += from[col]; },
+                        [](index_t) {});
+    };
+    // Sums of so many windows are made in double, where one accumulator would round too often.
+    const bool many = std::min(cells, v.OH * v.OW) > kOneRun;
+    // Windows of one plane overlap, so a plane belongs to one thread.
+    parallel_for(a.N * a.C, 16 * bytes(v, a.N, a.C, sizeof(T)), [&](index_t begin, index_t end) {
+        for (index_t i = begin; i < end; ++i) {
+            T* const image = a.x + i * plane;
+            if (many) {
+                double* const sums = scratch<double>(Scratch::totals, plane);
+                std::fill_n(sums, plane, 0.0);
+                add(i / a.C, i % a.C, sums);
+                std::transform(sums, sums + plane, image,
+                               [](double s) { return static_cast<T>(s); });
+            } else {
+                std::fill_n(image, plane, T{0});
+                add(i / a.C, i % a.C, image);
+            }
         }
     });
 }

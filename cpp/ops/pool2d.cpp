@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <type_traits>
+#include <vector>
 
 #include "hotloop/dispatch.h"
+#include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
 #include "hotloop/shape.h"
 #include "hotloop/streaming.h"
@@ -25,6 +28,26 @@ template <class T>
 double pool_cost(const Window& w, index_t planes) {
     return 8.0 * sizeof(T) * static_cast<double>(planes) *
            (static_cast<double>(w.H * w.W) + 2.0 * static_cast<double>(w.OH * w.OW));
+}
+
+// The most windows that meet one pixel.
+index_t windows_at_a_pixel(const Window& w) {
+    const auto along = [](index_t outputs, index_t cells, index_t dilation, index_t stride) {
+        return std::min({outputs, cells, (cells - 1) * dilation / stride + 1});
+    };
+    return along(w.OH, w.KH, w.dilation_h, w.stride_h) *
+           along(w.OW, w.KW, w.dilation_w, w.stride_w);
+}
+
+// Adds in double, where one accumulator would round too often: sums(from, to).
+template <class T, class Sums>
+bool in_double(const Window& w, index_t planes, const T* from, T* to, const Sums& sums) {
+    if (std::is_same_v<T, double> || windows_at_a_pixel(w) <= kOneRun) return false;
+    const std::vector<double> wide(from, from + planes * w.OH * w.OW);
+    std::vector<double> total(static_cast<std::size_t>(planes * w.H * w.W));
+    sums(wide.data(), total.data());
+    std::transform(total.begin(), total.end(), to, [](double v) { return static_cast<T>(v); });
+    return true;
 }
 
 // task(image, first channel, last channel) for blocks of channels of every image.
@@ -75,6 +98,11 @@ void max_pool2d(const MaxPoolArgs<T>& s) {
 
 template <class T>
 void max_pool2d_backward(const MaxPoolBackwardArgs<T>& s) {
+    const auto sums = [&](const double* dy, double* dx) {
+        max_pool2d_backward<double>(
+            {dy, s.place, nullptr, dx, s.kind, s.gate_kind, s.N, s.C, s.channels_last, s.win});
+    };
+    if (!s.gate && in_double(s.win, s.N * s.C, s.dy, s.dx, sums)) return;
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = backward_args(s.dy, s.dx, s.win, s.C, planes);
     p.place = s.place;
@@ -182,6 +210,11 @@ void avg_pool2d(const AvgPoolArgs<T>& s) {
 
 template <class T>
 void avg_pool2d_backward(const AvgPoolArgs<T>& s) {
+    const auto sums = [&](const double* from, double* to) {
+        avg_pool2d_backward<double>(
+            {from, to, s.N, s.C, s.channels_last, s.count_include_pad, s.win});
+    };
+    if (in_double(s.win, s.N * s.C, s.from, s.to, sums)) return;
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = backward_args(s.from, s.to, s.win, s.C, planes);
     p.count_include_pad = s.count_include_pad;
