@@ -17,15 +17,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_there_are_two_examples_of_fewer_than_fifteen_lines() -> None:
+def test_there_are_three_examples_of_fewer_than_fifteen_lines() -> None:
     examples = blocks("python")
-    assert len(examples) == 3
-    for example in examples[:2]:
+    assert len(examples) == 4
+    for example in examples[:3]:
         assert len([line for line in example.splitlines() if line.strip()]) < 15
 
 
 def test_the_script_for_mnist_is_the_one_in_docs() -> None:
-    script = blocks("python")[2]
+    script = blocks("python")[3]
     assert script == (ROOT / "docs" / "mnist_993.py").read_text(encoding="utf-8")
     assert len(script.splitlines()) < 40
 
@@ -37,6 +37,12 @@ def test_example_runs_and_learns(number: int) -> None:
     assert 0.95 <= float(names["accuracy"]) <= 1
     weights = names["model"].get_weights()
     assert all(np.isfinite(w).all() for w in weights)
+
+
+def test_the_example_with_a_tape_learns() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(blocks("python")[2], "README.md, example 2", "exec"), names)
+    assert float(names["loss"]) < 0.01
 
 
 def test_commands_are_one_line_each_and_stand_alone() -> None:
