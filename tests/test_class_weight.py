@@ -180,3 +180,31 @@ def test_every_real_dtype_is_taken_each_time(dtype: Any) -> None:
     for _ in range(2):
         assert np.isfinite(parts.train_on_batch([x[:, :2], x[:, 2:]], y)).all()
     assert parts.predict([x[:, :2], x[:, 2:]]).shape == (60, 3)
+
+
+@pytest.mark.parametrize("split", [0.0, 0.5])
+def test_several_outputs_take_no_class_weight(split: float) -> None:
+    given = hl.Input((4,))
+    model = hl.Model(given, [hl.layers.Dense(3)(given), hl.layers.Dense(1)(given)])
+    model.compile("sgd", ["mse", "mse"])
+    x = np.ones((8, 4), np.float32)
+    with pytest.raises(ValueError, match="class_weight is for models of one output"):
+        model.fit(x, [x[:, :3], x[:, :1]], class_weight={0: 2.0}, validation_split=split, verbose=0)
+
+
+class OwnStep(hl.Model):
+    def train_step(self, data: Any) -> dict[str, Any]:
+        return {"loss": float(np.sum(data[0]))}
+
+
+def test_a_train_step_of_ones_own_gets_what_fit_was_given_or_an_error() -> None:
+    given = hl.Input((4,))
+    model = OwnStep(given, hl.layers.Dense(1)(given))
+    model.compile("sgd")
+    x = np.ones((8, 4), np.float32)
+    with pytest.raises(ValueError, match="class_weight does not reach"):
+        model.fit(x, x, class_weight={0: 2.0}, verbose=0)
+    with pytest.raises(ValueError, match="x has masked values"):
+        model.fit(np.ma.masked_less(x, 2.0), x, verbose=0)
+    with pytest.raises(ValueError, match="used up"):
+        model.fit(iter([(x, x)]), epochs=2, verbose=0)

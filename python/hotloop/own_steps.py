@@ -11,7 +11,8 @@ from hotloop import random
 from hotloop._arguments import whole
 from hotloop.callbacks import History, ProgbarLogger
 from hotloop.callbacks.base import as_list
-from hotloop.data import batches_of
+from hotloop.data import batches_of, refuse_no_batch
+from hotloop.targets import as_array
 
 BATCH = 32
 
@@ -34,15 +35,15 @@ def rows_of(x: Any, rows: Any) -> Any:
     return x[rows]
 
 
-def as_arrays(x: Any) -> Any:
+def as_arrays(name: str, what: str, x: Any) -> Any:
     """Return data as arrays, nested as they came."""
     if x is None:
         return x
     if isinstance(x, Mapping):
-        return {name: np.asarray(part) for name, part in x.items()}
+        return {key: as_array(name, f"{what}[{key!r}]", part) for key, part in x.items()}
     if isinstance(x, list | tuple) and all(isinstance(part, np.ndarray) for part in x):
-        return list(x)
-    return np.asarray(x)
+        return [as_array(name, f"{what}[{i}]", part) for i, part in enumerate(x)]
+    return as_array(name, what, x)
 
 
 class Batches:
@@ -61,8 +62,9 @@ class Batches:
     def __init__(self, name: str, x: Any, y: Any, w: Any, size: int | None) -> None:
         source = batches_of(name, x, size, y=y, sample_weight=w)
         self.loaded = source is None
-        self.x = as_arrays(x) if self.loaded else source
-        self.y, self.w = as_arrays(y), as_arrays(w)
+        self.x = as_arrays(name, "x", x) if self.loaded else source
+        self.y = as_arrays(name, "y", y)
+        self.w = as_arrays(name, "sample_weight", w)
         self.size = BATCH if size is None else whole(name, "batch_size", size, least=1)
         if not self.loaded:
             return
@@ -190,8 +192,7 @@ def fit(
             calls.call("on_epoch_begin", number, {})
             found = epoch(model, batches, shuffle, steps, calls)
             if found is None:
-                msg = "fit: the data yielded no batch"
-                raise ValueError(msg)
+                refuse_no_batch("fit", batches.x)
             logs = found
             if judged is not None and validates(number + 1):
                 calls.call("on_test_begin", {})

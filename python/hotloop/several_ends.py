@@ -241,6 +241,15 @@ class SeveralEnds(BaseModel):
         key = ("several", n, form, train, update)
         return executor.step_of(key, lambda: SeveralLossStep(executor, n, form, train, optimizer))
 
+    def _weighed(self, name: str, data: Any, class_weight: Any) -> Any:
+        if class_weight is not None and len(self.outputs) > 1:
+            msg = (
+                f"{name}: class_weight is for models of one output, this one has several; give "
+                "sample_weight for each output instead"
+            )
+            raise ValueError(msg)
+        return super()._weighed(name, data, class_weight)
+
     def _new_meter(self) -> Meter:
         if not self._in_lists():
             return super()._new_meter()

@@ -107,10 +107,16 @@ class Trainable(Evaluating):
             raise RuntimeError(msg)
         with self._fit_lock:
             if self._steps_by_itself():
+                if class_weight is not None:
+                    msg = (
+                        "fit: class_weight does not reach a train_step of the model's own; give "
+                        "the weight of each sample as sample_weight"
+                    )
+                    raise ValueError(msg)
                 return own_steps.fit(
                     self,
                     own_steps.Batches("fit", x, y, sample_weight, batch_size),
-                    epochs=epochs,
+                    epochs=whole("fit", "epochs", epochs, least=0),
                     verbose=verbosity(verbose),
                     callbacks=callbacks,
                     validation=validation_data,
