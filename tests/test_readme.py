@@ -42,7 +42,8 @@ def test_example_runs_and_learns(number: int) -> None:
 def test_the_example_with_a_tape_learns() -> None:
     names: dict[str, Any] = {}
     exec(compile(blocks("python")[2], "README.md, example 2", "exec"), names)
-    assert float(names["loss"]) < 0.01
+    # Twelve seeds ended between .0008 and .0063; a constant has .5.
+    assert float(names["loss"]) < 0.03
 
 
 def test_commands_are_one_line_each_and_stand_alone() -> None:
