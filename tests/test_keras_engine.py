@@ -171,3 +171,60 @@ def test_weights_of_a_call_have_the_gradient_of_differences() -> None:
             lambda _: model.loss_and_grads(x, t)[0], value, h=1e-5
         )
         np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def test_no_function_of_numpy_loses_a_gradient_silently() -> None:
+    t = hl.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    for lost in (np.mean, np.reshape, np.transpose, np.concatenate, np.dot, np.cumsum):
+        arguments: Any = {
+            np.reshape: (t, (4,)),
+            np.concatenate: ([t, t],),
+            np.dot: (t, t),
+        }.get(lost, (t,))
+        with pytest.raises(TypeError, match="would lose the gradient; use hotloop.ops"):
+            lost(*arguments)
+    assert np.shape(t) == (2, 2)
+    assert np.argmax(t) == 3
+    assert np.mean(t.detach()) == 2.5
+    (np.sum(np.square(t)) + np.max(t)).backward()
+    assert t.grad is not None
+    assert t.grad.tolist() == [[2.0, 4.0], [6.0, 9.0]]
+
+
+def test_methods_of_a_weight_are_remembered_or_refused() -> None:
+    model = hl.Sequential([hl.layers.Dense(2, kernel_initializer="ones", input_shape=(3,))])
+    kernel = model.trainable_variables[0]
+    kernel.assign(np.arange(6.0).reshape(3, 2))
+    makers: list[tuple[Any, Any]] = [
+        (lambda: kernel.sum(), np.ones((3, 2))),
+        (lambda: kernel.mean(), np.full((3, 2), 1 / 6)),
+        (lambda: (kernel.T * 2.0).sum(), np.full((3, 2), 2.0)),
+        (lambda: (kernel.reshape(2, 3) * kernel.reshape(2, 3)).sum(), 2 * np.asarray(kernel)),
+        (lambda: np.sum(kernel), np.ones((3, 2))),
+        (lambda: np.max(kernel), np.eye(6)[5].reshape(3, 2)),
+    ]
+    for make, expected in makers:
+        with hl.GradientTape() as tape:
+            value = make()
+        np.testing.assert_allclose(tape.gradient(value, kernel), expected, rtol=1e-6)
+    with hl.GradientTape():
+        for wrong in (kernel.flatten, kernel.std, lambda: np.mean(kernel), lambda: np.dot(kernel, [1.0, 1.0])):
+            with pytest.raises(TypeError, match="hotloop.ops"):
+                wrong()
+    assert kernel.flatten().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert type(kernel.T) is np.ndarray
+
+
+def test_penalties_of_a_model_train_in_a_loop_of_ones_own() -> None:
+    model = hl.Sequential(
+        [hl.layers.Dense(2, kernel_regularizer=hl.regularizers.L1L2(0.5, 0.25), input_shape=(3,))]
+    )
+    assert [float(p) for p in model.losses] == [
+        pytest.approx(float(hl.regularizers.L1L2(0.5, 0.25)(model.get_weights()[0])), rel=1e-6)
+    ]
+    with hl.GradientTape() as tape:
+        total = sum(model.losses)
+    grads = tape.gradient(total, model.trainable_variables)
+    w = model.get_weights()[0]
+    np.testing.assert_allclose(grads[0], 0.5 * np.sign(w) + 0.5 * w, rtol=1e-5)
+    assert grads[1] is None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hotloop import cloning, config, eager
 from hotloop._quoting import quoted
-from hotloop.autodiff.variable import Variable
+from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.data import direct
 from hotloop.executor import Executor, ForwardStep, LossStep
 from hotloop.graph import Graph
@@ -175,6 +175,14 @@ class Model(Trainable, Unit):
     def non_trainable_weights(self) -> list[Variable]:
         """Live arrays that training does not move by gradients."""
         return [variable for variable in self.all_variables() if not variable.trainable]
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties on trainable weights, for a loop of one's own; tensors inside a tape's block.
+
+        `fit` adds them to the loss by itself.
+        """
+        return penalties_of(self.all_variables())
 
     def all_variables(self) -> list[Variable]:
         """Return every weight as a variable; of a model without a graph, those of its parts."""

@@ -12,6 +12,9 @@ from hotloop._arguments import number
 from hotloop._describing import Described
 from hotloop._names import serve
 from hotloop._quoting import quoted
+from hotloop.autodiff import elementwise as pointwise
+from hotloop.autodiff.reductions import sum_
+from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.registry import deserialize, lookup
 from hotloop.watched import Watched
 
@@ -72,8 +75,17 @@ class L1L2(Regularizer):
         self.l1 = check_factor(type(self).__name__, "l1", l1)
         self.l2 = check_factor(type(self).__name__, "l2", l2)
 
-    def __call__(self, w: Array) -> float:
-        """Return the penalty."""
+    def __call__(self, w: Any) -> Any:
+        """Return the penalty; of a tensor, and inside a tape's block, as a tensor."""
+        if mode.tapes or isinstance(w, TensorBase):
+            parts = (
+                (self.l1, pointwise.absolute(w)) if self.l1 else None,
+                (self.l2, pointwise.square(w)) if self.l2 else None,
+            )
+            total: Any = 0.0
+            for scale, values in filter(None, parts):
+                total = total + sum_(values, axis=None, keepdims=False) * scale
+            return total
         flat = np.asarray(w, np.float64).reshape(-1)
         penalty = self.l1 * float(np.abs(flat).sum()) if self.l1 else 0.0
         return penalty + (self.l2 * float(np.square(flat).sum()) if self.l2 else 0.0)

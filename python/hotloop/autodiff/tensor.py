@@ -154,16 +154,24 @@ class Tensor(TensorBase):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Let NumPy's functions of elements act as those of `hotloop.ops`, gradients included."""
         rule = UFUNCS.get(ufunc)
-        if method != "__call__" or rule is None or kwargs:
-            if mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-                msg = (
-                    f"numpy.{ufunc.__name__} would lose the gradient of a tensor; use hotloop.ops, "
-                    "or .numpy() where no gradient is wanted"
-                )
-                raise TypeError(msg)
-            plain = [x.data if isinstance(x, Tensor) else x for x in inputs]
-            return getattr(ufunc, method)(*plain, **kwargs)
-        return rule(*inputs)
+        if rule is not None and method == "__call__" and not kwargs:
+            return rule(*inputs)
+        if method == "reduce" and ufunc in REDUCTIONS:
+            return reduced(ufunc, inputs[0], **kwargs)
+        if mode.enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            raise TypeError(lost(ufunc.__name__))
+        plain = [x.data if isinstance(x, Tensor) else x for x in inputs]
+        return getattr(ufunc, method)(*plain, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
+        """Let NumPy's other functions see the values, but none that would lose a gradient."""
+        found = _tensors_in((args, kwargs.values()))
+        answer = func(*_without_tensors(args), **_without_tensors(kwargs))
+        if mode.enabled and any(tensor.requires_grad for tensor in found):
+            parts = answer if isinstance(answer, tuple | list) else [answer]
+            if any(np.asarray(part).dtype.kind == "f" for part in parts):
+                raise TypeError(lost(func.__name__))
+        return answer
 
     def __len__(self) -> int:
         """Return the size of the first axis."""
@@ -360,6 +368,54 @@ class Tensor(TensorBase):
         return elementwise.cast(self, dtype=np.dtype(dtype).name)
 
 
+def lost(name: str) -> str:
+    """Return what to say of a function of NumPy that would drop a gradient."""
+    return (
+        f"numpy.{name} would lose the gradient; use hotloop.ops, or .numpy() where no gradient is "
+        "wanted"
+    )
+
+
+def reduced(
+    ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **others: Any
+) -> Any:
+    """Return NumPy's sum, product, maximum or minimum over axes as the rule answers it.
+
+    Raises
+    ------
+    TypeError
+        For arguments that the rule does not have.
+    """
+    given = {key: value for key, value in others.items() if value is not None and key != "where"}
+    if given or others.get("where", True) is not True:
+        raise TypeError(lost(f"{ufunc.__name__}.reduce"))
+    return REDUCTIONS[ufunc](x, axis=axis, keepdims=bool(keepdims))
+
+
+def _tensors_in(items: Any) -> list[Any]:
+    """Return the tensors in nested arguments."""
+    found = []
+    for item in items:
+        if isinstance(item, TensorBase):
+            found.append(item)
+        elif isinstance(item, list | tuple):
+            found += _tensors_in(item)
+        elif type(item).__name__ == "dict_values":
+            found += _tensors_in(list(item))
+    return found
+
+
+def _without_tensors(item: Any) -> Any:
+    """Return nested arguments with arrays in place of tensors."""
+    if isinstance(item, TensorBase):
+        return item.data
+    if isinstance(item, list | tuple):
+        return type(item)(_without_tensors(part) for part in item)
+    if isinstance(item, dict):
+        return {key: _without_tensors(value) for key, value in item.items()}
+    return item
+
+
 def plain_index(index: Any) -> Any:
     """Return an index without tensors and lists, which NumPy reads as arrays."""
     if isinstance(index, tuple):
@@ -495,3 +551,9 @@ UFUNCS: dict[Any, Any] = {
         "trunc",
     ]
 } | {np.matmul: linalg.matmul}
+REDUCTIONS: dict[Any, Any] = {
+    np.add: reductions.sum_,
+    np.multiply: reductions.prod,
+    np.maximum: reductions.max_,
+    np.minimum: reductions.min_,
+}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from hotloop.autodiff.rule import Array, mode
-from hotloop.autodiff.tensor import UFUNCS
+from hotloop.autodiff.tensor import REDUCTIONS, UFUNCS, lost, reduced
 
 
 class Variable(np.ndarray[Any, Any]):
@@ -55,8 +56,13 @@ class Variable(np.ndarray[Any, Any]):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Remember arithmetic inside a tape's block, and answer plain arrays outside of it."""
         rule = UFUNCS.get(ufunc)
-        if mode.tapes and rule is not None and method == "__call__" and not kwargs:
-            return rule(*inputs)
+        if mode.tapes:
+            if rule is not None and method == "__call__" and not kwargs:
+                return rule(*inputs)
+            if method == "reduce" and ufunc in REDUCTIONS and inputs[0] is self:
+                return reduced(ufunc, self, **kwargs)
+            if kwargs.get("out") is None and any(_is_watched(x) for x in inputs):
+                raise TypeError(lost(ufunc.__name__))
         out = kwargs.get("out")
         if out is not None:
             kwargs["out"] = tuple(plain(x) for x in out)
@@ -74,6 +80,11 @@ class Variable(np.ndarray[Any, Any]):
 
             return shapes.getitem(self, index=index)
         return plain(self)[index]
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The axes in reverse."""
+        return self.transpose()
 
     @property
     def value(self) -> Any:
@@ -105,9 +116,62 @@ class Variable(np.ndarray[Any, Any]):
         """Subtract `value` from the live array."""
         self.assign(plain(self) - np.asarray(value))
 
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Compute on the values, but nothing that would lose a gradient inside a tape's block."""
+        answer = super().__array_function__(func, types, args, kwargs)
+        if mode.tapes and _is_watched(self) and func not in _OF_SHAPES:
+            parts = answer if isinstance(answer, tuple | list) else [answer]
+            if any(not hasattr(p, "entry") and np.asarray(p).dtype.kind == "f" for p in parts):
+                raise TypeError(lost(func.__name__))
+        return answer
+
     def __reduce__(self) -> Any:
         """Pickle as a plain array."""
         return np.array(plain(self)).__reduce__()
+
+
+# Functions of NumPy that answer nothing of the values.
+_OF_SHAPES = frozenset({np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like})
+
+
+def penalties_of(variables: Iterable[Variable]) -> list[Any]:
+    """Return the penalty of each variable that has a regularizer and trains."""
+    return [
+        variable.weight.regularizer(variable)
+        for variable in variables
+        if variable.trainable and variable.weight.regularizer is not None
+    ]
+
+
+def _is_watched(x: Any) -> bool:
+    """Whether a recording tape follows `x`."""
+    return isinstance(x, Variable) and x.weight is not None and x.trainable
+
+
+def _method(name: str) -> Any:
+    """Return a method of arrays that inside a tape's block is the tensor's, or refused."""
+    of_array = getattr(np.ndarray, name)
+
+    def method(self: Variable, *args: Any, **kwargs: Any) -> Any:
+        if not (mode.tapes and _is_watched(self)):
+            return of_array(plain(self), *args, **kwargs)
+        leaf = next((found for tape in reversed(mode.tapes) if (found := tape.leaf(self))), None)
+        if leaf is None:
+            return of_array(plain(self), *args, **kwargs)
+        if not hasattr(leaf, name):
+            msg = f"inside a GradientTape's block use hotloop.ops.{name}(variable)"
+            raise TypeError(msg)
+        return getattr(leaf, name)(*args, **kwargs)
+
+    method.__name__, method.__doc__ = name, of_array.__doc__
+    return method
+
+
+for _name in (
+    "astype clip cumprod cumsum diagonal dot flatten max mean min prod ravel repeat reshape round "
+    "squeeze std sum swapaxes take trace transpose var"
+).split():
+    setattr(Variable, _name, _method(_name))
 
 
 def plain(x: Any) -> Any:

@@ -14,7 +14,7 @@ from hotloop import _arguments, config, initializers, regularizers
 from hotloop._overriding import check_overrides
 from hotloop._quoting import quoted
 from hotloop.autodiff.rule import TensorBase, mode
-from hotloop.autodiff.variable import Variable
+from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.layers.cache import Array, Cache, Views
 from hotloop.layers.checks import assign_all, check_dtype
 from hotloop.parameters import Weight, loaded_value
@@ -433,6 +433,11 @@ class Layer(Unit, Watched):
     def _variable(self, weight: Weight) -> Variable:
         """Return a weight as a gradient tape knows it."""
         return Variable.of(weight, weight.trainable and self.trainable)
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties on trainable weights; tensors inside a tape's block."""
+        return penalties_of(self.all_variables())
 
     def all_variables(self) -> list[Variable]:
         """Return every weight as a variable, trainable ones first in each layer."""
