@@ -163,8 +163,10 @@ class Tensor(TensorBase):
         plain = [x.data if isinstance(x, Tensor) else x for x in inputs]
         return getattr(ufunc, method)(*plain, **kwargs)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
-        """Let NumPy's other functions see the values, but none that would lose a gradient."""
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Act as the method of the name; other functions see the values, if no gradient is lost."""
+        if func in METHODS and isinstance(args[0], Tensor):
+            return getattr(args[0], METHODS[func])(*args[1:], **kwargs)
         found = _tensors_in((args, kwargs.values()))
         answer = func(*_without_tensors(args), **_without_tensors(kwargs))
         if mode.enabled and any(tensor.requires_grad for tensor in found):
@@ -376,9 +378,7 @@ def lost(name: str) -> str:
     )
 
 
-def reduced(
-    ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **others: Any
-) -> Any:
+def reduced(ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **others: Any) -> Any:
     """Return NumPy's sum, product, maximum or minimum over axes as the rule answers it.
 
     Raises
@@ -556,4 +556,13 @@ REDUCTIONS: dict[Any, Any] = {
     np.multiply: reductions.prod,
     np.maximum: reductions.max_,
     np.minimum: reductions.min_,
+}
+# Functions that a method of the same arguments stands for.
+METHODS: dict[Any, str] = {
+    np.sum: "sum",
+    np.mean: "mean",
+    np.max: "max",
+    np.min: "min",
+    np.reshape: "reshape",
+    np.transpose: "transpose",
 }

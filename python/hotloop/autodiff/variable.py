@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hotloop.autodiff.rule import Array, mode
-from hotloop.autodiff.tensor import REDUCTIONS, UFUNCS, lost, reduced
+from hotloop.autodiff.tensor import METHODS, REDUCTIONS, UFUNCS, lost, reduced
 
 
 class Variable(np.ndarray[Any, Any]):
@@ -82,7 +82,7 @@ class Variable(np.ndarray[Any, Any]):
         return plain(self)[index]
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         """The axes in reverse."""
         return self.transpose()
 
@@ -118,6 +118,8 @@ class Variable(np.ndarray[Any, Any]):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Compute on the values, but nothing that would lose a gradient inside a tape's block."""
+        if mode.tapes and func in METHODS and args[0] is self and _is_watched(self):
+            return getattr(self, METHODS[func])(*args[1:], **kwargs)
         answer = super().__array_function__(func, types, args, kwargs)
         if mode.tapes and _is_watched(self) and func not in _OF_SHAPES:
             parts = answer if isinstance(answer, tuple | list) else [answer]
@@ -155,7 +157,8 @@ def _method(name: str) -> Any:
     def method(self: Variable, *args: Any, **kwargs: Any) -> Any:
         if not (mode.tapes and _is_watched(self)):
             return of_array(plain(self), *args, **kwargs)
-        leaf = next((found for tape in reversed(mode.tapes) if (found := tape.leaf(self))), None)
+        leaves = (tape.leaf(self) for tape in reversed(mode.tapes))
+        leaf = next((found for found in leaves if found is not None), None)
         if leaf is None:
             return of_array(plain(self), *args, **kwargs)
         if not hasattr(leaf, name):
@@ -167,10 +170,12 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in (
-    "astype clip cumprod cumsum diagonal dot flatten max mean min prod ravel repeat reshape round "
-    "squeeze std sum swapaxes take trace transpose var"
-).split():
+_METHODS = (
+    *("astype", "clip", "cumprod", "cumsum", "diagonal", "dot", "flatten", "max", "mean", "min"),
+    *("prod", "ravel", "repeat", "reshape", "round", "squeeze", "std", "sum", "swapaxes", "take"),
+    *("trace", "transpose", "var"),
+)
+for _name in _METHODS:
     setattr(Variable, _name, _method(_name))
 
 
