@@ -17,14 +17,17 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 DTYPES = ("float32", "float64")
 
 
-def assert_close(actual: Any, reference: Any, dtype: Any = None) -> None:
-    """Hold `actual` to `reference` within the promise of its dtype, shape and NaN included."""
+def assert_close(actual: Any, reference: Any, dtype: Any = None, terms: float = 0.0) -> None:
+    """Hold `actual` to `reference` within the promise of its dtype, shape and NaN included.
+
+    `terms` is the size of the terms of a sum that may cancel: its error is relative to those.
+    """
     actual, reference = np.asarray(actual), np.asarray(reference)
     assert actual.shape == reference.shape
     tolerance = TOLERANCE[np.dtype(dtype or actual.dtype).name]
     finite = np.isfinite(reference)
     np.testing.assert_array_equal(actual[~finite], reference[~finite])
-    scale = np.abs(reference[finite]).max(initial=0.0)
+    scale = max(float(np.abs(reference[finite]).max(initial=0.0)), terms)
     error = np.abs(actual[finite] - reference[finite]).max(initial=0.0)
     assert error <= tolerance * scale, f"error {error:.3g} for values up to {scale:.3g}"
 

@@ -30,6 +30,10 @@ OTHER = {
     "triad",
     "Plan",
     "_Recording",
+    # They move recorded steps and arrays of the caller's own: test_interrupts.py and test_plan.py.
+    "run_whole",
+    "assign",
+    "rebind",
 }
 LAYOUTS: tuple[Literal["channels_first", "channels_last"], ...] = (
     "channels_first",

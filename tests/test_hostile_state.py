@@ -252,6 +252,13 @@ def test_metrics_take_only_sums_of_their_own() -> None:
         metric.set_state({"true_positives": np.zeros(3)})
     with pytest.raises(ValueError, match="a state has no 'thresholds'"):
         metric.set_state({"thresholds": np.zeros(2)})
+    counted = hl.metrics.SparseCategoricalAccuracy()
+    with pytest.raises(ValueError, match=r"count has shape \(\), got \(3,\)"):
+        counted.set_state({"total": np.zeros(()), "count": np.ones(3)})
+    mean = hl.metrics.Mean()
+    with pytest.raises(ValueError, match="mean: the state answers no figure"):
+        mean.set_state({"total": np.zeros(3), "count": np.ones(3)})
+    assert mean.result() == 0.0
 
 
 def test_a_loader_takes_only_states_of_its_generator() -> None:

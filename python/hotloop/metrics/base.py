@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hotloop._describing import Described
 from hotloop._overriding import check_overrides
-from hotloop._quoting import quoted
+from hotloop._quoting import quoted, shortened
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
 from hotloop.targets import as_array, like_outputs, real_array
@@ -135,10 +135,17 @@ class Metric(Described):
         for name in self.state_names:
             if name in state:
                 value, fresh = np.array(state[name], np.float64), getattr(self, name)
-                if isinstance(fresh, np.ndarray) and value.shape != fresh.shape:
-                    msg = f"{self.name}: {name} has shape {fresh.shape}, got {value.shape}"
+                sums = type(self).update_state is Metric.update_state and isinstance(fresh, float)
+                if (isinstance(fresh, np.ndarray) or sums) and value.shape != np.shape(fresh):
+                    msg = f"{self.name}: {name} has shape {np.shape(fresh)}, got {value.shape}"
                     raise ValueError(msg)
                 setattr(self, name, float(value) if value.ndim == 0 else value)
+        try:
+            self.result()
+        except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+            self.reset_state()
+            msg = f"{self.name}: the state answers no figure: {shortened(str(error))}"
+            raise ValueError(msg) from error
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch and return the result so far."""
