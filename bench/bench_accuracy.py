@@ -7,6 +7,7 @@ equal numbers show the worst of it. ``python bench/bench_accuracy.py [--sizes 1e
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 import hotloop.functional as F
 from hotloop._bench.measure import say, table
 
+torch: Any
 try:
-    import torch
-    from torch.nn import functional as TF
-    from torch.nn.grad import conv2d_weight
+    torch = importlib.import_module("torch")
+    TF = importlib.import_module("torch.nn.functional")
+    conv2d_weight = importlib.import_module("torch.nn.grad").conv2d_weight
 except ImportError:
-    torch = None  # type: ignore[assignment]
+    torch = None
 
 Array = NDArray[np.float32]
 Answer = Any
