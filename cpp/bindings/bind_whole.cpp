@@ -132,7 +132,7 @@ void assign(const py::sequence& targets, const py::sequence& values) {
     std::vector<py::array> from;
     for (std::size_t i = 0; i < targets.size(); ++i) {
         to.push_back(in_place(op, "a target", targets[i]));
-        py::array value = as_array(op, "a value", values[i]);
+        const py::array value = as_array(op, "a value", values[i]);
         if (shape_of(value) != shape_of(to[i]))
             fail(op, "a value must have the shape of its target, ", shape_of(to[i]), ", got ",
                  shape_of(value));

@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core_unchecked, m) {
 }
 
 // pybind11 waits for ever for the GIL of the main interpreter when it starts in another one.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name that Python looks for
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
     if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__core_unchecked();
     PyErr_SetString(PyExc_ImportError, "hotloop cannot be imported in a subinterpreter");

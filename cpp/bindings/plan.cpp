@@ -19,17 +19,18 @@ class Recording {
     Recording& operator=(const Recording&) = delete;
     ~Recording() { stop(); }
     void start() {
-        plan_.cast<Plan&>().start();
-        active_ = true;
+        Plan& plan = plan_.cast<Plan&>();
+        plan.start();
+        active_ = &plan;
     }
-    void stop() {
-        if (active_) plan_.cast<Plan&>().stop();
-        active_ = false;
+    void stop() noexcept {
+        if (active_) active_->stop();
+        active_ = nullptr;
     }
 
   private:
     py::object plan_;
-    bool active_ = false;
+    Plan* active_ = nullptr;  // set while it records; the object is held by `plan_`
 };
 
 }  // namespace

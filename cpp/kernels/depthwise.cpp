@@ -17,7 +17,7 @@ HOTLOOP_INLINE void pixels(
     const V start = a.bias ? V::load(a.bias + c, n) : V::zero();
 #pragma GCC unroll 12
     for (int i = 0; i < P; ++i) acc[i] = start;
-    LongSum<T> sum[kLong ? P : 1];
+    LongSum<T> sum[kLong ? P : 1];  // NOLINT(misc-const-correctness): written where kLong
     const auto put_away = [&] HOTLOOP_LAMBDA {
         if constexpr (kLong)
 #pragma GCC unroll 12

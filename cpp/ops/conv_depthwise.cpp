@@ -68,6 +68,7 @@ std::vector<Line> backward_lines(const WindowAxis& a) {
     std::vector<Line> lines;
     for (const Axis& phase : axis_phases(a)) {
         std::vector<Tap> taps;
+        taps.reserve(phase.cell.size());
         for (std::size_t i = 0; i < phase.cell.size(); ++i)
             taps.push_back({phase.cell[i], phase.shift[i] + phase.base[0]});
         const auto pixels = static_cast<index_t>(phase.input.size());

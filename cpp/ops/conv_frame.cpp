@@ -91,9 +91,11 @@ std::vector<Axis> axis_phases(const WindowAxis& a) {
         std::ranges::stable_sort(parts, {}, &Remainder::phase);
     };
     std::vector<Remainder> inputs;
+    inputs.reserve(static_cast<std::size_t>(a.size));
     for (index_t i = 0; i < a.size; ++i) inputs.push_back({(i + a.before) % a.stride, i});
     // Descending, so that shifts ascend and neighbours can join into runs.
     std::vector<Remainder> cells;
+    cells.reserve(static_cast<std::size_t>(a.kernel));
     for (index_t k = a.kernel - 1; k >= 0; --k) cells.push_back({k * a.dilation % a.stride, k});
     by_remainder(inputs);
     by_remainder(cells);

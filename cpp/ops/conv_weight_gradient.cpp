@@ -153,7 +153,7 @@ void conv_weight_gradient(
                 const index_t last = s.N * (block + 1) / blocks;
                 const Totals<T> totals(is_long ? (m1 - m0) * s.O : 0);
                 T* const to = is_long ? totals.part() - m0 * s.O : partial + block * size;
-                double* const bias = scratch<double>(Scratch::bias, 2 * s.O);
+                auto* const bias = scratch<double>(Scratch::bias, 2 * s.O);
                 T* const bias_part = reinterpret_cast<T*>(bias + s.O);
                 if (partial_bias) std::fill_n(bias, s.O, 0.0);
                 index_t summed = 0;

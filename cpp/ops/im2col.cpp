@@ -80,7 +80,7 @@ void col2im(const Col2imArgs<T>& a) {
         for (index_t i = begin; i < end; ++i) {
             T* const image = a.x + i * plane;
             if (many) {
-                double* const sums = scratch<double>(Scratch::totals, plane);
+                auto* const sums = scratch<double>(Scratch::totals, plane);
                 std::fill_n(sums, plane, 0.0);
                 add(i / a.C, i % a.C, sums);
                 std::transform(sums, sums + plane, image,

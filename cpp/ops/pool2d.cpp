@@ -40,13 +40,13 @@ index_t windows_at_a_pixel(const Window& w) {
 }
 
 // Adds in double, where one accumulator would round too often: sums(from, to).
-template <class T, class Sums>
-bool in_double(const Window& w, index_t planes, const T* from, T* to, const Sums& sums) {
-    if (std::is_same_v<T, double> || windows_at_a_pixel(w) <= kOneRun) return false;
+template <class Sums>
+bool in_double(const Window& w, index_t planes, const float* from, float* to, const Sums& sums) {
+    if (windows_at_a_pixel(w) <= kOneRun) return false;
     const std::vector<double> wide(from, from + planes * w.OH * w.OW);
     std::vector<double> total(static_cast<std::size_t>(planes * w.H * w.W));
     sums(wide.data(), total.data());
-    std::transform(total.begin(), total.end(), to, [](double v) { return static_cast<T>(v); });
+    std::transform(total.begin(), total.end(), to, [](double v) { return static_cast<float>(v); });
     return true;
 }
 
@@ -98,11 +98,13 @@ void max_pool2d(const MaxPoolArgs<T>& s) {
 
 template <class T>
 void max_pool2d_backward(const MaxPoolBackwardArgs<T>& s) {
-    const auto sums = [&](const double* dy, double* dx) {
-        max_pool2d_backward<double>(
-            {dy, s.place, nullptr, dx, s.kind, s.gate_kind, s.N, s.C, s.channels_last, s.win});
-    };
-    if (!s.gate && in_double(s.win, s.N * s.C, s.dy, s.dx, sums)) return;
+    if constexpr (std::is_same_v<T, float>) {
+        const auto sums = [&](const double* dy, double* dx) {
+            max_pool2d_backward<double>(
+                {dy, s.place, nullptr, dx, s.kind, s.gate_kind, s.N, s.C, s.channels_last, s.win});
+        };
+        if (!s.gate && in_double(s.win, s.N * s.C, s.dy, s.dx, sums)) return;
+    }
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = backward_args(s.dy, s.dx, s.win, s.C, planes);
     p.place = s.place;
@@ -210,11 +212,13 @@ void avg_pool2d(const AvgPoolArgs<T>& s) {
 
 template <class T>
 void avg_pool2d_backward(const AvgPoolArgs<T>& s) {
-    const auto sums = [&](const double* from, double* to) {
-        avg_pool2d_backward<double>(
-            {from, to, s.N, s.C, s.channels_last, s.count_include_pad, s.win});
-    };
-    if (in_double(s.win, s.N * s.C, s.from, s.to, sums)) return;
+    if constexpr (std::is_same_v<T, float>) {
+        const auto sums = [&](const double* from, double* to) {
+            avg_pool2d_backward<double>(
+                {from, to, s.N, s.C, s.channels_last, s.count_include_pad, s.win});
+        };
+        if (in_double(s.win, s.N * s.C, s.from, s.to, sums)) return;
+    }
     const bool planes = by_planes(s.channels_last, s.C);
     auto p = backward_args(s.from, s.to, s.win, s.C, planes);
     p.count_include_pad = s.count_include_pad;

@@ -49,7 +49,8 @@ std::string library() {
 bool available() { return false; }
 int limit() { return kNoLimit; }
 void region(int, void (*)(void*, int), void*) {}
-std::string library() { return ""; }
+// NOLINTNEXTLINE(modernize-use-string-view): with OpenMP it makes a text
+std::string library() { return {}; }
 #endif
 
 }  // namespace hotloop::openmp
