@@ -166,7 +166,10 @@ def _method(name: str) -> Any:
             raise TypeError(msg)
         return getattr(leaf, name)(*args, **kwargs)
 
-    method.__name__, method.__doc__ = name, of_array.__doc__
+    method.__name__ = name
+    method.__doc__ = (
+        f"Return what an array's `{name}` answers; inside a tape's block, the tensor's."
+    )
     return method
 
 
