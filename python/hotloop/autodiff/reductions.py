@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import config
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, quiet
 
 _SMALL = 1024  # elements
@@ -236,8 +235,3 @@ def _count(name: str, value: Callable[..., Array]) -> Rule:
 
 any_ = _count("any", np.any)
 all_ = _count("all", np.all)
-
-
-def default_float() -> Any:
-    """Return the dtype of answers that have no floating input."""
-    return np.dtype(config.floatx())

@@ -167,7 +167,7 @@ class Tensor(TensorBase):
         """Act as the method of the name; other functions see the values, if no gradient is lost."""
         if func in METHODS and isinstance(args[0], Tensor):
             return getattr(args[0], METHODS[func])(*args[1:], **kwargs)
-        found = _tensors_in((args, kwargs.values()))
+        found = _tensors_in((args, list(kwargs.values())))
         answer = func(*_without_tensors(args), **_without_tensors(kwargs))
         if mode.enabled and any(tensor.requires_grad for tensor in found):
             parts = answer if isinstance(answer, tuple | list) else [answer]
@@ -400,8 +400,6 @@ def _tensors_in(items: Any) -> list[Any]:
             found.append(item)
         elif isinstance(item, list | tuple):
             found += _tensors_in(item)
-        elif type(item).__name__ == "dict_values":
-            found += _tensors_in(list(item))
     return found
 
 
