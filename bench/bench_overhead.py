@@ -13,7 +13,7 @@ from cases import WORKLOADS
 from hotloop._bench.measure import Sample, duration, interleave, say, time_calls
 from hotloop._bench.steps import hotloop_step
 from hotloop._bench.workloads import Workload
-from hotloop.program import Program
+from hotloop.engine.program import Program
 
 LIMITS = {"W0": 15e-6, "W1": 25e-6}
 

@@ -31,11 +31,13 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from hotloop import _cli_data, cli, layers, saving
+from hotloop import cli, layers
 from hotloop._bench import compare
 from hotloop.book.weights import load_params
+from hotloop.cli import data as cli_data
 from hotloop.datasets import digits
 from hotloop.datasets.idx import read_idx
+from hotloop.saving.model_files import named_weights
 
 CORPUS = Path(__file__).with_name("fuzz_corpus")
 SEPARATOR = b"\n--part--\n"
@@ -154,13 +156,13 @@ def small() -> hl.Sequential:
         ]
     )
     model.compile(hl.optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
-    for array in saving.named_weights(model).values():
+    for array in named_weights(model).values():
         array[...] = 0.5
     return model
 
 
 def _bits(model: Any) -> bytes:
-    return b"".join(array.tobytes() for array in saving.named_weights(model).values())
+    return b"".join(array.tobytes() for array in named_weights(model).values())
 
 
 def weights_file(data: bytes) -> None:
@@ -226,7 +228,7 @@ def json_description(data: bytes) -> None:
 def _few() -> Any:
     train, test = digits.load_data()
     few = (train[0][:60], train[1][:60]), (test[0][:60], test[1][:60])
-    return _cli_data.Data("digits", *few, 1 / 16, [str(i) for i in range(10)], "digits")
+    return cli_data.Data("digits", *few, 1 / 16, [str(i) for i in range(10)], "digits")
 
 
 _FAULT = re.compile(r"\w*(Error|Exception): |MemoryError|Unable to allocate")
@@ -244,7 +246,7 @@ def arguments(data: bytes) -> None:
         hl.Sequential([hl.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10)]).save(model)
     keep = {cli: ["load"], compare: ["run"], hl.Sequential: ["fit"], sys: ["stdout", "stderr"]}
     kept = [(owner, name, getattr(owner, name)) for owner, names in keep.items() for name in names]
-    load, fit = _cli_data.load, hl.Sequential.fit
+    load, fit = cli_data.load, hl.Sequential.fit
     out = io.TextIOWrapper(io.BytesIO(), "utf-8")
     errors = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from hotloop import _atomic
-from hotloop._atomic import atomic_open
+from hotloop._support import atomic
+from hotloop._support.atomic import atomic_open
 
 LEFT = ".m.hotloop.4000000-0123abcd.part"
 needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="no locks that end with a process")
@@ -44,7 +44,7 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
 def test_a_killed_writer_leaves_one_file_until_the_next(tmp_path: Path) -> None:
     path = tmp_path / "m.hotloop"
     code = (
-        "import os, signal, sys; from hotloop._atomic import atomic_open\n"
+        "import os, signal, sys; from hotloop._support.atomic import atomic_open\n"
         "with atomic_open(sys.argv[1]) as file: file.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     for _ in range(2):
@@ -59,7 +59,7 @@ def test_a_killed_writer_leaves_one_file_until_the_next(tmp_path: Path) -> None:
 def test_what_a_living_writer_is_at_stays(tmp_path: Path) -> None:
     path = tmp_path / "m.hotloop"
     code = (
-        "import sys; from hotloop._atomic import atomic_open\n"
+        "import sys; from hotloop._support.atomic import atomic_open\n"
         "with atomic_open(sys.argv[1]) as file:\n"
         "    file.write(b'theirs'); print('writing', flush=True); sys.stdin.read()"
     )
@@ -108,7 +108,7 @@ def test_writers_at_once_never_meet(tmp_path: Path) -> None:
 def test_a_sweep_before_the_lock_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _atomic._lock
+    real = atomic._lock
     rounds: list[str] = []
 
     def late(file: Any, until: contextlib.ExitStack, *, wait: bool) -> bool:
@@ -117,7 +117,7 @@ def test_a_sweep_before_the_lock_is_noticed(
             Path(file.name).unlink()  # as a sweep of another process does
         return real(file, until, wait=wait)
 
-    monkeypatch.setattr(_atomic, "_lock", late)
+    monkeypatch.setattr(atomic, "_lock", late)
     write(tmp_path / "m")
     assert len(rounds) == 3
     assert (tmp_path / "m").read_bytes() == b"new"

@@ -11,8 +11,8 @@ import pytest
 import hotloop as hl
 from helpers_models import Scale, TwoLayer, batch, check_gradients, numerical, two_layer_model
 from hotloop import layers
-from hotloop.executor import Executor
-from hotloop.graph import Graph, Node
+from hotloop.engine.executor import Executor
+from hotloop.graph.graph import Graph, Node
 from hotloop.parameters import FlatParameters
 
 Array = np.ndarray[Any, Any]

@@ -14,8 +14,9 @@ import pytest
 import safetensors.numpy
 
 import hotloop as hl
-from hotloop import _archive, callbacks, layers
-from hotloop._atomic import atomic_open
+from hotloop import callbacks, layers
+from hotloop._support import archive
+from hotloop._support.atomic import atomic_open
 
 X = np.ones((8, 3), np.float32)
 RNG = np.random.default_rng(1)
@@ -93,14 +94,14 @@ def test_tensors_are_those_of_the_package() -> None:
         values = RNG.integers(0, 2, size=(4, 3)).astype(kind)
         arrays |= {f'{i}/é\n"{kind}': values, f"empty{i}": values[:0], f"none{i}": values[0, 0]}
     arrays = {name: np.asarray(value) for name, value in arrays.items()}
-    assert _archive.to_tensors(arrays) == safetensors.numpy.save(arrays)
-    assert _archive.to_tensors({}) == safetensors.numpy.save({})
+    assert archive.to_tensors(arrays) == safetensors.numpy.save(arrays)
+    assert archive.to_tensors({}) == safetensors.numpy.save({})
     turned = {"t": np.arange(6.0).reshape(2, 3).T, "big": np.arange(3, dtype=">f4")}
-    found = safetensors.numpy.load(_archive.to_tensors(turned))
+    found = safetensors.numpy.load(archive.to_tensors(turned))
     for name, array in turned.items():
         np.testing.assert_array_equal(found[name], array)
     with pytest.raises(ValueError, match="array 'x' of object has no place"):
-        _archive.to_tensors({"x": np.array([None])})
+        archive.to_tensors({"x": np.array([None])})
 
 
 _SHORT = """

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hotloop._typing
+import hotloop._core
 import hotloop.functional as F
 import hotloop.reference as R
 
 # Arguments of the compiled functions, read from the stub: {name: [argument, ...]}.
 STUB = {
     node.name: [argument.arg for argument in node.args.args]
-    for node in ast.parse(Path(hotloop._typing.__file__).with_name("_core.pyi").read_text()).body
+    for node in ast.parse(Path(hotloop._core.__file__).with_name("_core.pyi").read_text()).body
     if isinstance(node, ast.FunctionDef)
 }
 # These answer one array without taking `out`: the labels alone do not say where it would go.

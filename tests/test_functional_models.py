@@ -12,7 +12,7 @@ import pytest
 import hotloop as hl
 from helpers_models import Scale, check_gradients, numerical
 from hotloop import layers
-from hotloop.symbol import Symbol
+from hotloop.graph.symbol import Symbol
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(4)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hotloop._quoting import quoted, shortened
+from hotloop._support.quoting import quoted, shortened
 from hotloop.book import load_params
 
 START, STOP = b"\x80\x04", b"."

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 import hotloop as hl
-from hotloop import _archive, callbacks, layers, random, saving
-from hotloop.training_state import generators
+from hotloop import callbacks, layers, random
+from hotloop._support import archive
+from hotloop.saving.model_files import layer_states
+from hotloop.saving.training_state import generators
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
 T = np.arange(16) % 3
@@ -91,12 +93,12 @@ def _stop_in_epoch() -> Callable[..., None]:
 
 def alter(path: Path, change: Change) -> None:
     """Change the description in an archive, and leave its checksums right."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as zipped:
+        members = {name: zipped.read(name) for name in zipped.namelist()}
     description = json.loads(members["state.json"])
     change(description)
     members["state.json"] = json.dumps(description).encode()
-    _archive.write(path, members)
+    archive.write(path, members)
 
 
 def resume(folder: Path, epochs: int = 3) -> hl.Sequential:
@@ -238,10 +240,10 @@ def test_numbers_of_a_run_pass_the_checks_of_their_owners(
     alter(backup, change)
     model = compiled()
     before = [w.copy() for w in model.get_weights()]
-    states = saving.layer_states(model)
+    states = layer_states(model)
     with pytest.raises(ValueError, match=text):
         model.fit(X, T, batch_size=4, epochs=3, verbose=0, callbacks=watching(backup.parent.parent))
-    assert saving.layer_states(model) == states
+    assert layer_states(model) == states
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -17,7 +17,7 @@ import hotloop as hl
 import interrupt_moments
 from helpers_models import Scale, batch, two_layer_model
 from hotloop import layers
-from hotloop.program import Program
+from hotloop.engine.program import Program
 
 Array = np.ndarray[Any, Any]
 LOSS = "sparse_categorical_crossentropy"

@@ -15,7 +15,7 @@ import pytest
 import hotloop as hl
 from fuzz_targets import packed, unpacked
 from hotloop import layers, models
-from hotloop._arguments import checked_size
+from hotloop._support.arguments import checked_size
 
 HUGE = (2**31, 2**32, 2**62, 2**63, 2**64, 10**40)
 

@@ -259,7 +259,7 @@ def test_plotting_without_matplotlib_names_the_extra() -> None:
 
 
 def test_atomic_open(tmp_path: Path) -> None:
-    from hotloop._atomic import atomic_open  # noqa: PLC0415
+    from hotloop._support.atomic import atomic_open  # noqa: PLC0415
 
     path = tmp_path / "file"
     path.write_bytes(b"old")

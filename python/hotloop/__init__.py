@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 try:
     from hotloop import _core, config
 except ImportError as error:
-    from hotloop._started import end_command
+    from hotloop._support.started import end_command
 
     end_command(error)
     raise
-from hotloop._names import serve
+from hotloop._support.moved import answer_to_old_names
+from hotloop._support.names import serve
 from hotloop.config import show_config
 from hotloop.version import __version__
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from hotloop import estimators as estimators
     from hotloop import plotting as plotting
     from hotloop.autodiff import GradientTape, Tensor
-    from hotloop.data_loader import DataLoader
+    from hotloop.data.data_loader import DataLoader
     from hotloop.initializers import Initializer
     from hotloop.layers import Input, Layer
     from hotloop.losses import Loss
@@ -87,7 +88,7 @@ _MODULES = (
     "utils",
 )
 _NAMES = {
-    "DataLoader": "hotloop.data_loader:DataLoader",
+    "DataLoader": "hotloop.data.data_loader:DataLoader",
     "GradientTape": "hotloop.autodiff:GradientTape",
     "Initializer": "hotloop.initializers:Initializer",
     "Input": "hotloop.layers:Input",
@@ -184,6 +185,7 @@ __all__ = [
     "utils",
 ]
 
+answer_to_old_names()
 serve(
     __name__,
     {**{name: f"hotloop.{name}" for name in _MODULES}, **_NAMES},

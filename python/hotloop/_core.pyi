@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Literal, overload
 
-from hotloop._typing import (
+from hotloop._support.typing import (
     Activation,
     Algorithm,
     ArrayLike,

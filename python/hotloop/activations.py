@@ -15,10 +15,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hotloop import _core
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
+from hotloop.graph.symbol import Symbol
 from hotloop.registry import lookup
-from hotloop.symbol import Symbol
 
 Array = NDArray[Any]
 

@@ -5,7 +5,7 @@ Tensor operations are in `hotloop.functional`, on NumPy arrays.
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.config import (
     epsilon,
     floatx,

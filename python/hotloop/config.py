@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 
 from hotloop import _core
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.version import __version__
 
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hotloop import _arguments, random, registry
-from hotloop._arguments import number
-from hotloop._describing import Described
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop import random, registry
+from hotloop._support import arguments
+from hotloop._support.arguments import number
+from hotloop._support.describing import Described
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.registry import deserialize, lookup, snake_case
 
 Array = NDArray[Any]
@@ -48,7 +49,7 @@ def _generator(seed: int | None) -> np.random.Generator:
 
 
 def _sizes(shape: Sequence[int]) -> tuple[int, ...]:
-    return tuple(n or 0 for n in _arguments.shape("initializer", "shape", shape, least=0))
+    return tuple(n or 0 for n in arguments.shape("initializer", "shape", shape, least=0))
 
 
 def _truncated_normal(

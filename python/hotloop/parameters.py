@@ -17,8 +17,8 @@ from weakref import ReferenceType
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from hotloop._arguments import checked_size
-from hotloop.targets import as_array
+from hotloop._support.arguments import checked_size
+from hotloop.data.targets import as_array
 
 Array = NDArray[Any]
 ALIGNMENT = 64

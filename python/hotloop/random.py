@@ -16,8 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from hotloop import config
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 
 __all__ = [
     "SeedGenerator",

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from hotloop._names import unknown
-from hotloop._quoting import quoted, shortened
+from hotloop._support.names import unknown
+from hotloop._support.quoting import quoted, shortened
 
 T = TypeVar("T")
 

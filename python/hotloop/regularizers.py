@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core, registry
-from hotloop._arguments import number
-from hotloop._describing import Described
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number
+from hotloop._support.describing import Described
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
+from hotloop._support.watched import Watched
 from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff.reductions import sum_
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.registry import deserialize, lookup
-from hotloop.watched import Watched
 
 Array = NDArray[Any]
 

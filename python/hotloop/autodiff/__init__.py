@@ -4,7 +4,7 @@
 table; `tensor.py`, `tape.py` and `backward.py` follow the calls back.
 """
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.autodiff import elementwise, factor, linalg, nn, reductions, segments, shapes
 from hotloop.autodiff.rule import RULES, Rule, rule_of
 from hotloop.autodiff.tape import GradientTape

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._arguments import checked_size
+from hotloop._support.arguments import checked_size
 from hotloop.autodiff import elementwise
 from hotloop.autodiff.linalg import parse_einsum
 from hotloop.autodiff.reductions import axes_of

@@ -89,7 +89,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 
 if TYPE_CHECKING:
     from hotloop.book import common, dataset, lessons, runner, weights

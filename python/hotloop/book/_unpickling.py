@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.book._arrays import Array
 
 __all__ = ["read"]

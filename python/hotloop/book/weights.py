@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._quoting import quoted, shortened
+from hotloop._support.quoting import quoted, shortened
 from hotloop.book import _unpickling
 from hotloop.book._arrays import Array
 from hotloop.layers import Flatten

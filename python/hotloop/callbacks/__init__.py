@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.callbacks.backup import BackupAndRestore
 from hotloop.callbacks.base import Callback, CallbackList
 from hotloop.callbacks.checkpoint import ModelCheckpoint

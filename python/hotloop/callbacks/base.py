@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from hotloop._overriding import check_overrides
-from hotloop._quoting import quoted
+from hotloop._support.overriding import check_overrides
+from hotloop._support.quoting import quoted
 from hotloop.callbacks import kept
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hotloop._atomic import explained
-from hotloop._quoting import quoted
+from hotloop._support.atomic import explained
+from hotloop._support.quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Logs
 from hotloop.callbacks.plateau import Monitor

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._atomic import atomic_open, explained
-from hotloop._quoting import quoted
+from hotloop._support.atomic import atomic_open, explained
+from hotloop._support.quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 
 # Called with the callback and the value; says whether the value may be taken.
 Rule = Callable[[Any, Any], bool]

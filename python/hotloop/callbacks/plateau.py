@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hotloop._arguments import number, whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number, whole
+from hotloop._support.quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from hotloop._arguments import number
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number
+from hotloop._support.quoting import quoted
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 

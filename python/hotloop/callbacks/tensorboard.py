@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 

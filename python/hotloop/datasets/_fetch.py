@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop._atomic import atomic_open
+from hotloop._support.atomic import atomic_open
 from hotloop.datasets.idx import FILES, Split, find, read_idx_file
 
 __all__ = ["DatasetNotFoundError", "Source", "cache_folder", "load"]

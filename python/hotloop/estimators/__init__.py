@@ -12,7 +12,7 @@ except ImportError as error:
     msg = "hotloop.estimators needs scikit-learn: pip install 'hotloop[sklearn]'"
     raise ImportError(msg) from error
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.estimators.classifier import HotloopClassifier
 from hotloop.estimators.regressor import HotloopRegressor
 

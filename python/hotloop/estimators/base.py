@@ -20,10 +20,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from hotloop import layers, optimizers, random
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
+from hotloop.data.targets import refuse_masked
 from hotloop.estimators import _settings
 from hotloop.models import Model, Sequential
-from hotloop.targets import refuse_masked
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import hotloop as hl
-from hotloop._atomic import atomic_open
+from hotloop._support.atomic import atomic_open
 
 # Okabe and Ito, "Color Universal Design", 2008: the colour-blind tell them apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

@@ -12,7 +12,7 @@ I features in, K classes.
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 
 from .activations import identity, sigmoid, sigmoid_backward, step, tanh, tanh_backward
 from .affine import affine, affine_backward, matmul

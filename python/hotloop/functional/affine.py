@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotloop import _core
-from hotloop._typing import Activation, ArrayLike, FloatArray
+from hotloop._support.typing import Activation, ArrayLike, FloatArray
 
 
 def matmul(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotloop import _core
-from hotloop._typing import ArrayLike, FloatArray
+from hotloop._support.typing import ArrayLike, FloatArray
 
 
 def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotloop import _core
-from hotloop._typing import ArrayLike, DTypeLike, FloatArray
+from hotloop._support.typing import ArrayLike, DTypeLike, FloatArray
 
 
 def one_hot(labels: ArrayLike, num_classes: int, dtype: DTypeLike = "float32") -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, overload
 
 from hotloop import _core
-from hotloop._typing import ArrayLike, DataFormat, FloatArray, Normalised
+from hotloop._support.typing import ArrayLike, DataFormat, FloatArray, Normalised
 
 
 @overload

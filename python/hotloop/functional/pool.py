@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from hotloop import _core
-from hotloop._typing import ArrayLike, DataFormat, FloatArray, IntArray, Padding, Pair, Shape4D
+from hotloop._support.typing import (
+    ArrayLike,
+    DataFormat,
+    FloatArray,
+    IntArray,
+    Padding,
+    Pair,
+    Shape4D,
+)
 
 
 def max_pool2d(

@@ -6,7 +6,7 @@ Each first shrinks the parameter by its decoupled decay, ``param -= lr * weight_
 from __future__ import annotations
 
 from hotloop import _core
-from hotloop._typing import ArrayLike, FloatArray
+from hotloop._support.typing import ArrayLike, FloatArray
 
 
 def sgd_update(

@@ -5,7 +5,7 @@ Signatures are Keras 3's; ``padding`` takes every form of `hotloop.functional.co
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.layers.activations import (
     ELU,
     GELU,

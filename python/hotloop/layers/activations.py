@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, activations
-from hotloop._arguments import number, whole
+from hotloop._support.arguments import number, whole
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 

@@ -10,18 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _arguments, config, initializers, regularizers
-from hotloop._overriding import check_overrides
-from hotloop._quoting import quoted
+from hotloop import config, initializers, regularizers
+from hotloop._support import arguments
+from hotloop._support.overriding import check_overrides
+from hotloop._support.quoting import quoted
+from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable, penalties_of
-from hotloop.layers.cache import Array, Cache, Views
-from hotloop.layers.checks import assign_all, check_dtype
-from hotloop.parameters import Weight, loaded_value
-from hotloop.registry import snake_case
-from hotloop.symbol import Unit, connect, symbols_in
-from hotloop.targets import real_array
-from hotloop.tracing import (
+from hotloop.data.targets import real_array
+from hotloop.graph.symbol import Unit, connect, symbols_in
+from hotloop.graph.tracing import (
     call_on_symbols,
     fixed,
     is_tracing,
@@ -29,7 +27,10 @@ from hotloop.tracing import (
     parts_of,
     weights_as_symbols,
 )
-from hotloop.watched import Watched
+from hotloop.layers.cache import Array, Cache, Views
+from hotloop.layers.checks import assign_all, check_dtype
+from hotloop.parameters import Weight, loaded_value
+from hotloop.registry import snake_case
 
 Shape = tuple[int | None, ...]
 
@@ -141,7 +142,7 @@ class Layer(Unit, Watched):
         self.given_input_shape = (
             None
             if input_shape is None
-            else _arguments.sample_shape(type(self).__name__, "input_shape", input_shape)
+            else arguments.sample_shape(type(self).__name__, "input_shape", input_shape)
         )
         self.built = False
         self.input_shape: Shape | None = None
@@ -309,7 +310,7 @@ class Layer(Unit, Watched):
         if not isinstance(name, str) or name in self._weights or "/" in name:
             msg = f"layer {self.name!r}: weight name {name!r} is no text, is taken or holds a '/'"
             raise ValueError(msg)
-        sizes = _arguments.shape(f"layer {self.name!r}", f"shape of {name!r}", shape, least=0)
+        sizes = arguments.shape(f"layer {self.name!r}", f"shape of {name!r}", shape, least=0)
         shape = tuple(n or 0 for n in sizes)
         value = loaded_value(f"{self.name}/{name}", shape, self.dtype)
         if value is None:
@@ -497,7 +498,7 @@ class Layer(Unit, Watched):
 
     def _check_size(self, what: str, shape: Any) -> None:
         known = [n for n in shape if isinstance(n, int)]
-        _arguments.checked_size(f"layer {self.name!r}", what, known)
+        arguments.checked_size(f"layer {self.name!r}", what, known)
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Return the output for an array or a list of them, building the layer at first.

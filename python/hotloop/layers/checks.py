@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotloop import _core
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
+from hotloop.data.targets import real_array
 from hotloop.parameters import Weight
-from hotloop.targets import real_array
 
 if TYPE_CHECKING:
     from hotloop.layers.base import Layer, Shape

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, activations, initializers, regularizers
-from hotloop._arguments import whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import whole
+from hotloop._support.quoting import quoted
 from hotloop.config import check_data_format
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core, activations, initializers, regularizers
-from hotloop._arguments import whole
+from hotloop._support.arguments import whole
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, random
-from hotloop._arguments import number, whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number, whole
+from hotloop._support.quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import is_loading

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
-from hotloop._arguments import whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import whole
+from hotloop._support.quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 

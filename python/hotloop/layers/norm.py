@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core, initializers, regularizers
-from hotloop._arguments import number, whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number, whole
+from hotloop._support.quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known

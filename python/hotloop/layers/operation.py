@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _arguments
-from hotloop._quoting import quoted, shortened
+from hotloop._support import arguments
+from hotloop._support.quoting import quoted, shortened
 from hotloop.autodiff.answers import answer_shape, standing
 from hotloop.autodiff.rule import Rule, Saved, rule_of
+from hotloop.graph.symbol import Symbol, connect
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Cache
 from hotloop.registry import snake_case
-from hotloop.symbol import Symbol, connect
 
 # What options and constants of a file may end in that no operation takes.
 _MISFITS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
@@ -74,7 +74,7 @@ class Operation(Layer):
             raise TypeError(msg)
         self.template = [_number_or_array(_decoded(constant)) for constant in inputs]
         self.options = {key: _decoded(value) for key, value in (options or {}).items()}
-        self.part = _arguments.whole("Operation", "part", part, least=0)
+        self.part = arguments.whole("Operation", "part", part, least=0)
         self.takes_several = sum(constant is None for constant in self.template) > 1
 
     @property

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _arguments, _core
-from hotloop._arguments import number
-from hotloop._quoting import quoted
+from hotloop import _core
+from hotloop._support import arguments
+from hotloop._support.arguments import number
+from hotloop._support.quoting import quoted
 from hotloop.config import check_data_format
+from hotloop.graph.symbol import Symbol
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
-from hotloop.symbol import Symbol
 
 
 class InputLayer(Layer):
@@ -61,7 +62,7 @@ class InputLayer(Layer):
                 msg += f", and once; got {' and '.join(given)}"
             raise ValueError(msg)
         if batch_shape is not None:
-            sizes = _arguments.shape("Input", "batch_shape", batch_shape)
+            sizes = arguments.shape("Input", "batch_shape", batch_shape)
             if not sizes:
                 msg = f"Input: batch_shape must have the batch in front, got {quoted(batch_shape)}"
                 raise ValueError(msg)
@@ -160,7 +161,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = _arguments.shape("Reshape", "target_shape", target_shape, least=-1)
+        sizes = arguments.shape("Reshape", "target_shape", target_shape, least=-1)
         if None in sizes or sizes.count(-1) > 1:
             msg = f"Reshape: target_shape must name every size, one may be -1, got {quoted(target_shape)}"
             raise ValueError(msg)
@@ -282,7 +283,7 @@ def Input(
     (None, 2)
     """
     if batch_size is not None:
-        _arguments.whole("Input", "batch_size", batch_size, least=1)
+        arguments.whole("Input", "batch_size", batch_size, least=1)
     with contextlib.suppress(TypeError):  # what is no dtype is refused below
         dtype = None if dtype is not None and np.dtype(dtype).kind in "biu" else dtype
     layer = InputLayer(shape, dtype=dtype, **kwargs)

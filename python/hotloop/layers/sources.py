@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _arguments
+from hotloop._support import arguments
+from hotloop.graph.symbol import Symbol, connect
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.cache import Cache
 from hotloop.random import generator
-from hotloop.symbol import Symbol, connect
 
 # What a layer's weights have from the layer.
 _OWNERS = frozenset({"name", "given_name", "model_name", "base_name", "trainable"})
@@ -39,7 +39,7 @@ class OwnWeights(Layer):
         self._listed = [
             (
                 str(name),
-                _arguments.shape("OwnWeights", "the shape of a weight", shape, least=0),
+                arguments.shape("OwnWeights", "the shape of a weight", shape, least=0),
                 bool(trains),
             )
             for name, shape, trains in weights
@@ -128,7 +128,7 @@ class RandomDraw(Layer):
             msg = f"RandomDraw: distribution must be 'normal' or 'uniform', got {distribution!r}"
             raise ValueError(msg)
         self.distribution, self.low, self.high = distribution, float(low), float(high)
-        self.shape = _arguments.shape("RandomDraw", "shape", shape, least=0)
+        self.shape = arguments.shape("RandomDraw", "shape", shape, least=0)
 
     def output_shape_of(self, which: str) -> Shape:  # noqa: ARG002
         """Return the shape of the draw."""

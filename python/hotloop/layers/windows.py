@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.layers.base import Layer, Shape
 from hotloop.layers.checks import require_rank
 

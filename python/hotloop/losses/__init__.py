@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.losses.base import Loss, as_outputs
 from hotloop.losses.crossentropy import (
     NLL,

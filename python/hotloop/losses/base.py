@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
-from hotloop._describing import Described
-from hotloop._overriding import check_overrides
-from hotloop._quoting import quoted
+from hotloop._support.describing import Described
+from hotloop._support.overriding import check_overrides
+from hotloop._support.quoting import quoted
+from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase
-from hotloop.targets import as_array, matching_targets
-from hotloop.watched import Watched
+from hotloop.data.targets import as_array, matching_targets
 
 Array = NDArray[Any]
 # The order of arguments of a call.

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hotloop._arguments import number
+from hotloop._support.arguments import number
+from hotloop.data.targets import class_targets
 from hotloop.losses.base import Array, Loss, over_samples
-from hotloop.targets import class_targets
 
 EPSILON = 1e-7
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._arguments import number
+from hotloop._support.arguments import number
 from hotloop.losses.base import Array, Loss, over_samples
 
 

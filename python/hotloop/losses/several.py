@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hotloop._arguments import number, whole
+from hotloop._support.arguments import number, whole
 from hotloop.losses.base import Loss
 
 

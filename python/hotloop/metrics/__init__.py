@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import losses
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._arguments import number, whole
+from hotloop._support.arguments import number, whole
+from hotloop.data.targets import class_targets, matching_targets
 from hotloop.metrics.base import Array, Metric
-from hotloop.targets import class_targets, matching_targets
 
 
 class Accuracy(Metric):

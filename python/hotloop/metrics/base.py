@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop._describing import Described
-from hotloop._overriding import check_overrides
-from hotloop._quoting import quoted, shortened
+from hotloop._support.describing import Described
+from hotloop._support.overriding import check_overrides
+from hotloop._support.quoting import quoted, shortened
+from hotloop.data.targets import as_array, like_outputs, real_array
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
-from hotloop.targets import as_array, like_outputs, real_array
 
 Array = NDArray[Any]
 _FUNCTIONS = {registered_name(fn): fn for fn in CLASS_OF}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._arguments import number, whole
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number, whole
+from hotloop._support.quoting import quoted
+from hotloop.data.targets import as_array, as_ids, class_targets, matching_targets, real_array
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
-from hotloop.targets import as_array, as_ids, class_targets, matching_targets, real_array
 
 _EPSILON = 1e-7  # Keras's
 

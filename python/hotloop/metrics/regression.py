@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
+from hotloop.data.targets import matching_targets
 from hotloop.metrics.base import Array, Metric, as_rows, sample_weights
-from hotloop.targets import matching_targets
 
 
 class MeanSquaredError(Metric):

@@ -14,7 +14,7 @@ array(4.6666665, dtype=float32)
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.ops.bits import (
     bitwise_and,
     bitwise_invert,

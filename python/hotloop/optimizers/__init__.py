@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.optimizers import schedules
 from hotloop.optimizers.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from hotloop.optimizers.base import Optimizer

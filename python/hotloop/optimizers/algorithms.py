@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop import _core
-from hotloop._arguments import number
+from hotloop._support.arguments import number
 from hotloop.optimizers.base import Array, Optimizer, Scalar
 
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core
-from hotloop._arguments import number
-from hotloop._describing import Described
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number
+from hotloop._support.describing import Described
+from hotloop._support.quoting import quoted
+from hotloop._support.watched import Watched, settings_of
+from hotloop.data.targets import as_array, refuse_masked
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import RULES, Clipping, rule_of
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
-from hotloop.targets import as_array, refuse_masked
-from hotloop.watched import Watched, settings_of
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop._arguments import number
-from hotloop.watched import Watched
+from hotloop._support.arguments import number
+from hotloop._support.watched import Watched
 
 Array = NDArray[Any]
 RULES = ("clipnorm", "clipvalue", "global_clipnorm")

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from hotloop._arguments import number
-from hotloop._describing import Described
-from hotloop._names import serve
-from hotloop._quoting import quoted
+from hotloop._support.arguments import number
+from hotloop._support.describing import Described
+from hotloop._support.names import serve
+from hotloop._support.quoting import quoted
 from hotloop.registry import deserialize as _deserialize
 from hotloop.registry import serialize
 

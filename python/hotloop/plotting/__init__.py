@@ -6,7 +6,7 @@ figure 800 pixels wide. Functions of several panels return an array of axes; giv
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.plotting.classes import confusion_matrix, decision_boundary
 from hotloop.plotting.inside import activations, filters
 from hotloop.plotting.paths import descent_path, function

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.plotting._figure import COLOURS, MARKERS, legend_for, one_axes
 
 if TYPE_CHECKING:

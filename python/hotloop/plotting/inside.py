@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.plotting._figure import COLOURS, WIDTH, grid, tidy
 from hotloop.plotting.pictures import columns_for, draw
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 from hotloop.plotting._figure import COLOURS, WIDTH, grid
 
 if TYPE_CHECKING:

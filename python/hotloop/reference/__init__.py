@@ -6,7 +6,7 @@ compare with and the benchmarks start from. Arrays come back in whatever memory 
 
 from __future__ import annotations
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 
 from .activations import identity, sigmoid, sigmoid_backward, step, tanh, tanh_backward
 from .affine import affine, affine_backward, matmul

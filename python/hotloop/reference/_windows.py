@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hotloop._typing import DataFormat, FloatArray, Padding, Pair
+from hotloop._support.typing import DataFormat, FloatArray, Padding, Pair
 
 
 def pair(value: Pair) -> tuple[int, int]:

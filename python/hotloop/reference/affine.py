@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hotloop._typing import Activation, FloatArray
+from hotloop._support.typing import Activation, FloatArray
 
 from ._common import Array, promote
 from .activations import sigmoid, tanh

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from hotloop._typing import Activation, Algorithm, DataFormat, FloatArray, Padding, Pair, Shape4D
+from hotloop._support.typing import (
+    Activation,
+    Algorithm,
+    DataFormat,
+    FloatArray,
+    Padding,
+    Pair,
+    Shape4D,
+)
 
 from ._common import Array, promote
 from ._windows import Axis, axes, crop, from_nchw, pad, to_nchw

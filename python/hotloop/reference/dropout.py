@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._typing import FloatArray, MaskArray
+from hotloop._support.typing import FloatArray, MaskArray
 
 from ._common import Array, promote
 

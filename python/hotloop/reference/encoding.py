@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._typing import DTypeLike, FloatArray, IntArray
+from hotloop._support.typing import DTypeLike, FloatArray, IntArray
 
 from ._common import Array
 

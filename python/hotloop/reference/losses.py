@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._typing import FloatArray
+from hotloop._support.typing import FloatArray
 
 from ._common import Array, promote
 from .encoding import class_ids

@@ -6,7 +6,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from hotloop._typing import DataFormat, FloatArray, Normalised
+from hotloop._support.typing import DataFormat, FloatArray, Normalised
 
 from ._common import Array, promote
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hotloop._typing import DataFormat, FloatArray, IntArray, Padding, Pair, Shape4D
+from hotloop._support.typing import DataFormat, FloatArray, IntArray, Padding, Pair, Shape4D
 
 from ._common import Array, promote
 from ._windows import Axis, axes, crop, from_nchw, pad, to_nchw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hotloop._typing import FloatArray
+from hotloop._support.typing import FloatArray
 
 from ._common import Array, promote
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hotloop._typing import FloatArray
+from hotloop._support.typing import FloatArray
 
 from ._common import Array
 

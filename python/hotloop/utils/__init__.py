@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hotloop._names import serve
+from hotloop._support.names import serve
 from hotloop.backend import clear_session
-from hotloop.indexed import PyDataset
+from hotloop.data.indexed import PyDataset
+from hotloop.gradcheck.gradients import gradient_check
+from hotloop.gradcheck.numerical import numerical_gradient
 from hotloop.utils.arrays import normalize, to_categorical, train_test_split
-from hotloop.utils.gradients import gradient_check
-from hotloop.utils.numerical import numerical_gradient
 from hotloop.utils.seeding import set_random_seed
 
 if TYPE_CHECKING:
-    from hotloop.saving import register_keras_serializable as register_keras_serializable
+    from hotloop.saving.model_files import (
+        register_keras_serializable as register_keras_serializable,
+    )
 
 __all__ = [
     "PyDataset",

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hotloop import _arguments, random
-from hotloop.targets import as_array, real_array
+from hotloop import random
+from hotloop._support import arguments
+from hotloop.data.targets import as_array, real_array
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float32]:
@@ -69,7 +70,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
         wrong = ids.min() if ids.min() < 0 else ids.max()
         msg = f"to_categorical: class ids must be from 0 to {num_classes - 1}, but x has {wrong}"
         raise ValueError(msg)
-    _arguments.checked_size("to_categorical", "the rows", (ids.size, num_classes))
+    arguments.checked_size("to_categorical", "the rows", (ids.size, num_classes))
     rows = np.zeros((ids.size, num_classes), np.float32)
     rows[np.arange(ids.size), ids.reshape(-1)] = 1
     return rows.reshape(*ids.shape, num_classes)
@@ -106,8 +107,8 @@ def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> NDArray[Any]:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    _arguments.number("normalize", "order", order, "be positive", lambda n: n > 0.0)
-    axis = _arguments.whole("normalize", "axis", axis)
+    arguments.number("normalize", "order", order, "be positive", lambda n: n > 0.0)
+    axis = arguments.whole("normalize", "axis", axis)
     array = np.atleast_1d(real_array("normalize", "x", x))
     if not -array.ndim <= axis < array.ndim:
         msg = f"normalize: axis {axis} is outside of x (x: {array.shape})"
@@ -184,7 +185,7 @@ def train_test_split(
         # The legacy generator is what scikit-learn makes of a seed.
         if random_state is not None:
             rule = "be an integer from 0 to 2**32 - 1"
-            random_state = _arguments.whole(
+            random_state = arguments.whole(
                 "train_test_split", "random_state", random_state, 0, rule
             )
         rng = random.generator() if random_state is None else np.random.RandomState(random_state)
@@ -200,7 +201,7 @@ def _sizes(n: int, train_size: float | None, test_size: float | None) -> tuple[i
     """Return the numbers of rows to train and to test."""
     for name, size in (("train_size", train_size), ("test_size", test_size)):
         if size is not None:
-            _arguments.number("train_test_split", name, size)
+            arguments.number("train_test_split", name, size)
         whole = isinstance(size, numbers.Integral)
         if size is not None and not (0 < size < (n if whole else 1)):
             wanted = f"a number of rows below {n}" if whole else "a share above 0 and below 1"

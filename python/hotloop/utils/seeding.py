@@ -8,7 +8,7 @@ import random as python_random
 import numpy as np
 
 from hotloop import random
-from hotloop._quoting import quoted
+from hotloop._support.quoting import quoted
 
 
 def set_random_seed(seed: int) -> None:

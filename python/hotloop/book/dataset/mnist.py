@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _names
+from hotloop._support import names
 from hotloop.book._arrays import Array
 from hotloop.datasets import _fetch, mnist
 
@@ -49,7 +49,7 @@ def __getattr__(name: str) -> Any:
     if name in ("dataset_dir", "save_file"):
         folder = _fetch.cache_folder() / mnist.SOURCE.name
         return str(folder if name == "dataset_dir" else folder / "mnist.pkl")
-    raise _names.no_attribute(__name__, name, __all__)
+    raise names.no_attribute(__name__, name, __all__)
 
 
 def download_mnist() -> None:

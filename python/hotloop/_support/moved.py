@@ -1,0 +1,64 @@
+"""Modules under the names that they had before: for imports, and for pickles, which name modules."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+# Old name -> new name, both within hotloop.
+MOVED = {
+    "cloning": "models.cloning",
+    "compiled": "training.compiled",
+    "data_loader": "data.data_loader",
+    "diagnosis": "training.diagnosis",
+    "eager": "engine.eager",
+    "evaluating": "training.evaluating",
+    "executor": "engine.executor",
+    "feed": "training.feed",
+    "functional_model": "models.functional",
+    "indexed": "data.indexed",
+    "model": "models.model",
+    "own_steps": "training.own_steps",
+    "penalties": "engine.penalties",
+    "program": "engine.program",
+    "several": "training.several",
+    "several_ends": "models.several_ends",
+    "summary": "models.summary",
+    "symbol": "graph.symbol",
+    "targets": "data.targets",
+    "traced_ends": "models.traced_ends",
+    "tracing": "graph.tracing",
+    "training_state": "saving.training_state",
+    "utils.gradients": "gradcheck.gradients",
+    "utils.numerical": "gradcheck.numerical",
+    "watched": "_support.watched",
+}
+
+
+class _Alias:
+    """Puts the module of the new name in the old name's place."""
+
+    def create_module(self, _: ModuleSpec) -> None:
+        """Leave it to Python: what it makes lasts until `exec_module`."""
+
+    def exec_module(self, module: Any) -> None:
+        old = module.__name__.removeprefix("hotloop.")
+        sys.modules[module.__name__] = importlib.import_module(f"hotloop.{MOVED[old]}")
+
+
+class _Finder:
+    """Asked last, when no file has the name."""
+
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
+        alias: Any = _Alias()
+        moved = fullname.startswith("hotloop.") and fullname.removeprefix("hotloop.") in MOVED
+        return ModuleSpec(fullname, alias) if moved else None
+
+
+def answer_to_old_names() -> None:
+    """Let ``import hotloop.<old name>`` find the module where it is now."""
+    if not any(type(finder).__name__ == _Finder.__name__ for finder in sys.meta_path):
+        finder: Any = _Finder()
+        sys.meta_path.append(finder)

@@ -1,0 +1,1 @@
+"""Gradients by central differences, and what is wrong with a backward that disagrees with them."""
