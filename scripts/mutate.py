@@ -91,7 +91,7 @@ MUTATIONS = (
         ("affine_backward",),
     ),
     Mutation(
-        "off by one in padding: the odd cell of 'same' at the beginning",
+        "off by one in padding: the odd pixel of 'same' at the beginning",
         "cpp/ops/window.cpp",
         "before = total / 2;",
         "before = (total + 1) / 2;",
@@ -99,14 +99,14 @@ MUTATIONS = (
     ),
     Mutation(
         "wrong tie: the last of equals wins the pool",
-        "cpp/kernels/pool.h",
+        "cpp/kernels/pooling.h",
         "return ~(v <= best) & (best == best);",
         "return ~(v < best) & (best == best);",
         ("max_pool2d",),
     ),
     Mutation(
         "NaN lost: a pool takes the next number instead",
-        "cpp/kernels/pool.h",
+        "cpp/kernels/pooling.h",
         "return ~(v <= best) & (best == best);",
         "return v > best;",
         ("max_pool2d",),
@@ -126,7 +126,7 @@ MUTATIONS = (
         ("matmul",),
     ),
     Mutation(
-        "window clipped one cell early at the right edge",
+        "window clipped one tap early at the right edge",
         "cpp/ops/im2col.cpp",
         "if (w >= 0 && w < v.W)",
         "if (w >= 0 && w < v.W - 1)",

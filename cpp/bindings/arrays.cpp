@@ -13,20 +13,19 @@ namespace hotloop::bind {
 
 std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
 
-namespace {
-
 bool is_native_contiguous(const py::array& a) {
     const auto flags = a.flags();
     return (flags & py::array::c_style) && (flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) &&
            a.dtype().byteorder() != '>';
 }
 
+namespace {
+
 // Bytes from the first to behind the last element.
 std::pair<std::uintptr_t, std::uintptr_t> extent(const py::array& a) {
     auto low = reinterpret_cast<std::uintptr_t>(a.data());
     auto high = low + static_cast<std::uintptr_t>(a.itemsize());
     for (py::ssize_t i = 0; i < a.ndim(); ++i) {
-        if (a.shape(i) == 0) return {low, low};
         const py::ssize_t span = (a.shape(i) - 1) * a.strides(i);
         if (span < 0)
             low -= static_cast<std::uintptr_t>(-span);
@@ -36,13 +35,18 @@ std::pair<std::uintptr_t, std::uintptr_t> extent(const py::array& a) {
     return {low, high};
 }
 
-bool share_memory(const py::array& a, const py::array& b) {
+}  // namespace
+
+bool overlap(const py::array& a, const py::array& b) {
+    if (a.size() == 0 || b.size() == 0) return false;
     const auto [a0, a1] = extent(a);
     const auto [b0, b1] = extent(b);
     if (a0 >= b1 || b0 >= a1) return false;
     if ((a.flags() & py::array::c_style) && (b.flags() & py::array::c_style)) return true;
     return py::module_::import("numpy").attr("shares_memory")(a, b).cast<bool>();
 }
+
+namespace {
 
 bool same_array(const py::array& a, const py::array& b) {
     if (a.data() != b.data() || shape_of(a) != shape_of(b)) return false;
@@ -258,7 +262,7 @@ void Output::make(const Inputs& in,
     if (overlaps_itself(a)) fail(op, name, " overlaps itself in memory (shape ", shape, ")");
     for (const py::object& other : in.originals()) {
         const auto b = py::reinterpret_borrow<py::array>(other);
-        if (!share_memory(a, b)) continue;
+        if (!overlap(a, b)) continue;
         if (alias == Alias::elementwise && same_array(a, b)) continue;
         fail(op, name, " overlaps an input in memory",
              alias == Alias::elementwise ? "; it may be exactly an input or apart from all of them"
@@ -305,23 +309,6 @@ py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::ha
     }
     if (Plan::recording()) refuse_in_plan(op, name);
     return converted<std::int64_t>(a);
-}
-
-py::array in_place(const char* op, const char* name, py::handle value) {
-    if (!py::isinstance<py::array>(value))
-        throw py::type_error(std::string(op) + ": " + name +
-                             " is changed in place and must be a numpy array, got " +
-                             text(py::type::of(value).attr("__name__")));
-    const py::array a = as_array(op, name, value);
-    if (a.dtype().kind() != 'f' || (a.itemsize() != 4 && a.itemsize() != 8) ||
-        a.dtype().byteorder() == '>')
-        throw py::type_error(std::string(op) + ": " + name +
-                             " must be a native float32 or float64 array, got " + text(a.dtype()));
-    if (!a.writeable()) fail(op, name, " is read-only (shape ", shape_of(a), ")");
-    if (!is_native_contiguous(a))
-        fail(op, name, " is changed in place and must be C-contiguous (shape ", shape_of(a), ")");
-    if (Plan* plan = Plan::recording()) plan->hold(a);
-    return a;
 }
 
 Activation parse_activation(const char* op, py::handle name) {

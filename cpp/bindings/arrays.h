@@ -1,13 +1,13 @@
 // Between NumPy and the ops: conversion of inputs, outputs given or made, and their errors.
 //
 // A binding reads:
-//     const Inputs in("affine", {{"x", x}, {"w", w}, {"b", b, true}});  // b may be None
-//     const Shape shape = affine_shape(in.shape(0), in.shape(1), in.shape_or_null(2));
-//     Output y(in, "out", out, shape, Alias::none);
+//     const Inputs in("matmul", {{"a", a}, {"b", b}});  // a third brace, true: may be None
+//     const Shape shape = matmul_shape(in.shape(0), in.shape(1), transpose_a, transpose_b);
+//     Output c(in, "out", out, shape, Alias::none);
 //     dispatch(in.dtype(), [&]<class T>() {
-//         submit<AffineArgs<T>>({in.data<T>(0), ...}, &affine<T>, cost);
+//         submit<MatmulArgs<T>>({in.data<T>(0), ...}, &matmul<T>, cost);
 //     });
-//     return y.result();
+//     return c.result();
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -47,6 +47,10 @@ template <class T>
 py::array_t<T, kPlain> converted(const py::array& a) {
     return py::array_t<T, kPlain>(py::reinterpret_borrow<py::object>(a));
 }
+// C-contiguous, aligned and in this machine's byte order: as kernels read it.
+bool is_native_contiguous(const py::array& a);
+// Whether two arrays have a byte in common.
+bool overlap(const py::array& a, const py::array& b);
 // Whether two elements may share bytes, as in a view with strides of 0: no place for results.
 bool overlaps_itself(const py::array& a);
 // Throws, with op and argument in the text, where an array has more axes than a Shape.
@@ -62,7 +66,7 @@ struct Named {
 // At most kMost of something, without a visit to the heap: three of those cost a small op a third
 // of its call.
 template <class V>
-class Few {
+class SmallVector {
   public:
     static constexpr std::size_t kMost = 8;
     void push_back(V v) { items_[count_++] = std::move(v); }
@@ -77,8 +81,8 @@ class Few {
     std::size_t count_ = 0;
 };
 
-// The floating inputs of an op, at most Few::kMost, promoted together to float32 or float64,
-// C-contiguous and native.
+// The floating inputs of an op, at most SmallVector::kMost, promoted together to float32 or
+// float64, C-contiguous and native.
 class Inputs {
   public:
     Inputs(const char* op, std::initializer_list<Named> named);
@@ -92,7 +96,7 @@ class Inputs {
         return has(i) ? static_cast<const T*>(array(i).data()) : nullptr;
     }
     // What the caller passed, before conversion, as an array: aliasing is judged on it.
-    const Few<py::object>& originals() const { return originals_; }
+    const SmallVector<py::object>& originals() const { return originals_; }
 
   private:
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
@@ -100,9 +104,9 @@ class Inputs {
 
     const char* op_;
     DType dtype_ = DType::f64;
-    Few<const char*> names_;
-    Few<py::object> values_;
-    Few<py::object> originals_;
+    SmallVector<const char*> names_;
+    SmallVector<py::object> values_;
+    SmallVector<py::object> originals_;
 };
 
 // One output array: the one given as `out`, or a new one.
@@ -139,12 +143,8 @@ class Output {
 // Parts of `out` where an op has several outputs: None, or a tuple of `count`.
 std::vector<py::object> split_out(const char* op, py::handle out, std::size_t count);
 
-// Integer class ids as a C-contiguous int64 array of rank `rank`. TypeError / ValueError as API 1
-// says.
+// Integers of any width as a C-contiguous int64 array. TypeError for any other dtype.
 py::array_t<std::int64_t> integer_array(const char* op, const char* name, py::handle value);
-
-// An array that an op changes in place: writable, native, C-contiguous float32 or float64.
-py::array in_place(const char* op, const char* name, py::handle value);
 
 // A new array, aligned to 64 bytes where it will live long (in a plan).
 py::array new_array(const char* op, const char* name, const py::dtype& dtype, const Shape& shape);

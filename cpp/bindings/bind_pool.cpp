@@ -41,8 +41,8 @@ struct Pool {
     Shape input() const { return images_shape(in, channels_last); }
     Shape output() const { return images_shape({in.N, in.C, win.OH, win.OW}, channels_last); }
     double cost() const { return 8.0 * static_cast<double>(in.N * in.C * in.H * in.W); }
-    // The smallest type that numbers the cells of the window; all ones stay free for "none".
-    PlaceKind cells(const char* op) const {
+    // The smallest type that numbers the taps of the window; all ones stay free for "none".
+    PlaceKind places(const char* op) const {
         if (win.KH * win.KW > kMostPixels)
             fail(op, "windows of more than ", kMostPixels, " cells are not supported, got ",
                  Shape{win.KH, win.KW});
@@ -116,7 +116,7 @@ py::tuple max_pool2d_train_(py::handle x,
     const Inputs in(kOp, {{"x", x}});
     const Pool pool(kOp, "x", in.shape(0), pool_size, stride, padding, dilation, ceil_mode,
                     data_format);
-    return max_pool(kOp, in, pool, pool.cells(kOp), "index", y, index);
+    return max_pool(kOp, in, pool, pool.places(kOp), "index", y, index);
 }
 
 py::object max_pool2d_backward_(py::handle dy,
@@ -170,7 +170,7 @@ py::object max_pool2d_train_backward_(py::handle dy,
              " (input_shape: ", pool.input(), ")");
     if (in.has(1) && in.shape(1) != shape)
         fail(kOp, "gate must be ", shape, ", the shape of y, got ", in.shape(1));
-    const py::dtype type = dtype_of_places(pool.cells(kOp));
+    const py::dtype type = dtype_of_places(pool.places(kOp));
     const bool usable = py::isinstance<py::array>(index) &&
                         py::reinterpret_borrow<py::array>(index).dtype().equal(type) &&
                         (py::reinterpret_borrow<py::array>(index).flags() & py::array::c_style);
@@ -186,7 +186,7 @@ py::object max_pool2d_train_backward_(py::handle dy,
     dispatch(in.dtype(), [&]<class T>() {
         submit<MaxPoolBackwardArgs<T>>(
             {in.data<T>(0), places.data(), kind == Activation::none ? nullptr : in.data<T>(1),
-             dx.data<T>(), pool.cells(kOp), kind, pool.in.N, pool.in.C, pool.channels_last,
+             dx.data<T>(), pool.places(kOp), kind, pool.in.N, pool.in.C, pool.channels_last,
              pool.win},
             &max_pool2d_backward<T>, pool.cost());
     });

@@ -1,42 +1,35 @@
 #include "changed.h"
 
-#include <cstdint>
 #include <string>
 
 namespace hotloop::bind {
-namespace {
-
-bool is_contiguous(const py::array& a) {
-    return (a.flags() & py::array::c_style) &&
-           (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
+py::array changeable(const char* op, const char* name, py::handle value) {
+    if (!py::isinstance<py::array>(value))
+        throw py::type_error(std::string(op) + ": " + name +
+                             " is changed in place and must be a numpy array, got " +
+                             text(py::type::of(value).attr("__name__")));
+    const py::array a = as_array(op, name, value);
+    const bool floating = a.dtype().kind() == 'f' && (a.itemsize() == 4 || a.itemsize() == 8);
+    if (!floating || a.dtype().byteorder() == '>')
+        throw py::type_error(std::string(op) + ": " + name +
+                             " must be a native float32 or float64 array, got " + text(a.dtype()));
+    check_axes(op, name, a);
+    if (!a.writeable())
+        fail(op, name, " is changed in place but is read-only (shape ", shape_of(a), ")");
+    return a;
 }
 
-}  // namespace
-
-bool overlap(const py::array& a, const py::array& b) {
-    if (a.size() == 0 || b.size() == 0) return false;
-    if (is_contiguous(a) && is_contiguous(b)) {
-        const auto a0 = reinterpret_cast<std::uintptr_t>(a.data());
-        const auto b0 = reinterpret_cast<std::uintptr_t>(b.data());
-        return a0 < b0 + static_cast<std::uintptr_t>(b.nbytes()) &&
-               b0 < a0 + static_cast<std::uintptr_t>(a.nbytes());
-    }
-    return py::module_::import("numpy").attr("shares_memory")(a, b).cast<bool>();
+py::array in_place(const char* op, const char* name, py::handle value) {
+    const py::array a = changeable(op, name, value);
+    if (!is_native_contiguous(a))
+        fail(op, name, " is changed in place and must be C-contiguous (shape ", shape_of(a), ")");
+    if (Plan* plan = Plan::recording()) plan->hold(a);
+    return a;
 }
 
 Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
     for (const Named& n : named) {
-        if (!py::isinstance<py::array>(n.value))
-            throw py::type_error(std::string(op) + ": " + n.name +
-                                 " is changed in place and must be a numpy array, got " +
-                                 text(py::type::of(n.value).attr("__name__")));
-        const py::array a = as_array(op, n.name, n.value);
-        const bool floating = a.dtype().kind() == 'f' && (a.itemsize() == 4 || a.itemsize() == 8);
-        if (!floating || a.dtype().byteorder() == '>')
-            throw py::type_error(std::string(op) + ": " + n.name +
-                                 " must be a native float32 or float64 array, got " +
-                                 text(a.dtype()));
-        check_axes(op, n.name, a);
+        const py::array a = changeable(op, n.name, n.value);
         const DType dtype = a.itemsize() == 4 ? DType::f32 : DType::f64;
         if (given_.empty()) {
             dtype_ = dtype;
@@ -49,8 +42,6 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
         if (shape_of(a) != shape_)
             fail(op, n.name, " must have the shape of ", first, ", ", shape_, ", got ",
                  shape_of(a));
-        if (!a.writeable())
-            fail(op, n.name, " is changed in place but is read-only (shape ", shape_, ")");
         if (overlaps_itself(a)) fail(op, n.name, " overlaps itself in memory (shape ", shape_, ")");
         for (std::size_t i = 0; i < given_.size(); ++i)
             if (overlap(a, given_[i]))
@@ -58,7 +49,7 @@ Changed::Changed(const char* op, std::initializer_list<Named> named) : op_(op) {
         names_.push_back(n.name);
         given_.push_back(a);
         Plan* plan = Plan::recording();
-        if (is_contiguous(a)) {
+        if (is_native_contiguous(a)) {
             if (plan) plan->hold(a);
             work_.push_back(a);
         } else {

@@ -7,8 +7,10 @@
 
 namespace hotloop::bind {
 
-// Do two arrays have a byte in common?
-bool overlap(const py::array& a, const py::array& b);
+// A native float32 or float64 array that an op may write to. TypeError / ValueError otherwise.
+py::array changeable(const char* op, const char* name, py::handle value);
+// The same where it must be C-contiguous too; a plan that records holds it.
+py::array in_place(const char* op, const char* name, py::handle value);
 
 // Writable native float32 or float64 arrays of one dtype and one shape, apart from each other. One
 // that is not C-contiguous is worked on in a copy, which write_back() puts back; a plan refuses it.

@@ -14,7 +14,7 @@ namespace hotloop {
 namespace {
 
 using Floats = simd::Vec<float>;
-constexpr int kMostCells = 64;  // of a kernel
+constexpr int kMostTaps = 64;  // of a kernel
 constexpr int kMostPairs = HOTLOOP_VECTOR_BYTES == 64 ? 14 : 6;
 
 // x[0], x[1], x[0], x[1], ...
@@ -123,11 +123,11 @@ PairTile pick_pairs(index_t pairs, std::integer_sequence<int, P...>) {
 void conv_pairs(const ConvRowsArgs<float>& a) {
     constexpr auto all = std::make_integer_sequence<int, kMostPairs>{};
     const index_t pairs = a.OW / 2;
-    const index_t tiles = (pairs + kMostPairs - 1) / kMostPairs;
-    Floats w[kMostCells];
-    for (index_t cell = 0; cell < a.KH * a.KW; ++cell) {
-        const Floats once = Floats::load(a.w + cell * a.w_row);
-        w[cell] = zip(once, once);
+    const index_t tiles = ceil_div(pairs, kMostPairs);
+    Floats w[kMostTaps];
+    for (index_t tap = 0; tap < a.KH * a.KW; ++tap) {
+        const Floats once = Floats::load(a.w + tap * a.w_row);
+        w[tap] = zip(once, once);
     }
     float* y = a.y;
     for (index_t i = 0; i < a.images; ++i)

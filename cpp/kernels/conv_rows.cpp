@@ -33,7 +33,7 @@ struct Phase {
           pixels(count(a.OW - phase, a.dilation_w)),
           begin(count(a.left - phase, a.dilation_w)),
           end(count(a.right - phase, a.dilation_w)) {}
-    static index_t count(index_t n, index_t step) { return n <= 0 ? 0 : (n + step - 1) / step; }
+    static index_t count(index_t n, index_t step) { return n <= 0 ? 0 : ceil_div(n, step); }
 };
 
 // What one sum takes of a window: rows of the kernel that meet data, and channels [c0, c1). All but
@@ -145,7 +145,7 @@ HOTLOOP_INLINE void each_part(const RowWindows& a, KernelRows rows, Body body) {
         return;
     }
     const index_t together = steps < kProductRun ? kProductRun / steps : 1;
-    const index_t pieces = (steps + kProductRun - 1) / kProductRun;
+    const index_t pieces = ceil_div(steps, kProductRun);
     WindowPart part{rows, 0, 0, true, false};
     for (index_t kh = rows.first; kh < rows.last; kh += together)
         for (index_t i = 0; i < pieces; ++i) {
@@ -173,7 +173,7 @@ RowTile<T> pick(index_t pixels, index_t kw) {
 
 template <class T, int NV>
 void in_tiles(const ConvRowsArgs<T>& a, const Phase& phase) {
-    const index_t tiles = (phase.pixels + kPixels<NV> - 1) / kPixels<NV>;
+    const index_t tiles = ceil_div(phase.pixels, kPixels<NV>);
     const index_t low = phase.pixels / tiles;
     const index_t taller = phase.pixels % tiles;
     const RowTile<T> high_tile = pick<T, NV>(taller ? low + 1 : low, a.KW);
@@ -207,7 +207,7 @@ void in_tiles(const ConvRowsArgs<T>& a) {
 template <class T>
 void conv_rows(const ConvRowsArgs<T>& a) {
     if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostCells) {
+        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostTaps) {
             conv_pairs(a);
             return;
         }

@@ -32,7 +32,7 @@ HOTLOOP_INLINE void pixels(
             put_away();
             left = kRun;
         }
-        const V w = V::load(a.w + a.tap_cell[t] * a.channels + c, n);
+        const V w = V::load(a.w + a.tap_weight[t] * a.channels + c, n);
         const T* x = a.x + a.tap_offset[t] + p * step + c;
 #pragma GCC unroll 12
         for (int i = 0; i < P; ++i) acc[i] = simd::fma(V::load(x + i * step, n), w, acc[i]);
@@ -67,7 +67,7 @@ void depthwise(const DepthwiseArgs<T>& a) {
     }
 }
 
-// dw[cell] += sum over the pixels of a run of x * dy, G taps at a time.
+// dw[tap] += sum over the pixels of a run of x * dy, G taps at a time.
 template <class T, int G>
 HOTLOOP_INLINE void taps(
     const DepthwiseArgs<T>& a, const DepthwiseRun& run, index_t t, index_t c, int n) {
@@ -77,7 +77,7 @@ HOTLOOP_INLINE void taps(
     const T* x[G];
 #pragma GCC unroll 9
     for (int i = 0; i < G; ++i) {
-        dw[i] = a.y + a.tap_cell[t + i] * a.channels + c;
+        dw[i] = a.y + a.tap_weight[t + i] * a.channels + c;
         x[i] = a.x + a.tap_offset[t + i] + c;
         acc[i] = V::zero();
     }

@@ -1,9 +1,9 @@
 // The tile kernel: MR rows times NV vectors of C live in registers while k runs.
 //
 // Per k it loads one row of B (NV vectors) and broadcasts MR numbers of A, for MR * NV fused
-// multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator a cell, long
-// sums in runs), so the bits of C depend neither on the tile nor on who computes it.
-#include "ending.h"
+// multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator an element,
+// long sums in runs), so the bits of C depend neither on the tile nor on who computes it.
+#include "epilogue.h"
 #include "hotloop/gemm_runs.h"
 #include "kernels.h"
 #include "opaque.h"
@@ -72,7 +72,7 @@ struct PanelCopy {
 };
 constexpr index_t kStepsARow = 8;
 
-// The rarer endings run over the stored tile, which is still in the first-level cache.
+// The rarer epilogues run over the stored tile, which is still in the first-level cache.
 template <class T>
 __attribute__((noinline)) void finish(
     const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols) {
@@ -289,7 +289,7 @@ Tile<T> pick(const GemmArgs<T>& g, bool partial, int rows, int vectors) {
 // Tiles of nearly equal height: 100 rows are 4 of 13 and 4 of 12, not 7 of 14 and one of 2.
 struct Heights {
     explicit Heights(index_t rows)
-        : tiles((rows + kTileRows - 1) / kTileRows), low(rows / tiles), taller(rows % tiles) {}
+        : tiles(ceil_div(rows, kTileRows)), low(rows / tiles), taller(rows % tiles) {}
     index_t tiles;
     index_t low;
     index_t taller;  // so many have a row more

@@ -1,5 +1,5 @@
 // Pooling over channels-last images: a vector of channels at a time.
-#include "pool.h"
+#include "pooling.h"
 
 namespace hotloop {
 namespace {
@@ -13,10 +13,10 @@ void max_rows(const PoolArgs<T>& a, index_t begin, index_t end) {
     for (index_t r = begin; r < end; ++r) {
         const index_t h0 = r % w.OH * w.stride_h - w.top;
         const T* image = a.x + r / w.OH * w.H * w.W * C;
-        const CellRange kh = cells_inside(h0, w.dilation_h, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, w.dilation_h, w.KH, w.H);
         for (index_t ow = 0; ow < w.OW; ++ow) {
             const index_t w0 = ow * w.stride_w - w.left;
-            const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
+            const TapRange kw = taps_inside(w0, w.dilation_w, w.KW, w.W);
             T* y = a.y + (r * w.OW + ow) * C;
             Place* place = static_cast<Place*>(a.place) + (r * w.OW + ow) * C;
             const bool empty = kh.first == kh.last || kw.first == kw.last;
@@ -47,7 +47,7 @@ void max_rows(const PoolArgs<T>& a, index_t begin, index_t end) {
     }
 }
 
-// Windows of 2 x 2 cells side by side, all inside: the usual pool, without loops over cells.
+// Fast path, 2 x 2 windows side by side and inside: no loops over taps.
 template <class T, class Place>
 void max_rows_2x2(const PoolArgs<T>& a, index_t begin, index_t end) {
     using V = Vec<T>;
@@ -63,10 +63,10 @@ void max_rows_2x2(const PoolArgs<T>& a, index_t begin, index_t end) {
             each_group<T>(C, [&](index_t c, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
                 V best = load(upper + c);
                 I where = I{};
-                const auto meet = [&](V v, Integer<T> cell) HOTLOOP_LAMBDA {
+                const auto meet = [&](V v, Integer<T> tap) HOTLOOP_LAMBDA {
                     const I take = beats(v, best);
                     best = simd::select<T>(take, v, best);
-                    where = take ? I{} + cell : where;
+                    where = take ? I{} + tap : where;
                 };
                 meet(load(upper + C + c), 1);
                 meet(load(lower + c), 2);
@@ -114,10 +114,10 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
     if (!apart || !covers_all(w)) zero_channels(image, w.H * w.W, C, c0, c1);
     for (index_t oh = 0; oh < w.OH; ++oh) {
         const index_t h0 = oh * w.stride_h - w.top;
-        const CellRange kh = cells_inside(h0, w.dilation_h, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, w.dilation_h, w.KH, w.H);
         for (index_t ow = 0; ow < w.OW; ++ow) {
             const index_t w0 = ow * w.stride_w - w.left;
-            const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
+            const TapRange kw = taps_inside(w0, w.dilation_w, w.KW, w.W);
             const index_t out = ((n * w.OH + oh) * w.OW + ow) * C;
             const Place* place = static_cast<const Place*>(a.place) + out;
             each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int lanes) HOTLOOP_LAMBDA {
@@ -128,10 +128,10 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
                 for (index_t i = kh.first; i < kh.last; ++i) {
                     T* at = image + ((h0 + i * w.dilation_h) * w.W + w0) * C + c;
                     for (index_t j = kw.first; j < kw.last; ++j) {
-                        T* cell = at + j * w.dilation_w * C;
+                        T* tap = at + j * w.dilation_w * C;
                         const I hit = where == I{} + static_cast<Integer<T>>(i * w.KW + j);
                         const V share = simd::select<T>(hit, dy, V::zero());
-                        store(cell, apart ? share : load(cell) + share);
+                        store(tap, apart ? share : load(tap) + share);
                     }
                 }
             });
@@ -139,7 +139,8 @@ void scatter_last(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c
     }
 }
 
-// The usual pool again: each window's gradient goes to one of four cells, zeros to the others.
+// Fast path, 2 x 2 windows side by side: each gradient goes to one of four taps, zeros to the
+// others.
 template <class T>
 void scatter_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index_t c1) {
     using V = Vec<T>;
@@ -162,8 +163,8 @@ void scatter_rows_2x2(const PoolBackwardArgs<T>& a, index_t n, index_t c0, index
                 V share = load(dy);
                 if (gate) share = gated(a.gate_kind, share, load(gate + i));
                 const I where = load_places<T>(places + i, places + outputs, lanes);
-                const auto at = [&](Integer<T> cell) HOTLOOP_LAMBDA {
-                    return simd::select<T>(where == I{} + cell, share, V::zero());
+                const auto at = [&](Integer<T> tap) HOTLOOP_LAMBDA {
+                    return simd::select<T>(where == I{} + tap, share, V::zero());
                 };
                 store(upper, at(0));
                 store(upper + C, at(1));
@@ -210,15 +211,15 @@ void mean_last(const PoolArgs<T>& a, index_t begin, index_t end) {
     for (index_t r = begin; r < end; ++r) {
         const index_t h0 = r % w.OH * w.stride_h - w.top;
         const T* image = a.x + r / w.OH * w.H * w.W * C;
-        const CellRange kh = cells_inside(h0, 1, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, 1, w.KH, w.H);
         for (index_t ow = 0; ow < w.OW; ++ow) {
             const index_t w0 = ow * w.stride_w - w.left;
-            const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
+            const TapRange kw = taps_inside(w0, 1, w.KW, w.W);
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             T* y = a.y + (r * w.OW + ow) * C;
             each_group<T>(C, [&](index_t c, auto load, auto store, int) HOTLOOP_LAMBDA {
                 const T* const first = image + (h0 * w.W + w0) * C + c;
-                const V sum = sum_of_cells<T>(kh, kw, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
+                const V sum = sum_of_taps<T>(kh, kw, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
                     return load(first + (i * w.W + j) * C);
                 });
                 store(y + c, sum / divisor);
@@ -272,10 +273,10 @@ void mean_last_backward(const PoolBackwardArgs<T>& a, index_t n, index_t c0, ind
     if (!apart || !covers_all(w)) zero_channels(image, w.H * w.W, C, c0, c1);
     for (index_t oh = 0; oh < w.OH; ++oh) {
         const index_t h0 = oh * w.stride_h - w.top;
-        const CellRange kh = cells_inside(h0, 1, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, 1, w.KH, w.H);
         for (index_t ow = 0; ow < w.OW; ++ow) {
             const index_t w0 = ow * w.stride_w - w.left;
-            const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
+            const TapRange kw = taps_inside(w0, 1, w.KW, w.W);
             const V divisor = V::set(mean_divisor<T>(w, h0, w0, a.count_include_pad));
             const T* dy = a.dy + ((n * w.OH + oh) * w.OW + ow) * C;
             each_group<T>(c1 - c0, [&](index_t v, auto load, auto store, int) HOTLOOP_LAMBDA {

@@ -1,6 +1,6 @@
 // Pooling over single planes (channels first, or one channel): a vector of output columns at a
 // time.
-#include "pool.h"
+#include "pooling.h"
 #include "simd/transpose.h"
 
 namespace hotloop {
@@ -68,9 +68,9 @@ HOTLOOP_INLINE void add_apart(T* p, index_t step, Vec<T> v, int n) {
 }
 
 // Output columns [first, last) whose windows lie inside the plane from side to side.
-HOTLOOP_INLINE CellRange columns_inside(const Window& w) {
+HOTLOOP_INLINE TapRange columns_inside(const Window& w) {
     const index_t span = w.dilation_w * (w.KW - 1) + 1;
-    CellRange r{(w.left + w.stride_w - 1) / w.stride_w, 0};
+    TapRange r{ceil_div(w.left, w.stride_w), 0};
     if (w.W + w.left >= span) r.last = (w.W + w.left - span) / w.stride_w + 1;
     if (r.last > w.OW) r.last = w.OW;
     if (r.first > r.last) r.first = r.last;
@@ -80,9 +80,9 @@ HOTLOOP_INLINE CellRange columns_inside(const Window& w) {
 // The first and last columns, one at a time.
 template <class T, class Place, bool kPlane>
 void max_one(
-    const Window& w, const T* plane, index_t h0, CellRange kh, index_t ow, T* y, Place* place) {
+    const Window& w, const T* plane, index_t h0, TapRange kh, index_t ow, T* y, Place* place) {
     const index_t w0 = ow * w.stride_w - w.left;
-    const CellRange kw = cells_inside(w0, w.dilation_w, w.KW, w.W);
+    const TapRange kw = taps_inside(w0, w.dilation_w, w.KW, w.W);
     T best = -infinity<T>();
     index_t where = -1;
     for (index_t i = kh.first; i < kh.last; ++i) {
@@ -105,11 +105,11 @@ void max_rows(const PoolArgs<T>& a, index_t begin, index_t end) {
     using I = Ints<T>;
     constexpr index_t W = V::size;
     const Window& w = a.win;
-    const CellRange inside = columns_inside(w);
+    const TapRange inside = columns_inside(w);
     for (index_t r = begin; r < end; ++r) {
         const index_t h0 = r % w.OH * w.stride_h - w.top;
         const T* plane = a.x + r / w.OH * w.H * w.W;
-        const CellRange kh = cells_inside(h0, w.dilation_h, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, w.dilation_h, w.KH, w.H);
         T* y = a.y + r * w.OW;
         Place* place = static_cast<Place*>(a.place) + r * w.OW;
         for (index_t ow = 0; ow < inside.first; ++ow)
@@ -212,8 +212,8 @@ void scatter_2x2(const PoolBackwardArgs<T>& a, index_t p) {
             V dy = load(a.dy + out + ow);
             if (a.gate) dy = gated(a, dy, load(a.gate + out + ow));
             const Ints<T> where = load_places<T>(places + out + ow, end, n);
-            const auto share = [&](Integer<T> cell) HOTLOOP_LAMBDA {
-                return simd::select<T>(where == Ints<T>{} + cell, dy, V::zero());
+            const auto share = [&](Integer<T> tap) HOTLOOP_LAMBDA {
+                return simd::select<T>(where == Ints<T>{} + tap, dy, V::zero());
             };
             store_pairs(upper + 2 * ow, share(0), share(1), n);
             store_pairs(lower + 2 * ow, share(2), share(3), n);
@@ -238,15 +238,15 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
     using V = Vec<T>;
     constexpr index_t W = V::size;
     const Window& w = a.win;
-    const CellRange inside = columns_inside(w);
+    const TapRange inside = columns_inside(w);
     for (index_t r = begin; r < end; ++r) {
         const index_t h0 = r % w.OH * w.stride_h - w.top;
         const T* plane = a.x + r / w.OH * w.H * w.W;
-        const CellRange kh = cells_inside(h0, 1, w.KH, w.H);
+        const TapRange kh = taps_inside(h0, 1, w.KH, w.H);
         T* y = a.y + r * w.OW;
         const auto one = [&](index_t ow) {
             const index_t w0 = ow * w.stride_w - w.left;
-            const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
+            const TapRange kw = taps_inside(w0, 1, w.KW, w.W);
             double sum = 0;
             for (index_t i = kh.first; i < kh.last; ++i)
                 for (index_t j = kw.first; j < kw.last; ++j)
@@ -261,7 +261,7 @@ void mean_planes(const PoolArgs<T>& a, index_t begin, index_t end) {
                 const int n = static_cast<int>(inside.last - ow < W ? inside.last - ow : W);
                 const T* const first = plane + h0 * w.W + ow * w.stride_w - w.left;
                 const V sum =
-                    sum_of_cells<T>(kh, {0, w.KW}, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
+                    sum_of_taps<T>(kh, {0, w.KW}, [&](index_t i, index_t j) HOTLOOP_LAMBDA {
                         return load_apart(first + i * w.W + j, w.stride_w, n);
                     });
                 (sum / divisor).store(y + ow, n);
@@ -276,18 +276,18 @@ void mean_planes_backward(const PoolBackwardArgs<T>& a, index_t begin, index_t e
     using V = Vec<T>;
     constexpr index_t W = V::size;
     const Window& w = a.win;
-    const CellRange inside = columns_inside(w);
+    const TapRange inside = columns_inside(w);
     const bool pairs = are_apart(w) && w.KW == 2 && w.stride_w == 2;
     for (index_t p = begin; p < end; ++p) {
         T* plane = a.dx + p * w.H * w.W;
         zero_channels(plane, w.H * w.W, 1, 0, 1);
         for (index_t oh = 0; oh < w.OH; ++oh) {
             const index_t h0 = oh * w.stride_h - w.top;
-            const CellRange kh = cells_inside(h0, 1, w.KH, w.H);
+            const TapRange kh = taps_inside(h0, 1, w.KH, w.H);
             const T* dy = a.dy + (p * w.OH + oh) * w.OW;
             const auto one = [&](index_t ow) {
                 const index_t w0 = ow * w.stride_w - w.left;
-                const CellRange kw = cells_inside(w0, 1, w.KW, w.W);
+                const TapRange kw = taps_inside(w0, 1, w.KW, w.W);
                 const T share = dy[ow] / mean_divisor<T>(w, h0, w0, a.count_include_pad);
                 for (index_t i = kh.first; i < kh.last; ++i)
                     for (index_t j = kw.first; j < kw.last; ++j)

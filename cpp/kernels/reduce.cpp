@@ -54,7 +54,7 @@ void sum_rows(const T* x, index_t rows, index_t stride, index_t cols, T* out) {
     index_t c = 0;
     for (; c + 4 * W <= cols; c += 4 * W) sum_columns<T, 4>(x + c, rows, stride, W, out + c);
     if (c == cols) return;
-    const index_t vectors = (cols - c + W - 1) / W;
+    const index_t vectors = ceil_div(cols - c, W);
     const int lanes = static_cast<int>(cols - c - (vectors - 1) * W);
     if (vectors == 1) return sum_columns<T, 1>(x + c, rows, stride, lanes, out + c);
     if (vectors == 2) return sum_columns<T, 2>(x + c, rows, stride, lanes, out + c);

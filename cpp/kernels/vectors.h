@@ -65,7 +65,7 @@ HOTLOOP_INLINE void write_lines(T* y, index_t n, F f) {
         }).store(y + i, tail);
 }
 
-// Either.
+// Dispatches on `stream` at run time.
 template <class T, class F>
 HOTLOOP_INLINE void write_vectors(T* y, index_t n, bool stream, F f) {
     if (stream)

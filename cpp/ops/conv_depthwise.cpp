@@ -13,7 +13,7 @@ namespace hotloop {
 namespace {
 
 struct Tap {
-    index_t cell;    // of the kernel
+    index_t weight;  // its place in the kernel
     index_t source;  // what it meets at position 0; `step` further at each position
 };
 
@@ -63,14 +63,14 @@ Line forward_line(const WindowAxis& a) {
     return {0, 1, a.stride, spans(a.windows, taps, a.stride, a.size)};
 }
 
-// Input pixels with the same remainder by the stride share the cells that reach them.
+// Input pixels with the same remainder by the stride share the taps that reach them.
 std::vector<Line> backward_lines(const WindowAxis& a) {
     std::vector<Line> lines;
     for (const Axis& phase : axis_phases(a)) {
         std::vector<Tap> taps;
-        taps.reserve(phase.cell.size());
-        for (std::size_t i = 0; i < phase.cell.size(); ++i)
-            taps.push_back({phase.cell[i], phase.shift[i] + phase.base[0]});
+        taps.reserve(phase.tap.size());
+        for (std::size_t i = 0; i < phase.tap.size(); ++i)
+            taps.push_back({phase.tap[i], phase.shift[i] + phase.base[0]});
         const auto pixels = static_cast<index_t>(phase.input.size());
         lines.push_back({phase.input[0], a.stride, 1, spans(pixels, taps, 1, a.windows)});
     }
@@ -80,7 +80,7 @@ std::vector<Line> backward_lines(const WindowAxis& a) {
 struct Runs {
     std::vector<DepthwiseRun> run;
     std::vector<index_t> offset;
-    std::vector<index_t> cell;
+    std::vector<index_t> weight;
 };
 
 // The runs of one image, `out_width` and `in_width` pixels a row.
@@ -96,21 +96,21 @@ Runs runs_of(const Line& h,
         for (const Span& columns : w.spans)
             taps += static_cast<std::size_t>(rows.count) * rows.taps.size() * columns.taps.size();
     found.offset.reserve(taps);
-    found.cell.reserve(taps);
+    found.weight.reserve(taps);
     for (const Span& rows : h.spans)
         for (index_t r = 0; r < rows.count; ++r)
             for (const Span& columns : w.spans) {
                 const index_t row = h.out + (rows.first + r) * h.out_step;
                 const index_t column = w.out + columns.first * w.out_step;
-                const auto before = static_cast<index_t>(found.cell.size());
+                const auto before = static_cast<index_t>(found.weight.size());
                 for (const Tap& up : rows.taps)
                     for (const Tap& left : columns.taps) {
-                        found.cell.push_back(up.cell * KW + left.cell);
+                        found.weight.push_back(up.weight * KW + left.weight);
                         found.offset.push_back(((up.source + r * h.step) * in_width + left.source) *
                                                channels);
                     }
                 found.run.push_back({(row * out_width + column) * channels, columns.count, before,
-                                     static_cast<index_t>(found.cell.size()) - before});
+                                     static_cast<index_t>(found.weight.size()) - before});
             }
     return found;
 }
@@ -128,9 +128,9 @@ Runs in_pieces(const Runs& whole, index_t step, index_t dy_step) {
         const index_t pieces = ceil_div(run.pixels, kRun);
         for (index_t i = 0; i < pieces; ++i) {
             const index_t begin = run.pixels * i / pieces;
-            const auto tap = static_cast<index_t>(cut.cell.size());
+            const auto tap = static_cast<index_t>(cut.weight.size());
             for (index_t t = run.tap; t < run.tap + run.taps; ++t) {
-                cut.cell.push_back(whole.cell[static_cast<std::size_t>(t)]);
+                cut.weight.push_back(whole.weight[static_cast<std::size_t>(t)]);
                 cut.offset.push_back(whole.offset[static_cast<std::size_t>(t)] + begin * step);
             }
             cut.run.push_back({run.first + begin * dy_step, run.pixels * (i + 1) / pieces - begin,
@@ -146,7 +146,7 @@ DepthwiseArgs<T> args_of(const Runs& runs, index_t channels) {
     a.run = runs.run.data();
     a.runs = static_cast<index_t>(runs.run.size());
     a.tap_offset = runs.offset.data();
-    a.tap_cell = runs.cell.data();
+    a.tap_weight = runs.weight.data();
     a.channels = channels;
     return a;
 }

@@ -3,7 +3,7 @@
 namespace hotloop {
 namespace {
 
-// A pixel or a cell of a kernel, and what is left of its place by the stride.
+// A pixel or a tap of a kernel, and what is left of its place by the stride.
 struct Remainder {
     index_t phase, at;
 };
@@ -94,20 +94,20 @@ std::vector<Axis> axis_phases(const WindowAxis& a) {
     inputs.reserve(static_cast<std::size_t>(a.size));
     for (index_t i = 0; i < a.size; ++i) inputs.push_back({(i + a.before) % a.stride, i});
     // Descending, so that shifts ascend and neighbours can join into runs.
-    std::vector<Remainder> cells;
-    cells.reserve(static_cast<std::size_t>(a.kernel));
-    for (index_t k = a.kernel - 1; k >= 0; --k) cells.push_back({k * a.dilation % a.stride, k});
+    std::vector<Remainder> taps;
+    taps.reserve(static_cast<std::size_t>(a.kernel));
+    for (index_t k = a.kernel - 1; k >= 0; --k) taps.push_back({k * a.dilation % a.stride, k});
     by_remainder(inputs);
-    by_remainder(cells);
+    by_remainder(taps);
     std::vector<Axis> phases;
-    auto cell = cells.begin();
+    auto tap = taps.begin();
     for (const auto [phase, i] : inputs) {
         if (phases.empty() || phases.back().phase != phase) {
             phases.push_back({phase, {}, {}, {}, {}});
-            while (cell != cells.end() && cell->phase < phase) ++cell;
-            for (; cell != cells.end() && cell->phase == phase; ++cell) {
-                phases.back().cell.push_back(cell->at);
-                phases.back().shift.push_back((phase - cell->at * a.dilation) / a.stride);
+            while (tap != taps.end() && tap->phase < phase) ++tap;
+            for (; tap != taps.end() && tap->phase == phase; ++tap) {
+                phases.back().tap.push_back(tap->at);
+                phases.back().shift.push_back((phase - tap->at * a.dilation) / a.stride);
             }
         }
         phases.back().input.push_back(i);

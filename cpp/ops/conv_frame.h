@@ -15,8 +15,6 @@
 
 namespace hotloop {
 
-constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
-
 // Images of one piece of work, with their zero border, stay in the second-level cache.
 constexpr index_t kPieceBytes = 256 * 1024;
 // Partial weight gradients, one a block of images, take at most this much.
@@ -94,7 +92,7 @@ inline WindowAxis columns_of(const Window& v) {
 // Whether windows may meet nothing but padding.
 bool windows_in_padding(const Window& v);
 
-// Endings that the kernels leave to a pass over images just written, which are still in the cache:
+// Epilogues that the kernels leave to a pass over images just written, which are still in cache:
 // sigmoid and tanh (relu costs a kernel nothing), and the backward of any activation.
 template <class T>
 void activate(Activation kind, T* y, index_t n) {
@@ -136,7 +134,7 @@ std::vector<index_t>& table(int which);
 
 Pieces cut(index_t images, index_t image_bytes, index_t output_rows);
 
-// The frames that the windows of the forward pass reach: x in its padding; and dy with the cells
+// The frames that the windows of the forward pass reach: x in its padding; and dy with the taps
 // that windows over the first and last pixels would have had.
 Frame input_frame(const ConvShape& s);
 Frame gradient_frame(const ConvShape& s);
@@ -145,11 +143,11 @@ Frame gradient_frame(const ConvShape& s);
 bool frames_pay(const ConvShape& s);
 
 // The input gradient by phases: input pixels with the same remainder by the stride share the kernel
-// cells that reach them, and each phase is a convolution of dy with stride 1.
-// One axis of a phase: which kernel cells k, and which o = i_base + shift(k), reach input i.
+// taps that reach them, and each phase is a convolution of dy with stride 1.
+// One axis of a phase: which kernel taps k, and which o = i_base + shift(k), reach input i.
 struct Axis {
     index_t phase;
-    std::vector<index_t> cell;
+    std::vector<index_t> tap;
     std::vector<index_t> shift;
     std::vector<index_t> input;
     std::vector<index_t> base;

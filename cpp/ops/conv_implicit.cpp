@@ -214,14 +214,14 @@ void conv_input_gradient(const ConvShape& s,
         for (const Axis& c : columns) {
             Work job;
             std::vector<index_t> offset;
-            std::vector<index_t> cell;
-            for (std::size_t i = 0; i < h.cell.size(); ++i)
-                for (std::size_t j = 0; j < c.cell.size(); ++j) {
+            std::vector<index_t> taps;
+            for (std::size_t i = 0; i < h.tap.size(); ++i)
+                for (std::size_t j = 0; j < c.tap.size(); ++j) {
                     offset.push_back((h.shift[i] + frame.top) * frame.row() +
                                      (c.shift[j] + frame.left) * s.O);
-                    cell.push_back(h.cell[i] * v.KW + c.cell[j]);
+                    taps.push_back(h.tap[i] * v.KW + c.tap[j]);
                 }
-            job.taps = static_cast<index_t>(cell.size());
+            job.taps = static_cast<index_t>(taps.size());
             job.runs = join(offset, og);
             for (index_t n = 0; n < pieces.most(); ++n)
                 for (std::size_t i = 0; i < h.input.size(); ++i)
@@ -234,7 +234,7 @@ void conv_input_gradient(const ConvShape& s,
             job.packed = packed;
             for (index_t g = 0; g < s.groups; ++g)
                 for (index_t p = 0; p < panels; ++p)
-                    for (const index_t tap : cell) {
+                    for (const index_t tap : taps) {
                         const index_t c0 = p * kernel.tile_cols;
                         kernel.pack_transposed(w + (tap * cg + c0) * s.O + g * og, s.O,
                                                std::min<index_t>(kernel.tile_cols, cg - c0), og,

@@ -64,24 +64,23 @@ void conv_scatter_gradient(const ConvShape& s,
         phases[static_cast<std::size_t>(kh * v.dilation_h % v.stride_h)].push_back(kh);
     for (std::size_t at = 0; at < phases.size(); ++at) {
         const auto phase = static_cast<index_t>(at);
-        const std::vector<index_t>& cells = phases[at];
-        const auto count = static_cast<index_t>(cells.size());
+        const std::vector<index_t>& taps = phases[at];
+        const auto count = static_cast<index_t>(taps.size());
         for (index_t p = 0; p < panels; ++p)
             for (index_t i = 0; i < count; ++i) {
                 const index_t c0 = p * kernel.tile_cols;
-                kernel.pack_transposed(
-                    w + (cells[static_cast<std::size_t>(i)] * columns + c0) * s.O, s.O,
-                    std::min<index_t>(kernel.tile_cols, columns - c0), s.O,
-                    packed + (p * count + i) * block);
+                kernel.pack_transposed(w + (taps[static_cast<std::size_t>(i)] * columns + c0) * s.O,
+                                       s.O, std::min<index_t>(kernel.tile_cols, columns - c0), s.O,
+                                       packed + (p * count + i) * block);
             }
         for (index_t h = phase; h < frame.height; h += v.stride_h) {
             Meeting& m = meeting[static_cast<std::size_t>(h)];
             m.stride = count * block;
-            // The cells whose row of dy, h - kh * dilation, is one of the OH rows.
+            // The taps whose row of dy, h - kh * dilation, is one of the OH rows.
             const auto first = std::ranges::partition_point(
-                cells, [&](index_t kh) { return (h - kh * v.dilation_h) / v.stride_h >= v.OH; });
-            for (auto i = first - cells.begin(); i < count; ++i) {
-                const index_t below = h - cells[static_cast<std::size_t>(i)] * v.dilation_h;
+                taps, [&](index_t kh) { return (h - kh * v.dilation_h) / v.stride_h >= v.OH; });
+            for (auto i = first - taps.begin(); i < count; ++i) {
+                const index_t below = h - taps[static_cast<std::size_t>(i)] * v.dilation_h;
                 if (below < 0) break;
                 if (m.source.empty()) m.first = packed + i * block;
                 m.source.push_back(below / v.stride_h * v.OW * s.O);

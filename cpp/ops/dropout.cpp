@@ -29,16 +29,15 @@ void dropout(const DropoutArgs<T>& s) {
     stream.threshold = static_cast<std::uint32_t>(std::ceil(s.rate * 16777216.0));
     const T scale = scale_of<T>(s.rate);
     const bool past_caches = worth_streaming<T>(s.n) && s.x != s.y;
-    parallel_for((s.n + kBlock - 1) / kBlock, 64.0 * static_cast<double>(s.n),
-                 [&](index_t begin, index_t end) {
-                     for (index_t b = begin; b < end; ++b) {
-                         const index_t first = b * kBlock;
-                         const index_t n = std::min(kBlock, s.n - first);
-                         kernel.mask(stream, first, n, s.mask + first);
-                         kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first,
-                                      past_caches);
-                     }
-                 });
+    parallel_for(
+        ceil_div(s.n, kBlock), 64.0 * static_cast<double>(s.n), [&](index_t begin, index_t end) {
+            for (index_t b = begin; b < end; ++b) {
+                const index_t first = b * kBlock;
+                const index_t n = std::min(kBlock, s.n - first);
+                kernel.mask(stream, first, n, s.mask + first);
+                kernel.apply(s.x + first, s.mask + first, n, scale, s.y + first, past_caches);
+            }
+        });
 }
 
 template <class T>
@@ -46,7 +45,7 @@ void dropout_backward(const DropoutBackwardArgs<T>& s) {
     const T scale = scale_of<T>(s.rate);
     const double cost = 8.0 * static_cast<double>(s.n) * (2 * sizeof(T) + 1);
     const bool stream = worth_streaming<T>(s.n) && s.dy != s.dx;
-    parallel_for((s.n + kBlock - 1) / kBlock, cost, [&](index_t begin, index_t end) {
+    parallel_for(ceil_div(s.n, kBlock), cost, [&](index_t begin, index_t end) {
         const index_t first = begin * kBlock;
         const index_t n = std::min(end * kBlock, s.n) - first;
         kernels<T>().dropout->apply(s.dy + first, s.mask + first, n, scale, s.dx + first, stream);

@@ -32,7 +32,7 @@ void transpose_batched(const T* x, index_t batch, index_t rows, index_t cols, T*
     const auto transpose = kernels<T>().layout->transpose;
     const bool by_rows = rows > cols;
     const index_t length = by_rows ? rows : cols;
-    const index_t chunks = (length + kChunk - 1) / kChunk;
+    const index_t chunks = ceil_div(length, kChunk);
     parallel_for(batch * chunks, copy_cost<T>(batch * rows * cols),
                  [=](index_t begin, index_t end) {
                      for (index_t task = begin; task < end; ++task) {

@@ -12,8 +12,6 @@
 namespace hotloop {
 namespace {
 
-constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
-
 // Elements a block of a sum.
 constexpr index_t kBlock = 8192;
 

@@ -17,8 +17,6 @@ constexpr index_t kElements = 8192;  // of a block: 32 KB of float, inside the f
 
 constexpr index_t kMostRows = 2 * kRun;  // even and odd rows are summed apart
 
-constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
-
 // A batch cut into blocks by its shape alone. Block b holds part of every channel.
 struct Blocks {
     Channels s;

@@ -14,7 +14,7 @@ constexpr index_t kBlock = 1024;
 
 template <class Body>
 void over_blocks(index_t n, double cost, Body&& body) {
-    parallel_for((n + kBlock - 1) / kBlock, cost, [&](index_t begin, index_t end) {
+    parallel_for(ceil_div(n, kBlock), cost, [&](index_t begin, index_t end) {
         const index_t first = begin * kBlock;
         body(first, std::min(end * kBlock, n) - first);
     });

@@ -32,8 +32,8 @@ double pool_cost(const Window& w, index_t planes) {
 
 // The most windows that meet one pixel.
 index_t windows_at_a_pixel(const Window& w) {
-    const auto along = [](index_t outputs, index_t cells, index_t dilation, index_t stride) {
-        return std::min({outputs, cells, (cells - 1) * dilation / stride + 1});
+    const auto along = [](index_t outputs, index_t taps, index_t dilation, index_t stride) {
+        return std::min({outputs, taps, (taps - 1) * dilation / stride + 1});
     };
     return along(w.OH, w.KH, w.dilation_h, w.stride_h) *
            along(w.OW, w.KW, w.dilation_w, w.stride_w);
@@ -53,7 +53,7 @@ bool in_double(const Window& w, index_t planes, const float* from, float* to, co
 // task(image, first channel, last channel) for blocks of channels of every image.
 template <class Task>
 void over_channels(index_t N, index_t C, double cost, const Task& task) {
-    const index_t blocks = (C + kChannels - 1) / kChannels;
+    const index_t blocks = ceil_div(C, kChannels);
     parallel_for(N * blocks, cost, [&](index_t begin, index_t end) {
         for (index_t i = begin; i < end; ++i) {
             const index_t c0 = i % blocks * kChannels;

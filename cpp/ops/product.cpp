@@ -13,8 +13,6 @@
 namespace hotloop {
 namespace {
 
-constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
-
 // A product of at most so many numbers, over a k that is longer than its rows are many, is split
 // over k in two: rows and columns are too few to share out well, and whoever computes them would
 // read all of B. A part reads its own half, in a training step the one whose gradient and update it
@@ -78,7 +76,7 @@ GemmArgs<T> block_of_a(const GemmArgs<T>& g, index_t m0, index_t m1, index_t col
         block.a_packed = true;
     } else if (g.a_step == 1 && rows_apart<T>(g.a_row_stride)) {
         constexpr index_t kLine = 64 / sizeof(T);
-        const index_t apart = (k + kLine - 1) / kLine * kLine + kLine;
+        const index_t apart = ceil_div(k, kLine) * kLine + kLine;
         T* const together = scratch<T>(Scratch::packed_a, (m1 - m0) * apart);
         for (index_t m = m0; m < m1; ++m)
             std::copy_n(g.a + m * g.a_row_stride, k, together + (m - m0) * apart);

@@ -9,8 +9,6 @@
 namespace hotloop {
 namespace {
 
-constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
-
 // Rows a task: a multiple of every vector size, so that the transposed tiles of short rows are
 // full.
 constexpr index_t kRows = 16;

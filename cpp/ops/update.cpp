@@ -16,7 +16,7 @@ constexpr index_t kBlock = 4096;
 template <class T, class Body>
 void over_blocks(index_t n, int arrays, const Body& body) {
     const double cost = 3.0 * arrays * static_cast<double>(n) * sizeof(T);
-    parallel_for((n + kBlock - 1) / kBlock, cost, [&](index_t begin, index_t end) {
+    parallel_for(ceil_div(n, kBlock), cost, [&](index_t begin, index_t end) {
         const index_t first = begin * kBlock;
         const index_t last = end * kBlock < n ? end * kBlock : n;
         body(first, last - first);

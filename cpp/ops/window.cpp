@@ -11,7 +11,6 @@ namespace {
 constexpr index_t kLargest = index_t{1} << 31;
 
 index_t floor_div(index_t a, index_t b) { return a / b - (a % b != 0 && a < 0 ? 1 : 0); }
-index_t ceil_div(index_t a, index_t b) { return -floor_div(-a, b); }
 
 struct Axis {
     index_t before, after, out;
@@ -34,7 +33,7 @@ Axis layout(const char* op,
         after = total - before;
     }
     const index_t room = size + before + after - span;
-    index_t out = (ceil_mode ? ceil_div(room, stride) : floor_div(room, stride)) + 1;
+    index_t out = floor_div(ceil_mode ? room + stride - 1 : room, stride) + 1;
     if (ceil_mode && (out - 1) * stride >= size + before) --out;
     return {before, after, out};
 }

@@ -10,9 +10,9 @@ namespace hotloop {
 // that a number of x meets twice as many weights.
 constexpr int row_vectors(index_t vector_bytes) { return vector_bytes == 64 ? 2 : 1; }
 
-// The windows of framed images: number c of cell (kh, kw) of window (i, oh, ow) lies at
+// The windows of framed images: number c of tap (kh, kw) of window (i, oh, ow) lies at
 //     i * image + oh * row + kh * tap_row + (ow + kw * dilation_w) * pixel + c
-// A cell whose row oh * stride_h + kh * dilation_h is not in [top, bottom), or whose column
+// A tap whose row oh * stride_h + kh * dilation_h is not in [top, bottom), or whose column
 // ow + kw * dilation_w is not in [left, right), lies in the padding and may be left out.
 struct RowWindows {
     index_t images, OH, OW;

@@ -16,8 +16,8 @@ struct KStretches {
     KStretches() = default;
     KStretches(const GemmArgs<T>& g, index_t most)
         : together(g.segment_length < most ? most / g.segment_length : 1),
-          pieces((g.segment_length + most - 1) / most),
-          count(pieces > 1 ? g.segments * pieces : (g.segments + together - 1) / together) {}
+          pieces(ceil_div(g.segment_length, most)),
+          count(pieces > 1 ? g.segments * pieces : ceil_div(g.segments, together)) {}
 
     // Stretch i of g alone. The first starts as g does, the others add to C, and the last ends as g
     // does.

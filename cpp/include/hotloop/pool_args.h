@@ -1,5 +1,5 @@
 // What the pooling kernels work on. Channels last, a "row" is one output row (n, oh) of OW * C
-// cells; by planes it is one output row (n, c, oh) of OW cells.
+// taps; by planes it is one output row (n, c, oh) of OW numbers.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace hotloop {
 
 // How a maximum's place is written down: as h * W + w in its plane, or, smaller, as the number
-// kh * KW + kw of the cell in its window. No place (only padding) is all ones: -1, or 255.
+// kh * KW + kw of the tap in its window. No place (only padding) is all ones: -1, or 255.
 enum class PlaceKind : int { plane64, cell32, cell8 };
 
 template <class T>
@@ -39,24 +39,24 @@ struct PoolBackwardArgs {
     Activation gate_kind;
 };
 
-// Cells [first, last) of the kernel along one axis that lie inside the image.
-struct CellRange {
+// Taps [first, last) of the kernel along one axis that lie inside the image.
+struct TapRange {
     index_t first, last;
 };
-inline __attribute__((always_inline)) CellRange cells_inside(index_t start,
-                                                             index_t dilation,
-                                                             index_t kernel,
-                                                             index_t size) {
-    CellRange r{0, 0};
-    if (start < 0) r.first = (-start + dilation - 1) / dilation;
-    if (start < size) r.last = (size - start + dilation - 1) / dilation;
+inline __attribute__((always_inline)) TapRange taps_inside(index_t start,
+                                                           index_t dilation,
+                                                           index_t kernel,
+                                                           index_t size) {
+    TapRange r{0, 0};
+    if (start < 0) r.first = ceil_div(-start, dilation);
+    if (start < size) r.last = ceil_div(size - start, dilation);
     if (r.last > kernel) r.last = kernel;
     if (r.first > r.last) r.first = r.last;
     return r;
 }
 
-// How many cells of a window that starts at `start` an average divides by, along one axis.
-inline __attribute__((always_inline)) index_t cells_counted(
+// How many taps of a window that starts at `start` an average divides by, along one axis.
+inline __attribute__((always_inline)) index_t taps_counted(
     index_t start, index_t kernel, index_t before, index_t size, index_t after, bool padding) {
     const index_t low = padding ? -before : 0;
     const index_t high = padding ? size + after : size;

@@ -5,7 +5,7 @@
 
 namespace hotloop {
 
-// Window (oh, ow) reads, for every cell (kh, kw) of the kernel, the pixel
+// Window (oh, ow) reads, for every tap (kh, kw) of the kernel, the pixel
 //     (oh * stride_h + kh * dilation_h - top, ow * stride_w + kw * dilation_w - left)
 // which lies in the padding where it is outside of H x W.
 struct Window {

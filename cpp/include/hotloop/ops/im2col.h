@@ -1,5 +1,5 @@
 // Patches written out, channels first, in the order of the book: one row a window, and in a row
-// the channels, each with its KH * KW cells.
+// the channels, each with its KH * KW taps.
 #pragma once
 
 #include "hotloop/common.h"
@@ -21,7 +21,7 @@ struct Im2colArgs {
     }
 };
 
-// The transpose of im2col: every cell of cols is added to the pixel that it was read from, in
+// The transpose of im2col: every number of cols is added to the pixel that it was read from, in
 // window order. x is overwritten and apart from cols.
 template <class T>
 struct Col2imArgs {

@@ -10,8 +10,8 @@
 namespace hotloop {
 
 // y and place are (N, OH, OW, C) when channels are last, else (N, C, OH, OW); both are overwritten
-// and apart from x. Of equal cells the first counts; a NaN is larger than any number; padding is no
-// cell at all, so a window of nothing else gives -inf and no place.
+// and apart from x. Of equal numbers the first counts; a NaN is larger than any number; padding is
+// no tap at all, so a window of nothing else gives -inf and no place.
 template <class T>
 struct MaxPoolArgs {
     const T* x;
@@ -64,8 +64,8 @@ struct MaxPoolScatterArgs {
     }
 };
 
-// y = sum of the window / cells that count: those inside, with count_include_pad also those in the
-// padding, at least 1. Backward dx = each dy / the same number, added to every cell of its window.
+// y = sum of the window / taps that count: those inside, with count_include_pad also those in the
+// padding, at least 1. Backward dx = each dy / the same number, added to every tap of its window.
 template <class T>
 struct AvgPoolArgs {
     const T* from;  // x, or dy backward

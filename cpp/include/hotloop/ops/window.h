@@ -14,7 +14,7 @@ struct Pair {
 };
 
 // Rows and columns added around an image: given in numbers, none, or such that the output has
-// ceil(input / stride) cells, the odd one at the end.
+// ceil(input / stride) windows, the odd row or column at the end.
 struct Padding {
     enum class Kind { numbers, valid, same };
     Kind kind = Kind::valid;

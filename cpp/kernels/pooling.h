@@ -84,21 +84,21 @@ HOTLOOP_INLINE bool is_plain_2x2(const Window& w) {
            w.dilation_w == 1 && w.top == 0 && w.left == 0 && w.OH * 2 <= w.H && w.OW * 2 <= w.W;
 }
 
-// The sum of cell(i, j) over a window.
-template <class T, class Cell>
-HOTLOOP_INLINE Vec<T> sum_of_cells(CellRange kh, CellRange kw, Cell cell) {
-    const index_t cells = (kh.last - kh.first) * (kw.last - kw.first);
+// The sum of tap(i, j) over a window.
+template <class T, class Tap>
+HOTLOOP_INLINE Vec<T> sum_of_taps(TapRange kh, TapRange kw, Tap tap) {
+    const index_t taps = (kh.last - kh.first) * (kw.last - kw.first);
     Vec<T> sum = Vec<T>::zero();
-    if (cells <= kRun) {
+    if (taps <= kRun) {
         for (index_t i = kh.first; i < kh.last; ++i)
-            for (index_t j = kw.first; j < kw.last; ++j) sum = sum + cell(i, j);
+            for (index_t j = kw.first; j < kw.last; ++j) sum = sum + tap(i, j);
         return sum;
     }
     LongSum<T> runs;
     index_t left = kRun;
     for (index_t i = kh.first; i < kh.last; ++i)
         for (index_t j = kw.first; j < kw.last; ++j) {
-            sum = sum + cell(i, j);
+            sum = sum + tap(i, j);
             if (--left > 0) continue;
             runs.add(sum);
             sum = Vec<T>::zero();
@@ -122,9 +122,9 @@ HOTLOOP_INLINE bool covers_all(const Window& w) {
 
 template <class T>
 HOTLOOP_INLINE T mean_divisor(const Window& w, index_t h0, index_t w0, bool padding) {
-    const index_t cells = cells_counted(h0, w.KH, w.top, w.H, w.bottom, padding) *
-                          cells_counted(w0, w.KW, w.left, w.W, w.right, padding);
-    return static_cast<T>(cells > 0 ? cells : 1);
+    const index_t taps = taps_counted(h0, w.KH, w.top, w.H, w.bottom, padding) *
+                         taps_counted(w0, w.KW, w.left, w.W, w.right, padding);
+    return static_cast<T>(taps > 0 ? taps : 1);
 }
 
 template <class T>

@@ -1,4 +1,4 @@
-// How a result ends: an activation, or the backward of one, on a vector.
+// The epilogue of a result: an activation, or the backward of one, on a vector.
 #pragma once
 
 #include "hotloop/common.h"
