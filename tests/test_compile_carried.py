@@ -17,7 +17,7 @@ import hotloop as hl
 from hotloop import callbacks, layers, losses, metrics, optimizers
 from hotloop.optimizers import schedules
 from hotloop.registry import CUSTOM
-from hotloop.training.compiled import COMPILE_OPTIONS
+from hotloop.saving.model_files import COMPILE_OPTIONS
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(12, 4)).astype(np.float32)

@@ -9,7 +9,7 @@ import pytest
 
 import hotloop as hl
 from helpers_models import Scale, check_gradients
-from hotloop import layers
+from hotloop import layers, losses, optimizers
 
 RNG = np.random.default_rng(5)
 
@@ -236,3 +236,16 @@ def test_a_function_is_no_activation() -> None:
 def test_a_config_makes_the_layer_again(layer: hl.layers.Layer) -> None:
     config = layer.get_config()
     assert type(layer).from_config(config).get_config() == config
+
+
+@pytest.mark.parametrize(
+    "table",
+    [layers.CLASSES, losses.CLASSES, optimizers.CLASSES],
+    ids=["layers", "losses", "optimizers"],
+)
+def test_the_packages_own_classes_say_so_and_subclasses_do_not(table: dict[str, type]) -> None:
+    """Only what is known to consist of core calls is recorded, so a class of a user's own never is."""
+    assert len(table) > 4
+    for name, cls in table.items():
+        assert cls.builtin, name  # type: ignore[attr-defined]
+        assert not type("Mine", (cls,), {}).builtin, name  # type: ignore[attr-defined]

@@ -26,6 +26,7 @@ except ImportError as error:
 from hotloop._support.moved import answer_to_old_names
 from hotloop._support.names import serve
 from hotloop.config import show_config
+from hotloop.registry import enter_rooms
 from hotloop.version import __version__
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
         utils,
     )
     from hotloop import book as book
-    from hotloop import cli as cli
     from hotloop import estimators as estimators
     from hotloop import plotting as plotting
     from hotloop.autodiff import GradientTape, Tensor
@@ -186,6 +186,7 @@ __all__ = [
 ]
 
 answer_to_old_names()
+enter_rooms({"layer": "hotloop.layers", "model": "hotloop.models"})
 serve(
     __name__,
     {**{name: f"hotloop.{name}" for name in _MODULES}, **_NAMES},

@@ -18,7 +18,7 @@ from hotloop import _core
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
 from hotloop.graph.symbol import Symbol
-from hotloop.registry import lookup
+from hotloop.registry import lookup, own
 
 Array = NDArray[Any]
 
@@ -69,9 +69,7 @@ class ActivationFunction:
     def __call__(self, x: Any) -> Any:
         """Return the activation of any array, or the symbol that an `Activation` layer answers."""
         if isinstance(x, Symbol):
-            from hotloop.layers.activations import Activation  # noqa: PLC0415 - it needs these
-
-            return Activation(self)(x)
+            return own("layer")["Activation"](self)(x)
         return _core.identity(x) if self._forward is None else self._forward(x)
 
     def forward(self, x: Array) -> Array:

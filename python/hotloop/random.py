@@ -18,6 +18,7 @@ import numpy as np
 from hotloop import config
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
+from hotloop.registry import own
 
 __all__ = [
     "SeedGenerator",
@@ -263,9 +264,7 @@ def normal(
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
-    from hotloop.layers.sources import draw  # noqa: PLC0415 - it makes nodes of a model
-
-    return draw("normal", tuple(shape), mean, stddev, dtype or config.floatx(), source(seed))
+    return _drawn("normal", tuple(shape), mean, stddev, dtype, seed)
 
 
 def uniform(
@@ -278,9 +277,18 @@ def uniform(
     >>> uniform((2,), seed=1).shape
     (2,)
     """
-    from hotloop.layers.sources import draw  # noqa: PLC0415 - it makes nodes of a model
+    return _drawn("uniform", tuple(shape), minval, maxval, dtype, seed)
 
-    return draw("uniform", tuple(shape), minval, maxval, dtype or config.floatx(), source(seed))
+
+def _drawn(
+    distribution: str, shape: tuple[Any, ...], low: float, high: float, dtype: Any, seed: Any
+) -> Any:
+    """Return random numbers, or a symbol of them where the batch size is open."""
+    rng = source(seed)
+    if any(n is None for n in shape):
+        return own("layer")["RandomDraw"](distribution, list(shape), low, high).symbol("draw")
+    draw = rng.normal if distribution == "normal" else rng.uniform
+    return np.asarray(draw(low, high, shape)).astype(dtype or config.floatx())
 
 
 serve(__name__)

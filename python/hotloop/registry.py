@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ CUSTOM: dict[str, Any] = {}
 _known: ContextVar[Mapping[str, Any]] = ContextVar("_known", default={})  # noqa: B039 - never changed
 # Where `serialize` notes whom it has described.
 _noted: ContextVar[dict[str, Any] | None] = ContextVar("_noted", default=None)
+# The package's own classes: kind -> name -> class. A room enters its own; the rooms below find them here.
+_OWN: dict[str, dict[str, Any]] = {}
+# Where the kinds come from that may be asked for before their room is loaded; `hotloop` says so.
+_ROOMS: dict[str, str] = {}
 # A function can be one of these; nothing else in a file may name one.
 _FUNCTIONS = ("initializer", "metric function", "loss function", "learning rate")
 
@@ -40,6 +45,25 @@ def snake_case(name: str) -> str:
                 out.append("_")
         out.append(char.lower())
     return "".join(out)
+
+
+def enter(kind: str, classes: Iterable[type[T]]) -> dict[str, type[T]]:
+    """Enter the package's own classes of a kind, and return all of them by name."""
+    entered = {cls.__name__: cls for cls in classes}
+    _OWN.setdefault(kind, {}).update(entered)
+    return entered
+
+
+def enter_rooms(rooms: Mapping[str, str]) -> None:
+    """Say which module enters the classes of a kind."""
+    _ROOMS.update(rooms)
+
+
+def own(kind: str) -> dict[str, Any]:
+    """Return the package's own classes of a kind by name."""
+    if kind not in _OWN:
+        importlib.import_module(_ROOMS[kind])
+    return _OWN[kind]
 
 
 def lookup(kind: str, name: str, table: Mapping[str, T]) -> T:

@@ -51,7 +51,7 @@ class Regularizer(Described, Watched):
         return cls(**config)
 
 
-class L1L2(Regularizer):
+class L1L2(Regularizer, builtin=True):
     """``l1 * sum(|w|) + l2 * sum(w^2)``, as Keras has it: no half, no mean.
 
     Parameters
@@ -113,7 +113,7 @@ class L1L2(Regularizer):
         return {"l1": self.l1, "l2": self.l2}
 
 
-class L1(L1L2):
+class L1(L1L2, builtin=True):
     """``l1 * sum(|w|)``.
 
     Parameters
@@ -135,7 +135,7 @@ class L1(L1L2):
         return {"l1": self.l1}
 
 
-class L2(L1L2):
+class L2(L1L2, builtin=True):
     """``l2 * sum(w^2)``.
 
     Parameters

@@ -24,6 +24,7 @@ __all__ = [
     "Normalised",
     "Padding",
     "Pair",
+    "Shape",
     "Shape4D",
 ]
 
@@ -39,6 +40,7 @@ Gradients: TypeAlias = tuple[FloatArray | None, FloatArray, FloatArray | None]  
 LiveFloat: TypeAlias = float | FloatArray
 LiveInt: TypeAlias = int | IntArray
 
+Shape: TypeAlias = tuple[int | None, ...]  # batch in front (None)
 Pair: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = (
     int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | Literal["valid", "same"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from hotloop._support.atomic import explained
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.checkpoint import check_frequency
+from hotloop.saving import kept, training_state
 
 
 class BackupAndRestore(Callback):
@@ -69,8 +69,6 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Read the backup when there is one; `fit` goes on from it."""
-        from hotloop.saving import training_state  # noqa: PLC0415 - it needs the models
-
         self._batches = 0
         with explained(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +96,4 @@ class BackupAndRestore(Callback):
             self.path.unlink(missing_ok=True)
 
     def _write(self, epoch: int, batch: int) -> None:
-        from hotloop.saving import training_state  # noqa: PLC0415 - as above
-
         training_state.write(self.model, self.path, epoch, batch)

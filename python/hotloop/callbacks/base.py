@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
-
-if TYPE_CHECKING:
-    from hotloop.models import Model
+from hotloop.saving import kept
 
 Logs = dict[str, Any]
 
@@ -47,7 +44,7 @@ class Callback:
         self.model: Any = None
         self.params: dict[str, Any] = {}
 
-    def set_model(self, model: Model) -> None:
+    def set_model(self, model: Any) -> None:
         """Remember the model."""
         self.model = model
 

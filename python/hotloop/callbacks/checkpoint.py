@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from hotloop._support.atomic import explained
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import Logs
 from hotloop.callbacks.plateau import Monitor
 from hotloop.callbacks.telling import tell
+from hotloop.saving import kept
 
 
 class ModelCheckpoint(Monitor):

@@ -14,8 +14,8 @@ import numpy as np
 
 from hotloop._support.atomic import atomic_open, explained
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
+from hotloop.saving import kept
 
 _MISSING = "NA"
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from hotloop._support.arguments import number, whole
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
 from hotloop.callbacks.telling import tell
 from hotloop.metrics.naming import direction
+from hotloop.saving import kept
 
 
 class Monitor(Callback):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import BatchProgress, Callback, Logs
+from hotloop.saving import kept
 
 
 class History(Callback):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
 from hotloop.callbacks.base import Callback, Logs
+from hotloop.saving import kept
 
 
 class TensorBoard(Callback):

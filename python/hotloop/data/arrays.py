@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,34 @@ from hotloop.data.data_loader import DataLoader
 from hotloop.data.indexed import BatchesByIndex, is_indexed, is_samples
 from hotloop.data.targets import real_array
 
-if TYPE_CHECKING:
-    from hotloop.engine.executor import LossStep
-    from hotloop.losses import Loss
-
 Array = NDArray[Any]
 Rows = Array | slice
+
+
+class TakesTargets(Protocol):
+    """A loss, as data are made for it."""
+
+    def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return targets as it wants them; a ValueError when they do not fit."""
+
+
+class TakesBatches(Protocol):
+    """A recorded step, as a batch gets into it."""
+
+    t_buffer: Array
+    w_buffer: Array | None
+
+    def load(self, batch: Array) -> None:
+        """Take a batch, in place where possible."""
+
+    def gather(self, x: Array, rows: Array | None) -> None:
+        """Take some rows of the samples."""
+
+    def load_targets(self, t: Array) -> None:
+        """Take targets, in place where possible."""
+
+    def release_targets(self) -> None:
+        """Read targets from `t_buffer` again."""
 
 
 def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) -> Array:
@@ -167,7 +189,7 @@ class ArrayData:
         w = class_weights(name, self.t, known, given, dtype)
         return ArrayData(self.x, self.y, self.t, w if self.w is None else w * self.w)
 
-    def load(self, step: LossStep, rows: Rows) -> None:
+    def load(self, step: TakesBatches, rows: Rows) -> None:
         """Load a batch: by one gathering call for indices, in place where possible for a slice."""
         if isinstance(rows, slice):
             batch = self.x[rows]
@@ -194,7 +216,7 @@ def array_data(
     name: str,
     x: Array,
     y: Any,
-    loss: Loss,
+    loss: TakesTargets,
     output_shape: tuple[int | None, ...],
     dtype: Any,
     sample_weight: Any = None,

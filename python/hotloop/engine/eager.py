@@ -67,5 +67,5 @@ def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> lis
         else:
             cache = Cache(layer)
             cache.which, cache.batch = node.which, batch
-            values[node.output] = Tensor(layer.forward((), cache, told))  # type: ignore[arg-type]
+            values[node.output] = Tensor(layer.forward((), cache, told))
     return [values[i] for i in graph.outputs]

@@ -196,7 +196,7 @@ class LossStep(Step):
         logits = takes_over or loss.from_logits
         plain = loss.reduction == "sum_over_batch_size"
         self.counts = False
-        if type(loss).__module__.startswith("hotloop.losses.") and plain:
+        if loss.builtin and plain:
             if isinstance(loss, CategoricalLoss) and logits and y.ndim == 2:
                 probs = None
                 if takes_over and outputs:

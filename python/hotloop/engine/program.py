@@ -112,7 +112,7 @@ class PythonCall:
         for weight in weights:
             if weight.grad is not None:
                 weight.grad[...] = 0
-        answer = self.layer.backward(self.dy, self.cache)  # type: ignore[arg-type]
+        answer = self.layer.backward(self.dy, self.cache)
         for weight, sum_before in zip(weights, before, strict=False):
             if weight.grad is not None:
                 weight.grad += sum_before

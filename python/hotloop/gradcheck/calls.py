@@ -47,7 +47,7 @@ def kinks_of(layer: Any) -> str:
         return "the maximum"
     if kind in ("ReLU", "LeakyReLU", "ELU"):
         return kind
-    return "" if type(layer).__module__.startswith("hotloop.layers.") else kind
+    return "" if getattr(layer, "builtin", False) else kind
 
 
 def check_call(
@@ -295,7 +295,7 @@ def _check_compute(
 
 def _loss_kinks(loss: Any) -> str:
     kind = type(loss).__name__
-    if not type(loss).__module__.startswith("hotloop.losses."):
+    if not getattr(loss, "builtin", False):
         return kind
     if kind == "MeanAbsoluteError":
         return "the absolute value"

@@ -158,7 +158,6 @@ def _by_hand(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCh
 
 
 def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCheck]:
-    import hotloop as hl  # noqa: PLC0415 - as above
     from hotloop.gradcheck.calls import check_call  # noqa: PLC0415
     from hotloop.gradcheck.frozen import copy_of_layer  # noqa: PLC0415
     from hotloop.graph.tracing import own_call  # noqa: PLC0415
@@ -170,8 +169,11 @@ def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayChec
     ]
     shapes = [(None, *part.shape[1:]) for part in parts]
     if own_call(layer) is not None:  # made of other layers
-        given = hl.Input(shapes[0][1:], dtype="float64")
-        return _model(hl.Model(given, layer(given)), x, None, None, None, training, settings)
+        from hotloop.layers import Input  # noqa: PLC0415
+        from hotloop.models import Model  # noqa: PLC0415 - as above
+
+        given = Input(shapes[0][1:], dtype="float64")
+        return _model(Model(given, layer(given)), x, None, None, None, training, settings)
     layer.ensure_built(tuple(shapes) if layer.takes_several else shapes[0], "float64")
     return check_call(layer, parts, training, settings, layer.takes_several)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hotloop.layers.base import Layer, Shape, is_recordable
-from hotloop.layers.reshape import InputLayer, Rescaling
+from hotloop._support.typing import Shape
+from hotloop.graph.layer import LayerLike
 
 
 @dataclass(frozen=True)
 class Node:
     """One call of one layer: the values it reads and the one it makes."""
 
-    layer: Layer
+    layer: LayerLike
     inputs: tuple[int, ...]
     output: int
     # What the layer is told in every run; None leaves it to the run.
@@ -30,7 +31,7 @@ class Graph:
     nodes: tuple[Node, ...]
     shapes: dict[int, Shape]
     # A leading Rescaling of an input, which belongs to gathering the batch.
-    rescale: dict[int, Rescaling] = field(default_factory=dict)
+    rescale: dict[int, LayerLike] = field(default_factory=dict)
 
     def scaling(self, value: int) -> tuple[float, float]:
         """Return scale and offset that are applied to an input when a batch is gathered."""
@@ -40,7 +41,7 @@ class Graph:
     def is_recorded(self, node: Node) -> bool:
         """Whether a call consists of core calls alone."""
         shapes = [self.shapes[i] for i in node.inputs]
-        return is_recordable(node.layer, shapes)
+        return node.layer.is_recorded(shapes)
 
     def needs_gradient(self) -> set[int]:
         """Return the values that lie behind a weight with a gradient."""
@@ -52,17 +53,17 @@ class Graph:
         return needed
 
 
-def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
+def chain(layers: Sequence[LayerLike], input_shape: Shape, dtype: str) -> Graph:
     """Return the graph of layers in a row, building each for what the one before answers."""
     shapes: dict[int, Shape] = {0: input_shape}
     nodes: list[Node] = []
-    rescale: dict[int, Rescaling] = {}
+    rescale: dict[int, LayerLike] = {}
     value = 0
     for layer in layers:
         shape = layer.ensure_built(shapes[value], dtype)
-        if type(layer) is InputLayer:
+        if layer.builtin and layer.is_input:
             continue
-        if type(layer) is Rescaling and not nodes and not rescale:
+        if layer.builtin and layer.scales_input and not nodes and not rescale:
             rescale[0] = layer
             continue
         nodes.append(Node(layer, (value,), value + 1))
@@ -71,7 +72,7 @@ def chain(layers: list[Layer], input_shape: Shape, dtype: str) -> Graph:
     return Graph((0,), (value,), tuple(nodes), shapes, rescale)
 
 
-def extended(graph: Graph, layer: Layer, dtype: str) -> Graph:
+def extended(graph: Graph, layer: LayerLike, dtype: str) -> Graph:
     """Return the graph of a chain with one more layer, built for what the chain answers."""
     value = graph.outputs[0]
     shapes = graph.shapes  # shared, as a copy for each of n layers would take n^2 steps

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from hotloop import config
+from hotloop._support.typing import Shape
 from hotloop.autodiff import elementwise, linalg, shapes
 from hotloop.autodiff.rule import Rule
 from hotloop.autodiff.tensor import plain_index
-
-if TYPE_CHECKING:
-    from hotloop.layers.base import Layer, Shape
+from hotloop.graph.layer import LayerLike
+from hotloop.registry import own
 
 
 class Unit:
@@ -64,7 +64,7 @@ class Symbol:
     def __init__(
         self,
         shape: Shape,
-        layer: Layer,
+        layer: LayerLike,
         inputs: tuple[Symbol, ...] = (),
         given_dtype: str | None = None,
         training: bool | None = None,
@@ -103,18 +103,14 @@ class Symbol:
         A number is added by a `Rescaling`, which multiplies by numbers too; an array, and what
         is broadcast, by `hotloop.ops`.
         """
-        from hotloop.layers.merge import Add  # noqa: PLC0415 - layers know symbols
-
         if isinstance(other, Symbol) and other.shape == self.shape:
-            return Add()([self, other])
+            return own("layer")["Add"]()([self, other])
         return self._scaled(1.0, other) if _is_number(other) else elementwise.add(self, other)
 
     def __mul__(self, other: Any) -> Any:
         """Return ``layers.Multiply()([self, other])``."""
-        from hotloop.layers.merge import Multiply  # noqa: PLC0415 - as above
-
         if isinstance(other, Symbol) and other.shape == self.shape:
-            return Multiply()([self, other])
+            return own("layer")["Multiply"]()([self, other])
         return self._scaled(other, 0.0) if _is_number(other) else elementwise.multiply(self, other)
 
     __radd__, __rmul__ = __add__, __mul__
@@ -140,17 +136,13 @@ class Symbol:
         return elementwise.divide(self, other)
 
     def _scaled(self, scale: Any, offset: Any) -> Any:
-        from hotloop.layers.reshape import Rescaling  # noqa: PLC0415 - as above
-
-        return Rescaling(scale, offset)(self)
+        return own("layer")["Rescaling"](scale, offset)(self)
 
     # -- every other operator is an operation of `hotloop.ops` ----------------------------------
 
     def __operation__(self, rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Return the symbol of an operation that reads this one."""
-        from hotloop.layers.operation import on_symbols  # noqa: PLC0415 - as above
-
-        return on_symbols(rule, inputs, options)
+        return own("layer")["Operation"].on_symbols(rule, inputs, options)
 
     def __pow__(self, other: Any) -> Any:
         """Return the power."""
@@ -243,7 +235,7 @@ def symbols_in(x: Any) -> tuple[Symbol, ...] | None:
 
 
 def connect(
-    layer: Layer,
+    layer: LayerLike,
     inputs: tuple[Symbol, ...],
     several: bool,
     training: bool | None = None,

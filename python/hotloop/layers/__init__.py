@@ -28,6 +28,7 @@ from hotloop.layers.operation import Operation
 from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
 from hotloop.layers.sources import OwnWeights, RandomDraw
+from hotloop.registry import enter
 
 # Keras's other names.
 MaxPooling2D = MaxPool2D
@@ -35,9 +36,9 @@ AveragePooling2D = AvgPool2D
 GlobalAveragePooling2D = GlobalAvgPool2D
 
 # What a description in a file may name.
-CLASSES: dict[str, type[Layer]] = {
-    cls.__name__: cls
-    for cls in (
+CLASSES: dict[str, type[Layer]] = enter(
+    "layer",
+    (
         ELU,
         GELU,
         Activation,
@@ -64,8 +65,8 @@ CLASSES: dict[str, type[Layer]] = {
         Sigmoid,
         Softmax,
         Tanh,
-    )
-}
+    ),
+)
 
 __all__ = [
     "ELU",

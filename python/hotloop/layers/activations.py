@@ -10,11 +10,12 @@ import numpy as np
 
 from hotloop import _core, activations
 from hotloop._support.arguments import number, whole
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 
 
-class Activation(Layer):
+class Activation(Layer, builtin=True):
     """Any activation of `hotloop.activations`.
 
     Parameters
@@ -59,7 +60,7 @@ class Activation(Layer):
         return {"activation": self.activation.name, **super().get_config()}
 
 
-class _Named(Activation):
+class _Named(Activation, builtin=True):
     """An `Activation` whose function is fixed."""
 
     _function = "linear"
@@ -74,7 +75,7 @@ class _Named(Activation):
         return given
 
 
-class ReLU(Activation):
+class ReLU(Activation, builtin=True):
     """``y = max(x, 0)``, or with a slope, a ceiling and a threshold.
 
     ``y = max_value`` where x >= max_value, ``x`` where x > threshold, else
@@ -172,25 +173,25 @@ class ReLU(Activation):
         return {**own, **rest}
 
 
-class Sigmoid(_Named):
+class Sigmoid(_Named, builtin=True):
     """``y = 1 / (1 + exp(-x))``; takes the arguments of `Layer`."""
 
     _function = "sigmoid"
 
 
-class Tanh(_Named):
+class Tanh(_Named, builtin=True):
     """``y = tanh(x)``; takes the arguments of `Layer`."""
 
     _function = "tanh"
 
 
-class GELU(_Named):
+class GELU(_Named, builtin=True):
     """``y = x Phi(x)``, exact (Hendrycks and Gimpel, 2016); takes the arguments of `Layer`."""
 
     _function = "gelu"
 
 
-class _Sloped(Layer):
+class _Sloped(Layer, builtin=True):
     """A rectifier with one number; what it is called differs."""
 
     binds_input = True
@@ -201,7 +202,7 @@ class _Sloped(Layer):
         return number(who, "the slope", slope, "not be negative", lambda s: 0.0 <= s < math.inf)
 
 
-class LeakyReLU(_Sloped):
+class LeakyReLU(_Sloped, builtin=True):
     """``y = x`` where x > 0, else ``negative_slope * x`` (Maas, Hannun and Ng, ICML 2013).
 
     Parameters
@@ -245,7 +246,7 @@ class LeakyReLU(_Sloped):
         return {"negative_slope": self.negative_slope, **super().get_config()}
 
 
-class ELU(_Sloped):
+class ELU(_Sloped, builtin=True):
     """``y = x`` where x > 0, else ``alpha (exp(x) - 1)`` (Clevert et al., ICLR 2016).
 
     Parameters
@@ -287,7 +288,7 @@ class ELU(_Sloped):
         return {"alpha": self.alpha, **super().get_config()}
 
 
-class Softmax(Layer):
+class Softmax(Layer, builtin=True):
     """``y = exp(x) / sum(exp(x))`` along `axis`.
 
     Parameters

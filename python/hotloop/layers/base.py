@@ -14,6 +14,7 @@ from hotloop import config, initializers, regularizers
 from hotloop._support import arguments
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable, penalties_of
@@ -29,11 +30,9 @@ from hotloop.graph.tracing import (
 )
 from hotloop.layers.cache import Array, Cache, Views
 from hotloop.layers.checks import assign_all, check_dtype
+from hotloop.layers.tensors import call_on_tensors
 from hotloop.parameters import Weight, loaded_value
-from hotloop.registry import snake_case
-
-Shape = tuple[int | None, ...]
-
+from hotloop.registry import own, snake_case
 
 # Arguments that Keras's layers take and that mean nothing, or are not there, when they are these.
 _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
@@ -110,6 +109,10 @@ class Layer(Unit, Watched):
     recordable = True
     # True for layers that only reshape: their output is a view of their input.
     is_view = False
+    # True for layers that only stand for an input.
+    is_input = False
+    # True for layers that may become part of gathering a batch: ``x * scale + offset``.
+    scales_input = False
     # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
     takes_several = False
 
@@ -214,15 +217,22 @@ class Layer(Unit, Watched):
         return given
 
     def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
-        """Whether a call on inputs of `shapes` consists of core calls alone; see `Graph`."""
+        """Whether a call of the package's own layer on inputs of `shapes` is core calls alone."""
         return self.recordable
+
+    def is_recorded(self, shapes: Sequence[Shape]) -> bool:
+        """Whether a call on inputs of `shapes` consists of core calls alone.
+
+        A subclass of the user's own may compute anything, so it runs as a Python step.
+        """
+        return self.builtin and self.is_recordable(shapes)
 
     def changed_arrays(self, cache: Cache, training: bool) -> list[Array]:  # noqa: ARG002
         """Return what `forward` changes and later calls read; an unfinished step restores it.
 
         Of a layer of one's own that is each weight that does not train, up to 1 MB.
         """
-        if not training or is_ours(type(self)):
+        if not training or self.builtin:
             return []
         kept = (weight.value for weight in self.ordered_weights() if not weight.trainable)
         return [value for value in kept if value.nbytes <= _MOST_RESTORED]
@@ -376,9 +386,7 @@ class Layer(Unit, Watched):
         parts = [layer for part in parts_of(self) for layer in part.all_layers()]
         if not self._weights:
             return parts
-        from hotloop.layers.sources import OwnWeights  # noqa: PLC0415 - it is a layer
-
-        return [OwnWeights.of(self), *parts]
+        return [own("layer")["OwnWeights"].of(self), *parts]
 
     def ordered_weights(self) -> list[Weight]:
         """Return the weights, trainable ones first, as Keras orders them."""
@@ -525,8 +533,6 @@ class Layer(Unit, Watched):
             raise ValueError(msg)
         given: Any = x if self.takes_several else [x]
         if mode.tapes or any(isinstance(part, TensorBase) for part in given):
-            from hotloop.layers.tensors import call_on_tensors  # noqa: PLC0415 - it knows layers
-
             return call_on_tensors(self, x, bool(training))
         who = f"{type(self).__name__} {self.name!r}"
         parts = [
@@ -589,7 +595,7 @@ class Layer(Unit, Watched):
                         known[name] = weight.name
                         self.__dict__.pop(name, None)
                         return
-        if is_ours(type(self)):
+        if self.builtin:
             super().__setattr__(name, value)
         else:  # it runs as it is in each step, and may set attributes in each
             object.__setattr__(self, name, value)
@@ -600,9 +606,7 @@ class Layer(Unit, Watched):
         if known and name in known:
             weight = self._weights[known[name]]
             if is_tracing():
-                from hotloop.layers.sources import OwnWeights  # noqa: PLC0415 - it is a layer
-
-                return OwnWeights.of(self).symbol(weight.name)
+                return own("layer")["OwnWeights"].of(self).symbol(weight.name)
             return self._variable(weight) if mode.tapes else weight.value
         if name in ("input", "output") and self.first_output is None:
             msg = f"layer {self.name!r} has no {name} before it is called on an Input"
@@ -619,16 +623,3 @@ def _is_data(x: Any) -> bool:
     """Whether `x` is an array or tensor, or several of them."""
     parts = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else [x]
     return all(isinstance(part, np.ndarray | TensorBase) for part in parts)
-
-
-def is_recordable(layer: Layer, shapes: Sequence[Shape]) -> bool:
-    """Whether `layer` is one of the package's own, and core calls alone for inputs of `shapes`.
-
-    A subclass of one may compute anything, so it runs as a Python step.
-    """
-    return is_ours(type(layer)) and layer.is_recordable(shapes)
-
-
-def is_ours(cls: type) -> bool:
-    """Whether a class of layers is the package's own."""
-    return cls.__module__.startswith("hotloop.layers.")

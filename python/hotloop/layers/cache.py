@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from hotloop.graph.layer import LayerLike
 from hotloop.parameters import aligned_zeros
-
-if TYPE_CHECKING:
-    from hotloop.layers.base import Layer
 
 Array = NDArray[Any]
 
@@ -47,7 +45,7 @@ class Cache:
     recorded: bool = False
     backward_follows: bool = True
 
-    def __init__(self, layer: Layer, accumulate: bool = False) -> None:
+    def __init__(self, layer: LayerLike, accumulate: bool = False) -> None:
         self._layer = layer
         self.trainable = layer.trainable
         self.accumulate = accumulate

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hotloop import _core
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.data.targets import real_array
+from hotloop.graph.layer import LayerLike
 from hotloop.parameters import Weight
-
-if TYPE_CHECKING:
-    from hotloop.layers.base import Layer, Shape
 
 
 def check_dtype(dtype: Any) -> str:
@@ -47,7 +46,7 @@ def assign_all(owner: str, live: Sequence[Weight], values: Sequence[Any]) -> Non
     _core.assign([weight.value for weight in live], arrays)
 
 
-def require_rank(layer: Layer, shape: Shape, rank: int, letters: str) -> None:
+def require_rank(layer: LayerLike, shape: Shape, rank: int, letters: str) -> None:
     """Raise a ValueError when `shape` has not the rank that `letters` describe."""
     if len(shape) != rank:
         msg = (
@@ -57,7 +56,7 @@ def require_rank(layer: Layer, shape: Shape, rank: int, letters: str) -> None:
         raise ValueError(msg)
 
 
-def require_known(layer: Layer, shape: Shape, axis: int) -> int:
+def require_known(layer: LayerLike, shape: Shape, axis: int) -> int:
     """Return the size of `axis`; a ValueError when the shape leaves it open."""
     size = shape[axis]
     if size is None:

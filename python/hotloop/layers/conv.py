@@ -9,8 +9,9 @@ import numpy as np
 from hotloop import _core, activations, initializers, regularizers
 from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.config import check_data_format
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known
 from hotloop.layers.windows import check_padding, image_axes, padding_config, pair, windowed_shape
@@ -26,7 +27,7 @@ def reordered(kernel: Array, axes: tuple[int, ...], out: Array | None = None) ->
     return _core.gather_rows(kernel.reshape(-1, 1), rows, to).reshape(order.shape)
 
 
-class Conv2D(Layer):
+class Conv2D(Layer, builtin=True):
     """Two-dimensional convolution (correlation: the kernel is not flipped).
 
     ``y[n, i, j, o] = activation(bias[o] + sum x[n, i s + a d, j s + b d, c] kernel[a, b, c, o])``

@@ -6,14 +6,15 @@ from typing import Any
 
 from hotloop import _core, activations, initializers, regularizers
 from hotloop._support.arguments import whole
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
 
 
-class Dense(Layer):
+class Dense(Layer, builtin=True):
     """Fully connected: ``y = activation(x @ kernel + bias)`` over the last axis.
 
     Parameters

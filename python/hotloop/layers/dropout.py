@@ -9,12 +9,13 @@ import numpy as np
 from hotloop import _core, random
 from hotloop._support.arguments import number, whole
 from hotloop._support.quoting import quoted
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import is_loading
 
 
-class Dropout(Layer):
+class Dropout(Layer, builtin=True):
     """In training, set a random share of the elements to 0 and scale up the rest.
 
     ``y = x / (1 - rate)`` where the element stays, else 0; outside training ``y = x``.

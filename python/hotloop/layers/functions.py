@@ -8,7 +8,7 @@ from typing import Any
 from hotloop.layers.base import Layer
 
 
-class Lambda(Layer):
+class Lambda(Layer, builtin=True):
     """A function over `hotloop.ops` as a layer.
 
     Parameters

@@ -10,7 +10,8 @@ import numpy as np
 from hotloop import _core
 from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 
 
@@ -20,7 +21,7 @@ def summed_to(dy: Array, shape: tuple[int, ...]) -> Array:
     return dy.sum(axis=axes, keepdims=True) if axes else dy
 
 
-class _Merge(Layer):
+class _Merge(Layer, builtin=True):
     """A layer of two or more inputs."""
 
     takes_several = True
@@ -42,7 +43,7 @@ class _Merge(Layer):
         return ValueError(f"{type(self).__name__} {self.name!r}: {rule}, got {quoted(shapes)}")
 
 
-class _Elementwise(_Merge):
+class _Elementwise(_Merge, builtin=True):
     """Inputs of one shape, or of sizes 1 where they are broadcast."""
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
@@ -57,7 +58,7 @@ class _Elementwise(_Merge):
         return tuple(out)
 
 
-class Add(_Elementwise):
+class Add(_Elementwise, builtin=True):
     """The sum of its inputs.
 
     Parameters
@@ -97,7 +98,7 @@ class Add(_Elementwise):
         return tuple(summed_to(dy, shape) for shape in cache.shapes)
 
 
-class Multiply(_Elementwise):
+class Multiply(_Elementwise, builtin=True):
     """The product of its inputs, element by element.
 
     Parameters
@@ -140,7 +141,7 @@ class Multiply(_Elementwise):
         return tuple(grads)
 
 
-class Concatenate(_Merge):
+class Concatenate(_Merge, builtin=True):
     """Its inputs side by side along one axis.
 
     Parameters

@@ -11,7 +11,8 @@ import numpy as np
 from hotloop import _core, initializers, regularizers
 from hotloop._support.arguments import number, whole
 from hotloop._support.quoting import quoted
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known
 from hotloop.parameters import aligned_zeros
@@ -26,7 +27,7 @@ def _copied(array: Array) -> Array:
     return _core.gather_rows(array.reshape(1, -1), None).reshape(-1)
 
 
-class _Normalization(Layer):
+class _Normalization(Layer, builtin=True):
     """What both share: gamma and beta, either of which may be left out."""
 
     # With an axis of one size the core sees the very array; other ranks pass it a view.
@@ -89,7 +90,7 @@ class _Normalization(Layer):
         }
 
 
-class BatchNormalization(_Normalization):
+class BatchNormalization(_Normalization, builtin=True):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` for each channel.
 
     In training mean and variance are those of the batch (the biased variance), and
@@ -272,7 +273,7 @@ class BatchNormalization(_Normalization):
         }
 
 
-class LayerNormalization(_Normalization):
+class LayerNormalization(_Normalization, builtin=True):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` within each sample.
 
     Parameters

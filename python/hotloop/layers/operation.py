@@ -8,10 +8,11 @@ import numpy as np
 
 from hotloop._support import arguments
 from hotloop._support.quoting import quoted, shortened
+from hotloop._support.typing import Shape
 from hotloop.autodiff.answers import answer_shape, standing
 from hotloop.autodiff.rule import Rule, Saved, rule_of
 from hotloop.graph.symbol import Symbol, connect
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.registry import snake_case
 
@@ -26,7 +27,7 @@ _INDICES = {
 _ANSWERS = {"top_k": 2, "eigh": 2, "qr": 2, "slogdet": 2, "svd": 3}
 
 
-class Operation(Layer):
+class Operation(Layer, builtin=True):
     """One operation of `hotloop.ops` on the values of a model.
 
     Parameters
@@ -76,6 +77,19 @@ class Operation(Layer):
         self.options = {key: _decoded(value) for key, value in (options or {}).items()}
         self.part = arguments.whole("Operation", "part", part, least=0)
         self.takes_several = sum(constant is None for constant in self.template) > 1
+
+    @classmethod
+    def on_symbols(cls, rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the symbols that `rule` answers when at least one input is a symbol."""
+        symbols = tuple(x for x in inputs if isinstance(x, Symbol))
+        template = [None if isinstance(x, Symbol) else _constant(rule.name, x) for x in inputs]
+        several = len(symbols) > 1
+        count = _ANSWERS.get(rule.name, 1)
+        made = [
+            connect(cls(rule.name, template, options, part=i), symbols, several)
+            for i in range(count)
+        ]
+        return tuple(made) if count > 1 else made[0]
 
     @property
     def base_name(self) -> str:
@@ -165,19 +179,6 @@ class Operation(Layer):
             "part": self.part,
             **super().get_config(),
         }
-
-
-def on_symbols(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return the symbols that `rule` answers when at least one input is a symbol."""
-    symbols = tuple(x for x in inputs if isinstance(x, Symbol))
-    template = [None if isinstance(x, Symbol) else _constant(rule.name, x) for x in inputs]
-    several = len(symbols) > 1
-    count = _ANSWERS.get(rule.name, 1)
-    made = [
-        connect(Operation(rule.name, template, options, part=i), symbols, several)
-        for i in range(count)
-    ]
-    return tuple(made) if count > 1 else made[0]
 
 
 def _constant(name: str, x: Any) -> Any:

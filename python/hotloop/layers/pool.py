@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core
+from hotloop._support.typing import Shape
 from hotloop.config import check_data_format
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.windows import (
     check_padding,
@@ -17,7 +18,7 @@ from hotloop.layers.windows import (
 )
 
 
-class _Pool2D(Layer):
+class _Pool2D(Layer, builtin=True):
     """Windows, and the shape that they leave."""
 
     binds_input = True
@@ -61,7 +62,7 @@ class _Pool2D(Layer):
         }
 
 
-class MaxPool2D(_Pool2D):
+class MaxPool2D(_Pool2D, builtin=True):
     """The largest value of each window.
 
     Parameters
@@ -112,7 +113,7 @@ class MaxPool2D(_Pool2D):
         return _core.max_pool2d_train_backward(dy, cache.index, *rest)
 
 
-class AvgPool2D(_Pool2D):
+class AvgPool2D(_Pool2D, builtin=True):
     """The mean of each window; padding does not count, neither in the sum nor in the number.
 
     Parameters
@@ -155,7 +156,7 @@ class AvgPool2D(_Pool2D):
         return _core.avg_pool2d_backward(dy, cache.input_shape, *self._window())
 
 
-class GlobalAvgPool2D(Layer):
+class GlobalAvgPool2D(Layer, builtin=True):
     """The mean of each channel's plane: (N, H, W, C) -> (N, C).
 
     Parameters

@@ -13,14 +13,15 @@ from hotloop import _core
 from hotloop._support import arguments
 from hotloop._support.arguments import number
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.config import check_data_format
 from hotloop.graph.symbol import Symbol
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.parameters import aligned_zeros
 
 
-class InputLayer(Layer):
+class InputLayer(Layer, builtin=True):
     """Declares the shape of one sample; computes nothing.
 
     Parameters
@@ -45,6 +46,7 @@ class InputLayer(Layer):
     """
 
     is_view = True
+    is_input = True
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class InputLayer(Layer):
         return dy
 
 
-class Flatten(Layer):
+class Flatten(Layer, builtin=True):
     """All axes but the batch become one, in the order they have.
 
     Parameters
@@ -135,7 +137,7 @@ class Flatten(Layer):
         return {"data_format": self.data_format, **super().get_config()}
 
 
-class Reshape(Layer):
+class Reshape(Layer, builtin=True):
     """Another shape for each sample, same elements in the same order.
 
     Parameters
@@ -199,7 +201,7 @@ class Reshape(Layer):
         return {"target_shape": list(self.target_shape), **super().get_config()}
 
 
-class Rescaling(Layer):
+class Rescaling(Layer, builtin=True):
     """``y = x * scale + offset``; leading in a model, it is part of gathering the batch.
 
     Parameters
@@ -217,6 +219,7 @@ class Rescaling(Layer):
     """
 
     binds_input = True
+    scales_input = True
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

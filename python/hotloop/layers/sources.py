@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from hotloop._support import arguments
+from hotloop._support.typing import Shape
 from hotloop.graph.symbol import Symbol, connect
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.random import generator
 
@@ -16,7 +15,7 @@ from hotloop.random import generator
 _OWNERS = frozenset({"name", "given_name", "model_name", "base_name", "trainable"})
 
 
-class OwnWeights(Layer):
+class OwnWeights(Layer, builtin=True):
     """The weights that a layer with a `call` made itself, as values of the model.
 
     Every node answers one of them, which ``Symbol.which`` names. Made by the trace of a call, and
@@ -102,7 +101,7 @@ class OwnWeights(Layer):
         return {"weights": listed, **super().get_config()}
 
 
-class RandomDraw(Layer):
+class RandomDraw(Layer, builtin=True):
     """Random numbers, new in every run: what `hotloop.random` answers for an open batch size.
 
     Parameters
@@ -130,6 +129,10 @@ class RandomDraw(Layer):
         self.distribution, self.low, self.high = distribution, float(low), float(high)
         self.shape = arguments.shape("RandomDraw", "shape", shape, least=0)
 
+    def symbol(self, which: str) -> Symbol:
+        """Return the draw as a value of a model."""
+        return connect(self, (), True, which=which)
+
     def output_shape_of(self, which: str) -> Shape:  # noqa: ARG002
         """Return the shape of the draw."""
         return self.shape
@@ -150,15 +153,3 @@ class RandomDraw(Layer):
         """Return the arguments that make this again."""
         own = {"distribution": self.distribution, "shape": list(self.shape)}
         return {**own, "low": self.low, "high": self.high, **super().get_config()}
-
-
-def draw(
-    distribution: str, shape: Any, low: float, high: float, dtype: Any, rng: np.random.Generator
-) -> Any:
-    """Return random numbers, or a symbol of them where the batch size is open."""
-    if any(n is None for n in shape):
-        return connect(RandomDraw(distribution, list(shape), low, high), (), True, which="draw")
-    made = (
-        rng.normal(low, high, shape) if distribution == "normal" else rng.uniform(low, high, shape)
-    )
-    return np.asarray(made).astype(dtype)

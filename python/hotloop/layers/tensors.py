@@ -8,14 +8,14 @@ import numpy as np
 
 from hotloop.autodiff.rule import Array, Entry, TensorBase, mode
 from hotloop.autodiff.tensor import Tensor
-from hotloop.layers.base import Layer
+from hotloop.graph.layer import LayerLike
 from hotloop.layers.cache import Cache
 
 
 class _LayerCall:
     """Stands as the rule of a remembered call of a layer."""
 
-    def __init__(self, layer: Layer, names: list[str]) -> None:
+    def __init__(self, layer: LayerLike, names: list[str]) -> None:
         self.layer, self.names = layer, names
         self.name = f"layer {layer.name!r}"
 
@@ -40,7 +40,7 @@ def watched(x: Any) -> Any:
     return None
 
 
-def call_on_tensors(layer: Layer, x: Any, training: bool) -> Any:
+def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
     """Return what a layer answers to tensors, or to arrays inside a tape's block."""
     several = layer.takes_several
     parts = list(x) if several else [x]

@@ -7,7 +7,8 @@ from numbers import Integral
 from typing import Any
 
 from hotloop._support.quoting import quoted
-from hotloop.layers.base import Layer, Shape
+from hotloop._support.typing import Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.checks import require_rank
 
 Pair = tuple[int, int]

@@ -36,11 +36,11 @@ from hotloop.losses.regression import (
     SumSquaredError,
 )
 from hotloop.losses.several import PerOutput
-from hotloop.registry import deserialize, lookup, snake_case
+from hotloop.registry import deserialize, enter, lookup, snake_case
 
-CLASSES: dict[str, type[Loss]] = {
-    cls.__name__: cls
-    for cls in (
+CLASSES: dict[str, type[Loss]] = enter(
+    "loss",
+    (
         SparseCategoricalCrossentropy,
         CategoricalCrossentropy,
         BinaryCrossentropy,
@@ -49,8 +49,8 @@ CLASSES: dict[str, type[Loss]] = {
         Huber,
         NLL,
         SumSquaredError,
-    )
-}
+    ),
+)
 # Beside the class names.
 STRINGS: dict[str, type[Loss]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
@@ -60,7 +60,7 @@ STRINGS: dict[str, type[Loss]] = {
     "sse": SumSquaredError,
 }
 # Made by `Model.compile`, never asked for by name.
-CLASSES |= {"PerOutput": PerOutput, "FunctionLoss": FunctionLoss}
+CLASSES |= enter("loss", (PerOutput, FunctionLoss))
 _MADE = ("PerOutput", "FunctionLoss")
 
 

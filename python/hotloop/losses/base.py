@@ -14,6 +14,7 @@ from hotloop._support.quoting import quoted
 from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase
 from hotloop.data.targets import as_array, matching_targets
+from hotloop.losses.derived import derived, free_targets, on_tensor
 
 Array = NDArray[Any]
 # The order of arguments of a call.
@@ -67,14 +68,12 @@ class Loss(Described, Watched):
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return targets as `per_sample` wants them; a ValueError when they do not fit."""
         if hasattr(self, "call"):
-            from hotloop.losses.custom import free_targets  # noqa: PLC0415 - it knows losses
-
             return free_targets(self.name, t, output_shape, dtype)
         return matching_targets(self.name, t, output_shape, dtype)
 
     def takes_targets_as_they_are(self) -> bool:
         """Whether `targets` changes nothing but shape and dtype."""
-        return type(self).__module__.startswith("hotloop.losses.") and not self.label_smoothing
+        return self.builtin and not self.label_smoothing
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`.
@@ -86,8 +85,6 @@ class Loss(Described, Watched):
         if call is None:
             msg = f"{type(self).__name__}: a loss writes call(y_true, y_pred), or per_sample"
             raise NotImplementedError(msg)
-        from hotloop.losses.custom import derived  # noqa: PLC0415 - it knows losses
-
         return derived(self.name, call, y, t, gradient)
 
     # -- what everybody uses -----------------------------------------------------------------
@@ -183,8 +180,6 @@ class Loss(Described, Watched):
         Of a tensor it is a tensor.
         """
         if isinstance(y_pred, TensorBase):
-            from hotloop.losses.custom import on_tensor  # noqa: PLC0415 - it knows losses
-
             return on_tensor(self, y_true, y_pred, sample_weight)
         outputs, targets = self.pair(y_pred, y_true, CALLED)
         weights = None
@@ -229,9 +224,3 @@ def as_outputs(name: str, y: Any) -> Array:
 
 def _is_binary(values: Array) -> bool:
     return bool(((values == 0) | (values == 1)).all())
-
-
-def over_samples(values: Array) -> Array:
-    """Mean over all axes but the batch."""
-    means: Array = values.reshape(values.shape[0], -1).mean(axis=1)
-    return means

@@ -8,12 +8,13 @@ import numpy as np
 
 from hotloop._support.arguments import number
 from hotloop.data.targets import class_targets
-from hotloop.losses.base import Array, Loss, over_samples
+from hotloop.losses.base import Array, Loss
+from hotloop.losses.derived import over_samples
 
 EPSILON = 1e-7
 
 
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(Loss, builtin=True):
     """``-t log(p) - (1 - t) log(1 - p)``, the mean over each sample.
 
     Parameters
@@ -83,7 +84,7 @@ def check_smoothing(name: str, value: float) -> float:
     return number(name, "label_smoothing", value, "lie in [0, 1]", lambda s: 0.0 <= s <= 1.0)
 
 
-class CategoricalLoss(Loss):
+class CategoricalLoss(Loss, builtin=True):
     """Cross entropy over the last axis, from class ids or from rows."""
 
     fuses: ClassVar[str | None] = "softmax"
@@ -139,7 +140,7 @@ class CategoricalLoss(Loss):
         return over_samples(values.reshape(len(y), -1)), slope if gradient else None
 
 
-class SparseCategoricalCrossentropy(CategoricalLoss):
+class SparseCategoricalCrossentropy(CategoricalLoss, builtin=True):
     """``-log p[t]`` for class ids t; rows of probabilities are taken too.
 
     Parameters
@@ -178,7 +179,7 @@ class SparseCategoricalCrossentropy(CategoricalLoss):
         return {"from_logits": self.from_logits, **super().get_config()}
 
 
-class CategoricalCrossentropy(CategoricalLoss):
+class CategoricalCrossentropy(CategoricalLoss, builtin=True):
     """``-sum t log p`` for rows t of class probabilities; class ids are taken too.
 
     Parameters
@@ -222,7 +223,7 @@ class CategoricalCrossentropy(CategoricalLoss):
         return {**own, **super().get_config()}
 
 
-class NLL(CategoricalLoss):
+class NLL(CategoricalLoss, builtin=True):
     """``-y[t]`` for log-probabilities y and class ids t, or ``-sum t y`` for rows t.
 
     The loss for a model that ends in a log-softmax (PyTorch's ``NLLLoss``); no output is clipped.

@@ -15,7 +15,7 @@ from hotloop.losses.crossentropy import (
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from hotloop.losses.custom import values_on_tensor
+from hotloop.losses.derived import values_on_tensor
 from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from hotloop._support.arguments import number
-from hotloop.losses.base import Array, Loss, over_samples
+from hotloop.losses.base import Array, Loss
+from hotloop.losses.derived import over_samples
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(Loss, builtin=True):
     """``mean((y - t)^2)`` over each sample.
 
     Parameters
@@ -36,7 +37,7 @@ class MeanSquaredError(Loss):
         return over_samples(d * d), d * (2.0 / size) if gradient else None
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(Loss, builtin=True):
     """``mean(|y - t|)`` over each sample.
 
     Parameters
@@ -59,7 +60,7 @@ class MeanAbsoluteError(Loss):
         return over_samples(np.abs(d)), np.sign(d) / size if gradient else None
 
 
-class Huber(Loss):
+class Huber(Loss, builtin=True):
     """Quadratic within `delta` of the target, linear beyond (Huber 1964).
 
     Parameters
@@ -100,7 +101,7 @@ class Huber(Loss):
         return {"delta": self.delta, **super().get_config()}
 
 
-class SumSquaredError(Loss):
+class SumSquaredError(Loss, builtin=True):
     """``sum((y - t)^2) / 2`` over each sample.
 
     Parameters

@@ -7,15 +7,16 @@ from typing import Any
 
 from hotloop._support.arguments import number, whole
 from hotloop.losses.base import Loss
+from hotloop.registry import deserialize, own, serialize
 
 
-class PerOutput(Loss):
+class PerOutput(Loss, builtin=True):
     """One loss and one weight for each output: ``sum_i weight_i * loss_i``.
 
     Parameters
     ----------
-    losses : sequence of Loss or None
-        None for an output that is held to nothing.
+    losses : sequence of Loss, dict or None
+        Losses, or descriptions of some; None for an output that is held to nothing.
     weights : sequence of float
         As many.
     metric_outputs : sequence of int
@@ -31,7 +32,7 @@ class PerOutput(Loss):
     Examples
     --------
     >>> from hotloop import losses
-    >>> PerOutput([losses.get("mse"), None], [1.0, 1.0]).losses[0].name
+    >>> PerOutput([losses.MeanSquaredError(), None], [1.0, 1.0]).losses[0].name
     'mean_squared_error'
     """
 
@@ -44,14 +45,13 @@ class PerOutput(Loss):
         metric_outputs: Sequence[int] = (),
         **kwargs: Any,
     ) -> None:
-        from hotloop import losses as package  # noqa: PLC0415 - it lists this class
-
         super().__init__(**kwargs)
         if len(losses) != len(weights):
             msg = f"compile: {len(losses)} losses but {len(weights)} loss_weights"
             raise ValueError(msg)
         self.losses: list[Loss | None] = [
-            None if loss is None else package.get(loss) for loss in losses
+            deserialize("loss", loss, own("loss")) if isinstance(loss, dict) else loss
+            for loss in losses
         ]
         self.weights = [number("compile", "each of loss_weights", weight) for weight in weights]
         self.metric_outputs = [
@@ -64,8 +64,6 @@ class PerOutput(Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this again."""
-        from hotloop.registry import serialize  # noqa: PLC0415
-
         return {
             "losses": [None if loss is None else serialize(loss) for loss in self.losses],
             "weights": self.weights,

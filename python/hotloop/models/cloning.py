@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hotloop._support import archive
 from hotloop._support.quoting import quoted
-from hotloop.registry import noting
-
-if TYPE_CHECKING:
-    from hotloop.models.model import Model
+from hotloop.registry import deserialize, known, noting, own
 
 
-def clone_model(model: Model) -> Model:
+def clone_model(model: Any) -> Any:
     """Return a model of the same layers, with new weights and not compiled.
 
     Parameters
@@ -33,25 +30,20 @@ def clone_model(model: Model) -> Model:
     >>> clone_model(model).get_layer("answer").units
     2
     """
-    from hotloop.models import sequential  # noqa: PLC0415 - they import this module
-
     if not hasattr(model, "all_layers"):
         msg = f"clone_model: a model is needed, got {quoted(model)}"
         raise TypeError(msg)
     with noting() as found:
-        description = sequential.described(model)
-    made: Model = sequential.from_description(description, found)
-    return made
+        description = model.described()
+    return unit_from(description, found)
 
 
-def to_json(model: Model, **kwargs: Any) -> str:
+def to_json(model: Any, **kwargs: Any) -> str:
     """Return the description of a model, without weights, as JSON; `kwargs` go to ``json.dumps``."""
-    from hotloop.models import sequential  # noqa: PLC0415 - as above
-
-    return json.dumps(sequential.described(model), **kwargs)
+    return json.dumps(model.described(), **kwargs)
 
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """Return the model that ``Model.to_json`` described, with new weights and not compiled.
 
     Parameters
@@ -73,8 +65,6 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> model_from_json(model.to_json()).count_params()
     8
     """
-    from hotloop.models import sequential  # noqa: PLC0415 - as above
-
     if not isinstance(json_string, str | bytes | bytearray):
         msg = f"model_from_json: a text is needed, got {type(json_string).__name__}"
         raise TypeError(msg)
@@ -88,11 +78,19 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         msg = f"model_from_json: the text describes no model, got {quoted(json_string[:60])}"
         raise ValueError(msg)
     try:
-        made: Model = getattr(sequential, name).from_config(described["config"], custom_objects)
+        return unit_from(described, custom_objects)
     except archive.ERRORS as error:
         msg = f"model_from_json: {archive.reason(error)}"
         raise ValueError(msg) from error
-    return made
 
 
-__all__ = ["clone_model", "model_from_json", "to_json"]
+def unit_from(description: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the layer or model of a description, with new weights."""
+    cls = own("model").get(str(description.get("class"))) if isinstance(description, dict) else None
+    if cls is not None and isinstance(description.get("config"), dict):
+        with known(custom_objects):
+            return cls.from_config(description["config"], custom_objects)
+    return deserialize("layer", description, own("layer"), custom_objects)
+
+
+__all__ = ["clone_model", "model_from_json", "to_json", "unit_from"]

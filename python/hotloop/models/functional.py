@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotloop._support import arguments
+from hotloop._support.typing import Shape
 from hotloop.graph.graph import Graph, Node
+from hotloop.graph.layer import LayerLike
 from hotloop.graph.symbol import Symbol, Unit, calls_of, connect, ordered, symbols_in
 from hotloop.graph.tracing import fixed, parts_of
-from hotloop.layers import CLASSES, InputLayer, Rescaling
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers import CLASSES, InputLayer
+from hotloop.layers.base import Layer
 from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.models.layer_names import Names
 from hotloop.models.traced_ends import TracedEnds, symbol_list
@@ -126,16 +128,14 @@ class Model(TracedEnds):
             raise ValueError(msg)
         numbers = {id(symbol): i for i, symbol in enumerate(self._inputs)}
         shapes: dict[int, Shape] = {i: symbol.shape for i, symbol in enumerate(self._inputs)}
-        rescale: dict[int, Rescaling] = {}
+        rescale: dict[int, LayerLike] = {}
         nodes: list[Node] = []
         for symbol in self._order:
             if id(symbol) in numbers:
                 continue
             read = tuple(numbers[id(part)] for part in symbol.inputs)
             if self._scales_input(symbol) and read[0] not in rescale:
-                layer = symbol.layer
-                assert isinstance(layer, Rescaling)
-                rescale[read[0]] = layer
+                rescale[read[0]] = symbol.layer
                 numbers[id(symbol)] = read[0]
                 continue
             number = numbers[id(symbol)] = len(self._inputs) + len(nodes)
@@ -151,7 +151,7 @@ class Model(TracedEnds):
 
     def _scales_input(self, symbol: Symbol) -> bool:
         """Whether a call is a Rescaling that alone reads an input, and so is part of gathering."""
-        if type(symbol.layer) is not Rescaling or not symbol.inputs:
+        if not (symbol.layer.builtin and symbol.layer.scales_input) or not symbol.inputs:
             return False
         source = symbol.inputs[0]
         readers = sum(part is source for other in self._order for part in other.inputs)
@@ -238,6 +238,11 @@ class Model(TracedEnds):
             "outputs": [values[id(symbol)] for symbol in self._outputs],
             "names": list(self._given_names),
         }
+
+    def described(self) -> dict[str, Any]:
+        """Return the description of the model as files hold it: of one's own class by its graph."""
+        self.graph()
+        return {"class": "Model", "config": Model.get_config(self)}
 
     @classmethod
     def from_config(

@@ -9,8 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hotloop import config
+from hotloop import config, saving
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.data.arrays import direct
 from hotloop.data.targets import as_array
@@ -19,7 +20,7 @@ from hotloop.engine.executor import Executor, ForwardStep, LossStep
 from hotloop.graph.graph import Graph
 from hotloop.graph.symbol import Unit
 from hotloop.graph.tracing import parts_of
-from hotloop.layers.base import Layer, Shape
+from hotloop.layers.base import Layer
 from hotloop.layers.checks import assign_all, check_dtype
 from hotloop.models import cloning
 from hotloop.models.summary import print_summary
@@ -352,8 +353,7 @@ class Model(Trainable, Unit):
         ValueError
             When the model is not built yet.
         """
-        me: Any = self
-        print_summary(me, line_length, print_fn)
+        print_summary(self, line_length, print_fn)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model, its weights and its optimizer's state to one file, atomically.
@@ -372,10 +372,7 @@ class Model(Trainable, Unit):
         FileExistsError
             When `overwrite` is false and the file exists.
         """
-        from hotloop import saving  # noqa: PLC0415 - it needs the models
-
-        me: Any = self
-        saving.save_model(me, filepath, overwrite=overwrite)
+        saving.save_model(self, filepath, overwrite=overwrite)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights alone to one file, atomically.
@@ -394,10 +391,7 @@ class Model(Trainable, Unit):
         FileExistsError
             When `overwrite` is false and the file exists.
         """
-        from hotloop import saving  # noqa: PLC0415 - as above
-
-        me: Any = self
-        saving.save_weights(me, filepath, overwrite=overwrite)
+        saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Copy the weights of a file that `save_weights` or `save` wrote into this model.
@@ -412,13 +406,14 @@ class Model(Trainable, Unit):
             When the file is truncated, altered, of a newer version or of another model; no
             weight has changed then.
         """
-        from hotloop import saving  # noqa: PLC0415 - as above
-
-        me: Any = self
-        saving.load_weights(me, filepath)
+        saving.load_weights(self, filepath)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""
+        raise NotImplementedError
+
+    def described(self) -> dict[str, Any]:
+        """Return the description of the model, as files hold it."""
         raise NotImplementedError
 
     def to_json(self, **kwargs: Any) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from hotloop import saving
 from hotloop._support import arguments
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.graph.graph import Graph, chain, extended
 from hotloop.graph.symbol import Symbol, calls_of, ordered
-from hotloop.layers import CLASSES, InputLayer, Rescaling
-from hotloop.layers.base import Layer, Shape
-from hotloop.models.cloning import clone_model, model_from_json
+from hotloop.layers import InputLayer, Rescaling
+from hotloop.layers.base import Layer
+from hotloop.models.cloning import unit_from
 from hotloop.models.functional import Model, name_layers
 from hotloop.models.layer_names import Names
-from hotloop.registry import deserialize, known, serialize, snake_case
+from hotloop.registry import enter, serialize, snake_case
 
 
 class Sequential(Model):
@@ -80,7 +82,7 @@ class Sequential(Model):
             When its name is taken, or an Input is not the first.
         """
         if isinstance(layer, Symbol) and not layer.inputs:
-            layer = layer.layer
+            layer = cast("Layer", layer.layer)
         if not isinstance(layer, Layer | Model):
             msg = f"Sequential: expected a layer, got {quoted(layer)}"
             raise TypeError(msg)
@@ -321,8 +323,17 @@ class Sequential(Model):
             "name": self.name,
             "dtype": self.dtype,
             "input_shape": None if shape is None else list(shape),
-            "layers": [described(layer) for layer in self._layers],
+            "layers": [
+                item.described() if isinstance(item, Model) else serialize(item)
+                for item in self._layers
+            ],
         }
+
+    def described(self) -> dict[str, Any]:
+        """Return the description of the model, as files hold it."""
+        if not self.is_described_in_a_row():
+            return super().described()
+        return {"class": "Sequential", "config": Sequential.get_config(self)}
 
     @classmethod
     def from_config(
@@ -331,31 +342,10 @@ class Sequential(Model):
         """Make a model from the result of `get_config`, with new weights."""
         model = cls(name=config["name"], dtype=config["dtype"])
         for description in config["layers"]:
-            layer = from_description(description, custom_objects)
-            model.add(layer, rebuild=False)
+            model.add(unit_from(description, custom_objects), rebuild=False)
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
         return model
-
-
-def described(unit: Any) -> dict[str, Any]:
-    """Return the description of a layer or a model; one of one's own class by its graph."""
-    if isinstance(unit, Sequential) and unit.is_described_in_a_row():
-        return {"class": "Sequential", "config": Sequential.get_config(unit)}
-    if isinstance(unit, Model):
-        unit.graph()
-        return {"class": "Model", "config": Model.get_config(unit)}
-    return serialize(unit)
-
-
-def from_description(description: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Return the layer or model that `described` described."""
-    models: dict[str, Any] = {"Sequential": Sequential, "Model": Model}
-    cls = models.get(str(description.get("class"))) if isinstance(description, dict) else None
-    if cls is not None and isinstance(description.get("config"), dict):
-        with known(custom_objects):
-            return cls.from_config(description["config"], custom_objects)
-    return deserialize("layer", description, CLASSES, custom_objects)
 
 
 def load_model(
@@ -393,9 +383,8 @@ def load_model(
     >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    from hotloop import saving  # noqa: PLC0415 - as above
-
-    return saving.load_model(filepath, custom_objects, compile)
+    model: Model = saving.load_model(filepath, custom_objects, compile)
+    return model
 
 
 def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -421,4 +410,6 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     model.save(filepath, overwrite)
 
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+enter("model", (Model, Sequential))
+
+__all__ = ["Sequential", "load_model", "save_model"]

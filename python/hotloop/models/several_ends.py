@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import losses as losses_module
 from hotloop import metrics as metrics_module
 from hotloop._support.quoting import quoted
 from hotloop.callbacks import CallbackList
@@ -137,14 +138,14 @@ class SeveralEnds(BaseModel):
                     msg = f"compile: loss_weights {loss_weights} for a model without named outputs"
                     raise ValueError(msg)
                 count = len(listed(metrics)) + len(listed(weighted_metrics))
-                loss = PerOutput([loss], weights, [0] * count)
+                loss = PerOutput(_losses([loss]), weights, [0] * count)
             super().compile(optimizer, loss, metrics, weighted_metrics, **kwargs)
             return
         one_for_all = loss is None or not isinstance(loss, list | tuple | Mapping)
         losses = [loss] * len(names) if one_for_all else by_name("loss", loss, names)
         plain = _pairs("metrics", metrics, names)
         weighted = _pairs("weighted_metrics", weighted_metrics, names)
-        loss = PerOutput(losses, weights, [i for i, _ in plain + weighted])
+        loss = PerOutput(_losses(losses), weights, [i for i, _ in plain + weighted])
         super().compile(optimizer, loss, [m for _, m in plain], [m for _, m in weighted], **kwargs)
 
     def _settle(self, x: Any) -> None:
@@ -394,6 +395,10 @@ class SeveralEnds(BaseModel):
                 msg = f"backward: dy must have the outputs' shapes {want}, got {got}"
                 raise ValueError(msg)
             step.backward(arrays)
+
+
+def _losses(given: list[Any]) -> list[Any]:
+    return [None if loss is None else losses_module.get(loss) for loss in given]
 
 
 def _is_by_output(items: Any) -> bool:

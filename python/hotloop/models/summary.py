@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from hotloop.models.sequential import Model
 
 
 def _size(elements: int, itemsize: int) -> str:
@@ -23,7 +20,7 @@ def _size(elements: int, itemsize: int) -> str:
 
 
 def print_summary(
-    model: Model, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None
+    model: Any, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None
 ) -> None:
     """Print one line a layer: name and class, output shape, number of parameters."""
     show = print_fn or (lambda line: sys.stdout.write(line + "\n"))

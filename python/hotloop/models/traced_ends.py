@@ -218,7 +218,7 @@ def _calls(outputs: list[Symbol], inputs: list[Symbol]) -> list[tuple[Any, list[
     return [*calls, (None, [places[id(symbol)] for symbol in outputs])]
 
 
-def _kind(layer: Layer) -> Any:
+def _kind(layer: Any) -> Any:
     """Return what two traces of a call agree on: the layer, or for one made anew what it does."""
     if layer.ordered_weights():
         return id(layer)

@@ -20,7 +20,7 @@ def _check_epsilon(owner: str, value: float, name: str = "epsilon") -> float:
     return number(owner, name, value, "not be negative", lambda v: v >= 0.0)
 
 
-class SGD(Optimizer):
+class SGD(Optimizer, builtin=True):
     """Gradient descent, plain or with momentum.
 
     ``w -= lr g``; with momentum ``v = momentum v - lr g``, ``w += v``, and with Nesterov
@@ -88,7 +88,7 @@ class SGD(Optimizer):
         return {"momentum": self.momentum, "nesterov": self.nesterov, **super().get_config()}
 
 
-class Adam(Optimizer):
+class Adam(Optimizer, builtin=True):
     """Moments of the gradient with bias correction (Kingma and Ba, ICLR 2015).
 
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g^2``,
@@ -182,7 +182,7 @@ class Adam(Optimizer):
         param -= m * m.dtype.type(rate) / (np.sqrt(v_hat) + self.epsilon)
 
 
-class AdamW(Adam):
+class AdamW(Adam, builtin=True):
     """`Adam` with decoupled weight decay on by default (Loshchilov and Hutter, ICLR 2019).
 
     Parameters
@@ -213,7 +213,7 @@ class AdamW(Adam):
         )
 
 
-class RMSprop(Optimizer):
+class RMSprop(Optimizer, builtin=True):
     """Gradient over the root of its running mean square (Hinton, Coursera lecture 6e, 2012).
 
     ``s = rho s + (1 - rho) g^2``, ``w -= lr g / sqrt(s + eps)``. Centered, the squared running mean of
@@ -313,7 +313,7 @@ class RMSprop(Optimizer):
         param -= move
 
 
-class Adagrad(Optimizer):
+class Adagrad(Optimizer, builtin=True):
     """Gradient over the root of its summed squares (Duchi, Hazan and Singer, JMLR 2011).
 
     ``a += g^2``, ``w -= lr g / sqrt(a + eps)``.

@@ -178,7 +178,7 @@ class Optimizer(Described, Watched):
     @property
     def recordable(self) -> bool:
         """Whether `update_one` is a call of the core, so that a recorded step may hold it."""
-        return type(self).__module__.startswith("hotloop.optimizers.")
+        return self.builtin
 
     # -- what everybody uses -----------------------------------------------------------------
 

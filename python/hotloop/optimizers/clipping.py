@@ -15,7 +15,7 @@ Array = NDArray[Any]
 RULES = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
-class Clipping(Watched):
+class Clipping(Watched, builtin=True):
     """At most one of the three; nothing without any.
 
     Parameters

@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 from hotloop import losses, metrics, optimizers, registry
 from hotloop._support import archive
 from hotloop._support.quoting import quoted
-from hotloop.models.sequential import Model, Sequential, described
 from hotloop.parameters import values_from
-from hotloop.registry import deserialize, serialize
-from hotloop.training.compiled import COMPILE_OPTIONS
+from hotloop.registry import deserialize, own, serialize
 from hotloop.version import __version__
 
 Array = NDArray[Any]
@@ -34,7 +32,8 @@ FORMAT = "hotloop model"
 _WEIGHTS_FORMAT, _WEIGHTS_DESCRIPTION = "hotloop weights", "weights.json"
 FORMAT_VERSION = 1
 _DESCRIPTION, _WEIGHTS, _OPTIMIZER = "model.json", "weights.safetensors", "optimizer.safetensors"
-_MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
+# What `compile` takes beside the optimizer, loss and metrics.
+COMPILE_OPTIONS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 C = TypeVar("C", bound=Callable[..., Any])
 
 
@@ -68,7 +67,7 @@ def register_keras_serializable(
     return register
 
 
-def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+def save_model(model: Any, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     """Write `model` to `filepath`: the old file or the new one is there, never a part.
 
     Raises
@@ -104,7 +103,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], *, overwrite: boo
 
 def _describe(obj: Any) -> dict[str, Any]:
     try:
-        return described(obj)
+        found: dict[str, Any] = obj.described() if hasattr(obj, "described") else serialize(obj)
+        return found
     except (AttributeError, NotImplementedError) as error:
         msg = f"save: {type(obj).__name__} cannot be described: {error}"
         raise ValueError(msg) from error
@@ -150,7 +150,7 @@ def restore_states(model: Any, states: Any) -> None:
         raise
 
 
-def _compile_description(model: Model) -> tuple[dict[str, Any] | None, dict[str, Array]]:
+def _compile_description(model: Any) -> tuple[dict[str, Any] | None, dict[str, Array]]:
     optimizer = model.optimizer
     if optimizer is None:
         return None, {}
@@ -175,7 +175,7 @@ def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
-) -> Model:
+) -> Any:
     """Return the model in a file; see `hotloop.models.load_model`."""
     path = Path(filepath)
     if not path.exists():
@@ -212,14 +212,14 @@ def _restore(
     slots: dict[str, Array],
     custom_objects: dict[str, Any] | None,
     compile: bool,
-) -> Model:
+) -> Any:
     described = description["model"]
-    if not isinstance(described, dict) or described.get("class") not in _MODELS:
+    if not isinstance(described, dict) or described.get("class") not in own("model"):
         msg = f"unknown model class in {_DESCRIPTION!r}"
         raise ValueError(msg)
-    cls: Any = _MODELS[described["class"]]
+    cls: Any = own("model")[described["class"]]
     with values_from(weights):
-        model: Model = cls.from_config(described["config"], custom_objects)
+        model = cls.from_config(described["config"], custom_objects)
     expected = set(named_weights(model)) if model.built else set()
     if expected != set(weights):
         msg = f"weights and description do not fit: {sorted(expected ^ set(weights))}"
@@ -231,7 +231,7 @@ def _restore(
 
 
 def _restore_compile(
-    model: Model,
+    model: Any,
     compiled: dict[str, Any],
     slots: dict[str, Array],
     custom_objects: dict[str, Any] | None,
@@ -299,7 +299,7 @@ def check_weights(named: dict[str, Array], weights: dict[str, Array]) -> None:
             raise ValueError(msg)
 
 
-def save_weights(model: Model, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     """Write the weights alone; see `Model.save_weights`."""
     path = Path(filepath)
     if not overwrite and path.exists():
@@ -320,7 +320,7 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], *, overwrite: b
     archive.write(path, members)
 
 
-def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike[str]) -> None:
     """Copy the weights of a file into a model; see `Model.load_weights`."""
     path = Path(filepath)
     if not path.exists():

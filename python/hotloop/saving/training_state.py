@@ -12,7 +12,7 @@ import os
 import random as python_random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,8 @@ from numpy.typing import NDArray
 from hotloop import random
 from hotloop._support import archive
 from hotloop._support.quoting import quoted
-from hotloop.callbacks import kept
-from hotloop.saving import model_files
+from hotloop.saving import kept, model_files
 from hotloop.version import __version__
-
-if TYPE_CHECKING:
-    from hotloop.callbacks import CallbackList
-    from hotloop.training.compiled import Meter
-    from hotloop.training.feed import Feed, Run
 
 Array = NDArray[Any]
 FORMAT, FORMAT_VERSION = "hotloop training state", 1
@@ -51,7 +45,7 @@ def write(model: Any, path: str | os.PathLike[str], epoch: int, batch: int) -> N
 
     The old file or the new one is there, never a part.
     """
-    run: Run = model._run
+    run = model._run
     optimizer = model.optimizer
     arrays = {f"weight:{k}": v.copy() for k, v in model_files.named_weights(model).items()}
     for slot, values in optimizer.slot_values().items():
@@ -200,7 +194,7 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
     ValueError
         When the state is of another model, optimizer or batch size; no weight has changed then.
     """
-    run: Run = model._run
+    run = model._run
     plain, optimizer = state.plain, model.optimizer
     named = model_files.named_weights(model)
     weights = {k[7:]: v for k, v in state.arrays.items() if k.startswith("weight:")}
@@ -244,7 +238,7 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
     model.stop_training, run.meter = stop, meter
 
 
-def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[Any, dict[str, Any]]]:
+def _callback_states(calls: Any, state: TrainingState) -> list[tuple[Any, dict[str, Any]]]:
     """Return each callback with the state of the one of its class that stood in its place."""
     states: list[tuple[Any, dict[str, Any]]] = []
     left = list(enumerate(state.plain["callbacks"]))
@@ -260,7 +254,7 @@ def _callback_states(calls: CallbackList, state: TrainingState) -> list[tuple[An
     return states
 
 
-def _check_place(place: Any, state: TrainingState, feed: Feed) -> None:
+def _check_place(place: Any, state: TrainingState, feed: Any) -> None:
     """Raise when a place in the data is none that this `fit` can have reached."""
     inside, length = place["pass"], feed.steps_per_epoch
     if inside is not None:
@@ -275,12 +269,12 @@ def _check_place(place: Any, state: TrainingState, feed: Feed) -> None:
             raise ValueError(msg)
 
 
-def _meter_at(model: Any, state: TrainingState) -> Meter:
+def _meter_at(model: Any, state: TrainingState) -> Any:
     """Return loss and metrics of the epoch under way as they stood."""
     targets = _shapes(state.plain["targets"])
     if model._found_metrics is None:
         model._resolve_metrics(targets)
-    meter: Meter = model._new_meter()
+    meter = model._new_meter()
     meter.reset()
     sums = state.plain["meter"]
     if sums is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,11 @@ from hotloop import metrics as metrics_module
 from hotloop._support import forks
 from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
+from hotloop._support.typing import Shape
 from hotloop.callbacks import History
 from hotloop.data.arrays import ArrayData, Rows, array_data, direct, input_array
 from hotloop.data.targets import like_outputs
 from hotloop.engine.executor import Executor, LossStep
-
-if TYPE_CHECKING:
-    from hotloop.layers.base import Shape
 
 Array = NDArray[Any]
 
@@ -84,9 +82,6 @@ def counts_classes(metric: metrics_module.Metric) -> bool:
 
 
 # Of `Compiled.compile`, kept by these names; nothing here depends on them.
-COMPILE_OPTIONS = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
-
-
 class Compiled:
     """Optimizer, loss and metrics of a model; subclasses give layers, weights and an executor."""
 

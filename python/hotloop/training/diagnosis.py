@@ -8,13 +8,14 @@ comparison of its loss with itself.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
-from hotloop.engine.executor import activation_of
+from hotloop.data.arrays import ArrayData
+from hotloop.engine.executor import LossStep, activation_of
 from hotloop.layers import (
     Activation,
     Conv2D,
@@ -24,10 +25,6 @@ from hotloop.layers import (
 )
 from hotloop.losses import BinaryCrossentropy, CategoricalLoss, Loss
 from hotloop.losses.several import PerOutput
-
-if TYPE_CHECKING:
-    from hotloop.data.arrays import ArrayData
-    from hotloop.engine.executor import LossStep
 
 Array = NDArray[Any]
 
@@ -69,7 +66,7 @@ _REACH = {"sigmoid": 0, "hard_sigmoid": 0, "softmax": 0, "tanh": -1, "softsign":
 
 def _look_at_targets(loss: Loss, y: Any, shape: tuple[int | None, ...], end: str | None) -> None:
     """Warn of targets that the outputs of an activation, or the loss, cannot mean."""
-    if not type(loss).__module__.startswith("hotloop.losses."):
+    if not loss.builtin:
         return
     if end == "softmax" and shape[-1] == 1:
         config.teach(

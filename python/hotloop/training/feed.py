@@ -5,17 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hotloop import random
+from hotloop.callbacks import CallbackList
 from hotloop.data.arrays import ArrayData, Rows, iter_is_itself
 from hotloop.data.data_loader import DataLoader
 from hotloop.data.indexed import BatchesByIndex
-
-if TYPE_CHECKING:
-    from hotloop.callbacks import CallbackList
-    from hotloop.saving.training_state import TrainingState
-    from hotloop.training.compiled import Meter
+from hotloop.saving.training_state import TrainingState
+from hotloop.training.compiled import Meter
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from hotloop._support.quoting import quoted
 from hotloop.callbacks import Callback, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.data.arrays import ArrayData, batches_of, refuse_no_batch
+from hotloop.engine.executor import LossStep
+from hotloop.saving import training_state
+from hotloop.saving.training_state import TrainingState
 from hotloop.training import own_steps
 from hotloop.training.compiled import require_samples
 from hotloop.training.diagnosis import Diagnosis, diagnose_split
@@ -26,10 +29,6 @@ from hotloop.training.evaluating import (
     verbosity,
 )
 from hotloop.training.feed import Feed, Run
-
-if TYPE_CHECKING:
-    from hotloop.engine.executor import LossStep
-    from hotloop.saving.training_state import TrainingState
 
 
 class Trainable(Evaluating):
@@ -286,8 +285,6 @@ class Trainable(Evaluating):
 
     def _resume(self, state: TrainingState, inside: bool) -> None:
         """Go on from a backup; inside an epoch, its loss and metrics go on too."""
-        from hotloop.saving import training_state  # noqa: PLC0415 - it needs the models
-
         training_state.apply(self, state, inside)
 
     def _validation(self, given: Any, size: Any) -> Any:

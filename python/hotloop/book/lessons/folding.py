@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from hotloop.book.lessons.model import MyModel
-
 Array = NDArray[Any]
 
 
-def fold(model: MyModel) -> list[tuple[Array, Array | None, Array]]:
+class Stack(Protocol):
+    """What is read of a `MyModel` here."""
+
+    params: dict[str, Array]
+    layers: dict[str, Any]
+    hidden_layer_num: int
+    use_batchnorm: bool
+    use_dropout: bool
+    dropout_ratio: float
+
+
+def fold(model: Stack) -> list[tuple[Array, Array | None, Array]]:
     """Put batch normalisation and dropout's factor into the affine layers.
 
     In inference mode both multiply and shift a column by constants.

@@ -15,24 +15,34 @@ make that short without changing the count:
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotloop import _core
 from hotloop.book.lessons.affine import class_ids
-from hotloop.book.lessons.folding import fold
+from hotloop.book.lessons.folding import Stack, fold
 from hotloop.parameters import aligned_zeros
-
-if TYPE_CHECKING:
-    from hotloop.book.lessons.model import MyModel
 
 Array = NDArray[Any]
 _GROUP = 500
 # Share of the largest score that two scores must differ by. float32 errs by 1e-5 of it at most in
 # the lessons' models; a thousandth of it is measured to hold ten times that error at each call.
 _DOUBT = 1e-3
+
+
+class Judged(Stack, Protocol):
+    """What is asked of a `MyModel` here."""
+
+    activation: str
+    output_size: int
+
+    def predict(self, x: ArrayLike) -> Array:
+        """Return scores (N, K)."""
+
+    def exact_accuracy(self, x: Array, labels: NDArray[np.int64]) -> float:
+        """Return the accuracy with every score in float64."""
 
 
 class Judge:
@@ -70,9 +80,9 @@ class Judge:
             rows = self.rows[span]
             part = self.x[np.ix_(rows, self.columns[: last[rows[-1]]])]
             self.groups.append((span, np.ascontiguousarray(part, np.float32)))
-        self._recorded: tuple[MyModel, Any, list[Array], list[Array], Array] | None = None
+        self._recorded: tuple[Judged, Any, list[Array], list[Array], Array] | None = None
 
-    def accuracy(self, model: MyModel) -> float:
+    def accuracy(self, model: Judged) -> float:
         """Return the share of rows whose largest score, in float64, is that of their label."""
         if not len(self.x):
             msg = "accuracy: there are no rows"
@@ -101,7 +111,7 @@ class Judge:
         hits += int(np.count_nonzero(exact.argmax(1) == self.labels[unsure]))
         return hits / len(self.x)
 
-    def _record(self, model: MyModel) -> tuple[MyModel, Any, list[Array], list[Array], Array]:
+    def _record(self, model: Judged) -> tuple[Judged, Any, list[Array], list[Array], Array]:
         names = range(1, model.hidden_layer_num + 2)
         weights = [aligned_zeros(model.params[f"W{i}"].shape, np.float32) for i in names]
         biases = [aligned_zeros(model.params[f"b{i}"].shape, np.float32) for i in names]
