@@ -220,7 +220,7 @@ py::array new_array(const char* op, const char* name, const py::dtype& dtype, co
     const auto address = reinterpret_cast<std::uintptr_t>(block.data());
     const auto shift = (kAlign - address % kAlign) % kAlign;
     py::array a(dtype, dims, static_cast<const std::uint8_t*>(block.data()) + shift, block);
-    plan->hold(a);
+    plan->hold(a, true);
     return a;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "arrays.h"
@@ -73,23 +74,54 @@ void call(py::handle function) {
     Py_DECREF(answer);
 }
 
+// The counts of objects, and what they will be after the step.
+class Counts {
+  public:
+    // None, an object, or a tuple of objects, in which one that counts twice stands twice.
+    explicit Counts(py::handle counted) {
+        if (counted.is_none()) return;
+        if (!PyTuple_CheckExact(counted.ptr())) {
+            add(counted);
+            return;
+        }
+        for (const py::handle owner : py::reinterpret_borrow<py::tuple>(counted)) add(owner);
+    }
+    void set() const {
+        for (const auto& [owner, next] : owners_)
+            // Not through a __setattr__ of Python's, which could be interrupted.
+            if (PyObject_GenericSetAttr(owner.ptr(), name(), next.ptr()) != 0)
+                throw py::error_already_set();
+    }
+
+  private:
+    static PyObject* name() {
+        static PyObject* const kIterations = PyUnicode_InternFromString("iterations");
+        return kIterations;
+    }
+    void add(py::handle owner) {
+        for (auto& [known, next] : owners_)
+            if (known.is(owner)) {
+                next = next + py::int_(1);
+                return;
+            }
+        const auto now =
+            py::reinterpret_steal<py::object>(PyObject_GenericGetAttr(owner.ptr(), name()));
+        if (!now) throw py::error_already_set();
+        owners_.emplace_back(owner, now + py::int_(1));
+    }
+    std::vector<std::pair<py::handle, py::object>> owners_;
+};
+
 // Runs parts in order, each a Plan, a function, or (value, function): a function that is called
 // when the array `value` holds NaN. An exception leaves the arrays `saved` as they were before;
-// else, at the end, counted.iterations is one more.
+// else, at the end, `iterations` of each object in `counted` is one more.
 void run_whole(const py::tuple& parts, const py::tuple& saved, py::handle counted) {
-    static PyObject* const kIterations = PyUnicode_InternFromString("iterations");
     // Read first: without the GIL no object of Python's may be touched.
     std::vector<Part> steps;
     steps.reserve(parts.size());
     for (const py::handle given : parts) steps.push_back(part_of(given));
     const Saved before(saved);
-    py::object next;
-    if (!counted.is_none()) {
-        const auto now =
-            py::reinterpret_steal<py::object>(PyObject_GenericGetAttr(counted.ptr(), kIterations));
-        if (!now) throw py::error_already_set();
-        next = now + py::int_(1);
-    }
+    const Counts counts(counted);
     try {
         std::optional<ReleasedGil> unlocked;
         for (const Part& part : steps) {
@@ -102,9 +134,7 @@ void run_whole(const py::tuple& parts, const py::tuple& saved, py::handle counte
             }
         }
         unlocked.reset();
-        // Not through a __setattr__ of Python's, which could be interrupted.
-        if (next && PyObject_GenericSetAttr(counted.ptr(), kIterations, next.ptr()) != 0)
-            throw py::error_already_set();
+        counts.set();
     } catch (...) {
         before.put_back();
         throw;

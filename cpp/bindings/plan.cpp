@@ -47,8 +47,15 @@ void Plan::stop() const {
 }
 
 void Plan::run() const {
-    const ScopedArithmeticMode fast{without_subnormals(arithmetic_mode())};
+    const ArithmeticMode now = arithmetic_mode();
+    const ScopedArithmeticMode scope{exact_ ? now : without_subnormals(now)};
     for (const std::unique_ptr<Step>& step : steps_) step->run();
+}
+
+py::list Plan::held() const {
+    py::list arrays;
+    for (const Held& held : held_) arrays.append(py::make_tuple(held.array, held.made));
+    return arrays;
 }
 
 void Plan::rebind(const py::array& old, const py::array& now) {
@@ -73,13 +80,14 @@ void bind_plan(py::module_& m) {
         .def("__enter__", &Recording::start)
         .def("__exit__", [](Recording& recording, const py::args&) { recording.stop(); });
     py::class_<Plan>(m, "Plan")
-        .def(py::init<>())
+        .def(py::init<bool>(), py::arg("exact") = false)
         .def("recording", [](py::object self) { return Recording(std::move(self)); })
         .def("run",
              [](const Plan& plan) {
                  const ReleasedGil unlocked;
                  plan.run();
              })
+        .def("held", &Plan::held)
         .def("rebind", &Plan::rebind, py::arg("old"), py::arg("new"))
         .def("forget", &Plan::forget, py::arg("array"))
         .def("__len__", &Plan::size);

@@ -48,12 +48,16 @@ struct Call final : Step {
 
 class Plan {
   public:
+    // An exact plan keeps subnormal numbers, as functions called one by one do.
+    explicit Plan(bool exact = false) : exact_(exact) {}
     // The plan that records in this thread, or null.
     static Plan* recording();
 
     void append(std::unique_ptr<Step> step) { steps_.push_back(std::move(step)); }
-    // Keeps an array alive for as long as the plan.
-    void hold(py::object array) { held_.push_back(std::move(array)); }
+    // Keeps an array alive for as long as the plan; `made` when the recorded call made it.
+    void hold(py::object array, bool made = false) { held_.push_back({std::move(array), made}); }
+    // The arrays that calls read or write, and whether they were made by them.
+    py::list held() const;
     // The call appended last, to fold another into it; null when there is none of this kind.
     template <class Args>
     Call<Args>* last() {
@@ -78,7 +82,12 @@ class Plan {
 
   private:
     std::vector<std::unique_ptr<Step>> steps_;
-    std::vector<py::object> held_;
+    struct Held {
+        py::object array;
+        bool made;
+    };
+    std::vector<Held> held_;
+    bool exact_;
 };
 
 // Runs op(args) now, without the GIL when it is worth about 10 us, or appends it to the recording

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from hotloop import estimators as estimators
     from hotloop import plotting as plotting
     from hotloop.autodiff import GradientTape, Tensor
+    from hotloop.autodiff import compile as compile
     from hotloop.data.data_loader import DataLoader
     from hotloop.initializers import Initializer
     from hotloop.layers import Input, Layer
@@ -99,6 +100,7 @@ _NAMES = {
     "Optimizer": "hotloop.optimizers:Optimizer",
     "Sequential": "hotloop.models:Sequential",
     "Tensor": "hotloop.autodiff:Tensor",
+    "compile": "hotloop.autodiff:compile",
     "set_seed": "hotloop.utils:set_random_seed",
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
@@ -35,6 +35,8 @@ _lock = threading.Lock()
 _state: dict[str, np.random.Generator] = {}
 # A generator that stands in for the process's, in one thread and for the time of a `using`.
 _local: ContextVar[np.random.Generator | None] = ContextVar("_local", default=None)
+# What records a draw, in the thread that records a step.
+_recording: ContextVar[Callable[..., Any] | None] = ContextVar("_recording", default=None)
 
 
 def generator() -> np.random.Generator:
@@ -102,6 +104,16 @@ def using(rng: np.random.Generator) -> Iterator[None]:
         yield
     finally:
         _local.reset(token)
+
+
+@contextmanager
+def drawn_by(record: Callable[..., Any] | None) -> Iterator[None]:
+    """Let draws of this thread answer ``record(draw, generator)`` inside the ``with`` block."""
+    token = _recording.set(record)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
 
 
 def set_seed(seed: int) -> None:
@@ -287,8 +299,14 @@ def _drawn(
     rng = source(seed)
     if any(n is None for n in shape):
         return own("layer")["RandomDraw"](distribution, list(shape), low, high).symbol("draw")
-    draw = rng.normal if distribution == "normal" else rng.uniform
-    return np.asarray(draw(low, high, shape)).astype(dtype or config.floatx())
+    kind = rng.normal if distribution == "normal" else rng.uniform
+    dtype = dtype or config.floatx()
+
+    def draw() -> Any:
+        return np.asarray(kind(low, high, shape)).astype(dtype)
+
+    record = _recording.get()
+    return draw() if record is None else record(draw, rng)
 
 
 serve(__name__)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from hotloop.autodiff.rule import Array, Entry, quiet
+from hotloop.autodiff.rule import Array, Entry, mode, quiet
 
 
 @quiet
@@ -40,13 +41,19 @@ def gradients(
     pending: dict[int, list[Array | None]] = {}
     entries: dict[int, Entry] = {}
     heap: list[int] = []
+    recorder = mode.recorder
 
     def give(tensor: Any, grad: Array) -> None:
-        if grad.dtype != tensor.data.dtype:
+        if recorder is not None:
+            grad = recorder.cast(grad, tensor.dtype)
+        elif grad.dtype != tensor.data.dtype:
             grad = grad.astype(tensor.data.dtype)
         entry = tensor.entry
         if entry is None or id(tensor) in keep:
-            _add(found, owned, id(tensor), grad)
+            if recorder is not None and id(tensor) in found:
+                found[id(tensor)] = recorder.plus(found[id(tensor)], grad)
+            else:
+                _add(found, owned, id(tensor), grad)
         if entry is not None:
             if entry.order not in entries:
                 entries[entry.order] = entry
@@ -54,20 +61,36 @@ def gradients(
                 heapq.heappush(heap, -entry.order)
             slots = pending[entry.order]
             before = slots[tensor.index]
-            slots[tensor.index] = grad if before is None else np.asarray(before + grad)
+            if before is not None:
+                plus = np.add if recorder is None else recorder.plus
+                grad = np.asarray(plus(before, grad))
+            slots[tensor.index] = grad
 
     for tensor, grad in targets:
         give(tensor, grad)
     while heap:
         order = -heapq.heappop(heap)
         entry, grads = entries.pop(order), pending.pop(order)
-        parts = entry.backward(grads)
+        parts = entry.backward(grads) if recorder is None else recorder.backward(entry, grads)
         for tensor, part in zip(entry.inputs, parts, strict=True):
             if tensor is not None and part is not None:
                 give(tensor, part)
         if not retain:
             entry.saved = None
     return found
+
+
+@functools.cache
+def one(dtype: Any) -> Array:
+    """Return the 1 of a dtype that a way back starts with; always the same array."""
+    made = np.ones((), dtype)
+    made.flags.writeable = False
+    return made
+
+
+def ones(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return the gradient that an answer starts with by itself."""
+    return np.ones(shape, dtype) if shape else one(dtype)
 
 
 def _add(found: dict[int, Array], owned: set[int], key: int, grad: Array) -> None:

@@ -106,10 +106,13 @@ class _Mode(threading.local):
         False inside `no_grad`.
     tapes : tuple
         The gradient tapes that record, the innermost last.
+    recorder : Recorder or None
+        What `compile` records a step with; it stands first among the tapes too.
     """
 
     enabled = True
     tapes: tuple[Any, ...] = ()
+    recorder: Any = None
 
 
 mode = _Mode()
@@ -143,21 +146,30 @@ class Entry:
         self.order = next(_ORDERS)
         self.rule, self.saved, self.inputs, self.outputs = rule, saved, inputs, outputs
 
-    def backward(self, grads: list[Array | None]) -> tuple[Array | None, ...]:
-        """Return the gradients of the inputs, from those of the outputs."""
+    def filled(self, grads: list[Array | None]) -> list[Any]:
+        """Return the gradients of the outputs, zeros where there is none.
+
+        Raises
+        ------
+        RuntimeError
+            When the saved values are gone.
+        """
         if self.saved is None:
             msg = (
                 f"{self.rule.name}: its saved values are gone: backward runs once through a graph; "
                 "use retain_graph=True, or a persistent tape, to run it again"
             )
             raise RuntimeError(msg)
-        full = grads
-        if len(grads) > 1:
-            full = [
-                np.zeros(shape, dtype) if grad is None else grad
-                for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
-            ]
-        answer: tuple[Array | None, ...] = self.rule.backward(self.saved, *full)
+        if len(grads) == 1:
+            return grads
+        return [
+            np.zeros(shape, dtype) if grad is None else grad
+            for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
+        ]
+
+    def backward(self, grads: list[Array | None]) -> tuple[Array | None, ...]:
+        """Return the gradients of the inputs, from those of the outputs."""
+        answer: tuple[Array | None, ...] = self.rule.backward(self.saved, *self.filled(grads))
         return answer
 
 
@@ -171,6 +183,8 @@ def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """
     # Small arrays spend their time here: no generators, and each attribute is read once.
     tapes = mode.tapes
+    if tapes and mode.recorder is not None:
+        return mode.recorder.apply(rule, inputs, options)
     arrays: list[Any] = []
     needs: list[bool] = []
     tensors: list[Any] = []
@@ -228,37 +242,6 @@ def _watched(x: Array) -> Any:
         if leaf is not None:
             return leaf
     return None
-
-
-class Backward:
-    """Stands as the rule of a remembered call that is no rule of the table.
-
-    Parameters
-    ----------
-    name : str
-        For messages.
-    backward : callable
-        ``backward(*dy)`` -> one gradient for each input.
-    """
-
-    __slots__ = ("_backward", "name")
-
-    def __init__(self, name: str, backward: Callable[..., tuple[Array | None, ...]]) -> None:
-        self.name, self._backward = name, backward
-
-    def backward(self, saved: Any, *dy: Array) -> tuple[Array | None, ...]:  # noqa: ARG002
-        """Return the gradients of the inputs."""
-        return self._backward(*dy)
-
-
-def remembered(name: str, tensor: Any, answer: Array, backward: Callable[[Array], Array]) -> Any:
-    """Return `answer`, computed from one tensor, as a tensor whose way back is `backward`."""
-    if not (mode.enabled and tensor.requires_grad):
-        return type(tensor)(answer)
-    entry = Entry(
-        Backward(name, lambda dy: (backward(dy),)), True, (tensor,), ((answer.shape, answer.dtype),)
-    )
-    return type(tensor).made_by(answer, entry, 0)
 
 
 class TensorBase:
@@ -407,7 +390,6 @@ def summed_to(grad: Array, shape: tuple[int, ...]) -> Array:
 
 __all__ = [
     "RULES",
-    "Backward",
     "Entry",
     "Rule",
     "Saved",
@@ -420,7 +402,6 @@ __all__ = [
     "promoted",
     "promoted_pair",
     "quiet",
-    "remembered",
     "rule_of",
     "run",
     "summed_to",

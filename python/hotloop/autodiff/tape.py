@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop.autodiff.backward import gradients
+from hotloop.autodiff.backward import gradients, ones
 from hotloop.autodiff.rule import Array, TensorBase, mode
 from hotloop.autodiff.tensor import Tensor
 
@@ -69,7 +69,7 @@ class GradientTape:
         """Remember operations on `tensor` (a tensor or array, or a list of them) from here on."""
         for item in tensor if isinstance(tensor, list | tuple) else [tensor]:
             if isinstance(item, Tensor):
-                if item.data.dtype.kind != "f":
+                if item.dtype.kind != "f":
                     msg = f"GradientTape.watch: only floats have gradients, got {item.dtype}"
                     raise TypeError(msg)
                 item.requires_grad = True
@@ -128,7 +128,8 @@ class GradientTape:
         ndarray or None, or a list or dict of them
             Nested as `sources` are; None where `target` does not depend on a source.
         """
-        if any(tape is not self for tape in mode.tapes):
+        recorder = mode.recorder
+        if any(tape is not self and tape is not recorder for tape in mode.tapes):
             msg = "GradientTape.gradient: second derivatives (a gradient inside another tape) are not computed"
             raise NotImplementedError(msg)
         if self._used and not self.persistent:
@@ -150,9 +151,13 @@ class GradientTape:
                 )
                 raise TypeError(msg)
             if one.requires_grad:
-                grad: Array = np.ones_like(one.data)
+                grad: Array = ones(one.shape, one.dtype)
                 if start is not None:
-                    grad = np.broadcast_to(np.asarray(start, one.dtype), one.shape)
+                    if recorder is None or not isinstance(start, TensorBase):
+                        grad = np.asarray(start, one.dtype)
+                    else:
+                        grad = recorder.cast(recorder.live(start), one.dtype)
+                    grad = np.broadcast_to(grad, one.shape)
                 starts.append((one, grad))
         zero = str(getattr(unconnected_gradients, "value", unconnected_gradients)) == "zero"
         if isinstance(sources, Mapping):
@@ -165,8 +170,10 @@ class GradientTape:
         for item, leaf in zip(items, leaves, strict=True):
             own = None if leaf is None else found.get(id(leaf))
             if own is None and zero:
-                own = np.zeros_like(np.asarray(item))
-            grads.append(None if own is None else np.asarray(own))
+                own = np.zeros(np.shape(item), item.dtype)
+            if own is not None:
+                own = np.asarray(own) if recorder is None else recorder.answer(own)
+            grads.append(own)
         if isinstance(sources, Mapping):
             return dict(zip(sources, grads, strict=True))
         return grads if isinstance(sources, list | tuple) else grads[0]

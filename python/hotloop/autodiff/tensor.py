@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop.autodiff import elementwise, linalg, reductions, shapes
-from hotloop.autodiff.backward import gradients
+from hotloop.autodiff.backward import gradients, ones
 from hotloop.autodiff.rule import Array, Entry, TensorBase, as_array, mode, operand
 
 
@@ -49,7 +49,7 @@ class Tensor(TensorBase):
     array([2., 4., 6.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "data", "entry", "grad", "index", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "data", "entry", "index", "requires_grad")
     __array_priority__ = 1000
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
@@ -59,7 +59,7 @@ class Tensor(TensorBase):
             raise TypeError(msg)
         self.data: Array = array
         self.requires_grad = bool(requires_grad)
-        self.grad: Array | None = None
+        self._grad: Array | None = None
         self.entry: Entry | None = None
         self.index = 0
 
@@ -67,7 +67,7 @@ class Tensor(TensorBase):
     def made_by(cls, data: Array, entry: Entry, index: int) -> Tensor:
         """Return output `index` of a remembered call; integers have no gradient."""
         made = cls.__new__(cls)
-        made.data, made.grad = data, None
+        made.data, made._grad = data, None
         made.requires_grad = data.dtype.kind == "f"
         made.entry, made.index = (entry, index) if made.requires_grad else (None, 0)
         return made
@@ -97,10 +97,24 @@ class Tensor(TensorBase):
         found = gradients([(self, start_of(self, gradient))], [], retain_graph)
         for tensor in _leaves(found, self):
             grad = found[id(tensor)]
-            if tensor.grad is None:
-                tensor.grad = np.array(grad)
+            if mode.recorder is not None:
+                mode.recorder.accumulate(tensor, grad)
+            elif tensor._grad is None:
+                tensor._grad = np.array(grad)
             else:
-                tensor.grad = tensor.grad + grad
+                tensor._grad = tensor._grad + grad
+
+    @property
+    def grad(self) -> Array | None:
+        """Sum of the gradients so far, or None."""
+        return self._grad if mode.recorder is None else mode.recorder.grad_of(self)
+
+    @grad.setter
+    def grad(self, value: Array | None) -> None:
+        if mode.recorder is None:
+            self._grad = value
+        else:
+            mode.recorder.set_grad(self, value)
 
     def detach(self) -> Tensor:
         """Return a tensor of the same values that no gradient leads to."""
@@ -432,14 +446,18 @@ def start_of(tensor: Any, gradient: Any) -> Array:
         For several elements without `gradient`, and for one of another shape.
     """
     if gradient is None:
-        if tensor.data.size != 1:
+        if tensor.size != 1:
             msg = (
                 "backward: a tensor of several elements needs the gradient to start with, got "
                 f"shape {tensor.shape}; sum or mean it first"
             )
             raise ValueError(msg)
-        return np.ones_like(tensor.data)
-    start = np.asarray(gradient, dtype=tensor.data.dtype)
+        return ones(tensor.shape, tensor.dtype)
+    start: Array
+    if mode.recorder is not None and isinstance(gradient, TensorBase):
+        start = mode.recorder.cast(mode.recorder.live(gradient), tensor.dtype)
+    else:
+        start = np.asarray(gradient, dtype=tensor.dtype)
     if start.shape != tensor.shape:
         msg = f"backward: the gradient must have shape {tensor.shape}, got {start.shape}"
         raise ValueError(msg)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop.autodiff.rule import Array, mode
+from hotloop.autodiff.rule import Array, TensorBase, mode
 from hotloop.autodiff.tensor import METHODS, REDUCTIONS, UFUNCS, lost, reduced
 
 
@@ -102,19 +102,33 @@ class Variable(np.ndarray[Any, Any]):
 
     def assign(self, value: Any) -> None:
         """Copy `value` into the live array; a ValueError when the shapes differ."""
-        array = np.asarray(value)
+        array = self._fitting(value)
+        if mode.recorder is None:
+            plain(self)[...] = array
+        else:
+            mode.recorder.assign(plain(self), array)
+
+    def _fitting(self, value: Any) -> Any:
+        """Return a value of this shape; a ValueError for another one."""
+        array: Any = value if isinstance(value, TensorBase) else np.asarray(value)
         if array.shape != self.shape:
             msg = f"variable {self.name!r} has shape {self.shape}, got {array.shape}"
             raise ValueError(msg)
-        plain(self)[...] = array
+        return array
 
     def assign_add(self, value: Any) -> None:
         """Add `value` to the live array."""
-        self.assign(plain(self) + np.asarray(value))
+        if mode.recorder is None:
+            self.assign(plain(self) + np.asarray(value))
+        else:
+            mode.recorder.assign(plain(self), value, add=1)
 
     def assign_sub(self, value: Any) -> None:
         """Subtract `value` from the live array."""
-        self.assign(plain(self) - np.asarray(value))
+        if mode.recorder is None:
+            self.assign(plain(self) - np.asarray(value))
+        else:
+            mode.recorder.assign(plain(self), value, add=-1)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Compute on the values, but nothing that would lose a gradient inside a tape's block."""

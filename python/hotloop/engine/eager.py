@@ -14,6 +14,7 @@ from hotloop.graph.graph import Graph
 from hotloop.layers.cache import Cache
 from hotloop.layers.sources import OwnWeights
 from hotloop.layers.tensors import watched
+from hotloop.random import generator
 
 
 def is_eager(x: Any) -> bool:
@@ -38,6 +39,18 @@ def tensors_in(x: Any, dtype: str) -> Any:
     if isinstance(x, list | tuple):
         return [as_tensor(part, dtype) for part in x]
     return as_tensor(x, dtype)
+
+
+def _drawn(layer: Any, cache: Cache, training: bool) -> Any:
+    """Return what a layer without inputs answers; a recorded step asks it in each run."""
+
+    def forward() -> Any:
+        return np.asarray(layer.forward((), cache, training))
+
+    if mode.recorder is None:
+        return Tensor(forward())
+    with mode.recorder.off():
+        return mode.recorder.draw(forward, generator())
 
 
 def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> list[Any]:
@@ -67,5 +80,5 @@ def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> lis
         else:
             cache = Cache(layer)
             cache.which, cache.batch = node.which, batch
-            values[node.output] = Tensor(layer.forward((), cache, told))
+            values[node.output] = _drawn(layer, cache, told)
     return [values[i] for i in graph.outputs]

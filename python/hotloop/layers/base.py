@@ -556,6 +556,8 @@ class Layer(Unit, Watched):
             self.build(tuple(shapes) if several else shapes[0])
             self.built = True
         if symbols is None:
+            if mode.recorder is not None:
+                mode.recorder.reads_attributes(self)
             call: Any = own_call(self)
             wants = "training" in inspect.signature(call).parameters
             return call(x, **({"training": bool(training)} if wants else {}))

@@ -13,11 +13,23 @@ from hotloop.layers.cache import Cache
 
 
 class _LayerCall:
-    """Stands as the rule of a remembered call of a layer."""
+    """Stands as the rule of a remembered call of a layer.
 
-    def __init__(self, layer: LayerLike, names: list[str]) -> None:
+    Attributes
+    ----------
+    how : str
+        "core" when forward and backward are core calls alone, else "python".
+    """
+
+    def __init__(self, layer: LayerLike, names: list[str], shapes: list[Any]) -> None:
         self.layer, self.names = layer, names
         self.name = f"layer {layer.name!r}"
+        self.how = "core" if layer.is_recorded(shapes) else "python"
+
+    def forward(self, cache: Cache, arrays: tuple[Array, ...], training: bool) -> Array:
+        """Return the output."""
+        given: Any = arrays if self.layer.takes_several else arrays[0]
+        return np.asarray(self.layer.forward(given, cache, training))
 
     def backward(self, cache: Cache, dy: Array) -> tuple[Array | None, ...]:
         """Return the gradients of the inputs, then of the weights."""
@@ -45,10 +57,16 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
     several = layer.takes_several
     parts = list(x) if several else [x]
     tensors = [watched(part) for part in parts]
-    arrays = [
-        np.ascontiguousarray(part.data if isinstance(part, TensorBase) else part, dtype=layer.dtype)
-        for part in parts
-    ]
+    recorder = mode.recorder
+    if recorder is not None:
+        arrays = [recorder.contiguous(recorder.live(part), layer.dtype) for part in parts]
+    else:
+        arrays = [
+            np.ascontiguousarray(
+                part.data if isinstance(part, TensorBase) else part, dtype=layer.dtype
+            )
+            for part in parts
+        ]
     shapes = [(None, *array.shape[1:]) for array in arrays]
     layer.ensure_built(tuple(shapes) if several else shapes[0])
     tape = next((t for t in reversed(mode.tapes) if t.watches_weights), None)
@@ -58,20 +76,44 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
     cache = Cache(layer, accumulate=True)
     needs = [t is not None and t.requires_grad for t in tensors]
     cache.need_dx = any(needs)
-    given: Any = tuple(arrays) if several else arrays[0]
-    before, mode.tapes = mode.tapes, ()
-    try:
-        # The layer's own arithmetic is one remembered call, not many.
-        y = np.asarray(layer.forward(given, cache, training))
-    finally:
-        mode.tapes = before
+    rule = _LayerCall(layer, [w.name for w in weights], shapes)
+    if recorder is not None:
+        y = _recorded(recorder, rule, cache, arrays, training)
+    else:
+        before, mode.tapes = mode.tapes, ()
+        try:
+            # The layer's own arithmetic is one remembered call, not many.
+            y = rule.forward(cache, tuple(arrays), training)
+        finally:
+            mode.tapes = before
     if not mode.enabled or not (any(needs) or weights):
-        return Tensor(y)
+        return Tensor(y) if recorder is None else recorder.made(y, None, 0)
     leaves = [] if tape is None else [tape.leaf_of_weight(w) for w in weights]
     entry = Entry(
-        _LayerCall(layer, [w.name for w in weights]),
+        rule,
         cache,
         (*(t if need else None for t, need in zip(tensors, needs, strict=True)), *leaves),
         ((y.shape, y.dtype),),
     )
-    return Tensor.made_by(y, entry, 0)
+    return Tensor.made_by(y, entry, 0) if recorder is None else recorder.made(y, entry, 0)
+
+
+def _recorded(
+    recorder: Any, rule: _LayerCall, cache: Cache, arrays: list[Array], training: bool
+) -> Array:
+    """Append the forward of a layer to a recording, and return its output."""
+    layer = rule.layer
+    recorder.uses(layer)
+    for weight in layer.ordered_weights():
+        recorder.guard(weight, "value")
+    cache.recorded = rule.how == "core"
+    writes = recorder.changes(*layer.changed_arrays(cache, training))
+
+    def forward(kept: Cache, *given: Array) -> Array:
+        return rule.forward(kept, given, training)
+
+    forward.__name__ = rule.name
+    wide = rule.how == "python"
+    found = recorder.step(forward, cache, arrays, rule.how, writes, wide)
+    y: Array = found[0]
+    return y

@@ -42,6 +42,16 @@ class Loss(Described, Watched):
     fuses: ClassVar[str | None] = None
     from_logits = False
     label_smoothing = 0.0
+    # Whether targets may be class ids.
+    counts_ids: ClassVar[bool] = False
+
+    @property
+    def trains(self) -> Any:
+        """The call of the core that computes loss and gradient of rows, or None.
+
+        ``trains(y, t, total, dy)`` writes the loss to ``total[0]`` and, if asked, the gradient.
+        """
+        return None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Check what the methods of a loss of the user's own take."""

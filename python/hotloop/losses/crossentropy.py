@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hotloop import _core
 from hotloop._support.arguments import number
 from hotloop.data.targets import class_targets
 from hotloop.losses.base import Array, Loss
@@ -84,10 +85,23 @@ def check_smoothing(name: str, value: float) -> float:
     return number(name, "label_smoothing", value, "lie in [0, 1]", lambda s: 0.0 <= s <= 1.0)
 
 
+def _train(y: Array, t: Array, total: Array, dy: Array | None) -> None:
+    """Write the mean cross entropy of logits and its gradient."""
+    correct = np.zeros(1, np.int64)
+    _core.softmax_cross_entropy_train(y, t, None, total, correct, None, dy)
+
+
 class CategoricalLoss(Loss, builtin=True):
     """Cross entropy over the last axis, from class ids or from rows."""
 
     fuses: ClassVar[str | None] = "softmax"
+    counts_ids = True
+
+    @property
+    def trains(self) -> Any:
+        """The core's softmax with cross entropy, for logits without label smoothing."""
+        plain = self.fuses and self.from_logits and not self.label_smoothing
+        return _train if plain and self.builtin else None
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return int64 ids or smoothed rows of `dtype`; a ValueError when they do not fit."""

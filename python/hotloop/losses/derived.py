@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop.autodiff.rule import TensorBase, remembered
+from hotloop import _core
+from hotloop.autodiff import elementwise, shapes
+from hotloop.autodiff.backward import one
+from hotloop.autodiff.rule import TensorBase, run
 from hotloop.autodiff.tensor import Tensor
+from hotloop.data.targets import check_range
 
 Array = NDArray[Any]
 
@@ -19,6 +24,12 @@ class LossLike(Protocol):
     """What is asked of a loss here."""
 
     name: str
+    reduction: str
+    counts_ids: ClassVar[bool]
+
+    @property
+    def trains(self) -> Any:
+        """The call of the core that computes loss and gradient of rows, or None."""
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return targets as `per_sample` wants them."""
@@ -113,29 +124,111 @@ def on_tensor(loss: LossLike, y_true: Any, y_pred: Any, sample_weight: Any = Non
             "outputs (y_pred) alone; use ops.stop_gradient on the targets, or write the loss with ops"
         )
         raise TypeError(msg)
-    shape = y_pred.shape
-    outputs = y_pred.data.reshape(-1, 1) if y_pred.ndim < 2 else y_pred.data
-    targets = loss.targets(np.asarray(y_true), outputs.shape, outputs.dtype)
-    weights = None
-    if sample_weight is not None:
-        n = len(outputs)
-        weights = np.broadcast_to(np.asarray(sample_weight, outputs.dtype).reshape(-1), (n,))
-    slope = np.empty_like(outputs)
-    value = np.asarray(loss.compute(outputs, targets, weights, slope), outputs.dtype)
-    return remembered(loss.name, y_pred, value, lambda dy: (slope * dy).reshape(shape))
+    rank, dtype = y_pred.ndim, y_pred.dtype
+    plain = sample_weight is None and loss.reduction == "sum_over_batch_size"
+    if plain and loss.trains is not None and rank == 2 and dtype.kind == "f":
+        targets = _for_core(loss, y_true, y_pred)
+        if targets is not None:
+            call: Any = _CoreLoss(loss)
+            return run(call, (y_pred, targets), {})
+    call = _LossCall(loss)
+    given = (y_pred, y_true) if sample_weight is None else (y_pred, y_true, sample_weight)
+    return run(call, given, {})
+
+
+def _for_core(loss: LossLike, y_true: Any, y_pred: Any) -> Any:
+    """Return targets that the core takes for outputs (N, K): ids as int64, or rows; else None."""
+    t: Any = y_true if isinstance(y_true, TensorBase) else np.asarray(y_true)
+    n, k = y_pred.shape
+    if t.shape == (n, k) and t.dtype == y_pred.dtype and n:
+        return t
+    if not loss.counts_ids or t.dtype.kind not in "iu" or t.shape not in ((n,), (n, 1)) or not n:
+        return None
+    ids = t if t.dtype == np.int64 else elementwise.cast(t, dtype="int64")
+    return ids if len(t.shape) == 1 else shapes.reshape(ids, shape=(n,))
+
+
+class _CoreLoss:
+    """Stands as the rule of a loss that one call of the core computes with its gradient."""
+
+    how = "core"
+    how_back = "look"
+
+    def __init__(self, loss: LossLike) -> None:
+        self.loss, self.name = loss, loss.name
+
+    def forward(self, saved: Any, y: Array, t: Array) -> Array:
+        """Return the loss; labels outside the classes are a ValueError."""
+        y, t = np.ascontiguousarray(y), np.ascontiguousarray(t)
+        total = np.zeros(1, np.float64)
+        saved.slope = np.empty(y.shape, y.dtype) if saved.needs[0] else None
+        assert self.loss.trains is not None
+        self.loss.trains(y, t, total, saved.slope)
+        answer = _core.gather_rows(total, None, np.empty(1, y.dtype)).reshape(())
+        saved.check = total, partial(self._check, t, y.shape[-1])
+        if np.isnan(total[0]):
+            self._check(t, y.shape[-1])
+        return answer
+
+    def _check(self, t: Array, classes: int) -> None:
+        if t.dtype == np.int64:
+            check_range(self.name, t, classes)
+
+    @staticmethod
+    def backward(saved: Any, dy: Array) -> tuple[Array | None, ...]:
+        """Scale the gradient that the forward made; a way back mostly starts with 1."""
+        return saved.slope if dy is one(dy.dtype) else saved.slope * dy, None
+
+
+class _LossCall:
+    """Stands as the rule of any other loss."""
+
+    def __init__(self, loss: LossLike) -> None:
+        self.loss, self.name = loss, loss.name
+        self.how = "python"
+
+    def forward(self, saved: Any, y: Array, t: Any, weights: Any = None) -> Array:
+        """Return the loss, reduced as it says."""
+        outputs = y.reshape(-1, 1) if y.ndim < 2 else y
+        targets = self.loss.targets(np.asarray(t), outputs.shape, outputs.dtype)
+        if weights is not None:
+            n = len(outputs)
+            weights = np.broadcast_to(np.asarray(weights, outputs.dtype).reshape(-1), (n,))
+        saved.shape, saved.slope = y.shape, np.empty_like(outputs)
+        value = self.loss.compute(outputs, targets, weights, saved.slope)
+        return np.asarray(value, outputs.dtype)
+
+    @staticmethod
+    def backward(saved: Any, dy: Array) -> tuple[Array | None, ...]:
+        """Scale the gradient that the forward made."""
+        return (saved.slope * dy).reshape(saved.shape), *(None,) * (len(saved.needs) - 1)
+
+
+class _LossValues:
+    """Stands as the rule of a loss of which every row is wanted."""
+
+    how = "python"
+
+    def __init__(self, loss: LossLike) -> None:
+        self.loss, self.name = loss, loss.name
+
+    def forward(self, saved: Any, y: Array, t: Any) -> Array:
+        """Return the loss of every row."""
+        outputs = y.reshape(-1, 1) if y.ndim < 2 else y
+        targets = self.loss.targets(np.asarray(t), outputs.shape, outputs.dtype)
+        lead, k = outputs.shape[:-1], outputs.shape[-1]
+        rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
+        values, saved.slope = self.loss.per_sample(outputs.reshape(-1, k), rows, True)
+        saved.shape = y.shape
+        return np.asarray(values.reshape(lead), outputs.dtype)
+
+    @staticmethod
+    def backward(saved: Any, dy: Array) -> tuple[Array | None, ...]:
+        """Scale the gradients that the forward made."""
+        return (saved.slope * dy.reshape(-1, 1)).reshape(saved.shape), None
 
 
 def values_on_tensor(loss: LossLike, y_true: Any, y_pred: Any) -> Any:
     """Return the loss of every row of a tensor as a tensor, nothing reduced over the batch."""
-    outputs = y_pred.data.reshape(-1, 1) if y_pred.ndim < 2 else y_pred.data
-    targets = loss.targets(np.asarray(y_true), outputs.shape, outputs.dtype)
-    lead, k = outputs.shape[:-1], outputs.shape[-1]
-    rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
-    values, slope = loss.per_sample(outputs.reshape(-1, k), rows, True)
-    assert slope is not None
-    answer = np.asarray(values.reshape(lead), outputs.dtype)
-
-    def backward(dy: Array) -> Array:
-        return (slope * dy.reshape(-1, 1)).reshape(y_pred.shape)
-
-    return remembered(loss.name, y_pred, answer, backward)
+    call: Any = _LossValues(loss)
+    return run(call, (y_pred, y_true), {})

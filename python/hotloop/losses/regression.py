@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop import _core
 from hotloop._support.arguments import number
 from hotloop.losses.base import Array, Loss
 from hotloop.losses.derived import over_samples
@@ -29,6 +30,11 @@ class MeanSquaredError(Loss, builtin=True):
     """
 
     _name = "mean_squared_error"
+
+    @property
+    def trains(self) -> Any:
+        """The core's mean squared error."""
+        return _core.mean_squared_error_train if type(self) is MeanSquaredError else None
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return squares' means and ``2 (y - t) / size``."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,28 @@ from numpy.typing import NDArray
 from hotloop._support.describing import Described
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted, shortened
+from hotloop.autodiff.rule import mode
 from hotloop.data.targets import as_array, like_outputs, real_array
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
 
 Array = NDArray[Any]
 _FUNCTIONS = {registered_name(fn): fn for fn in CLASS_OF}
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 # What may hold sums; all else that a metric refers to is shared by its copies.
 _CONTAINERS = (list, tuple, dict, set, deque, np.ndarray)
+
+
+def _recordable(method: _Method) -> _Method:
+    """Return a method that a recorded step calls in each run."""
+
+    @functools.wraps(method)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if mode.recorder is None:
+            return method(self, *args, **kwargs)
+        return mode.recorder.call(self, functools.partial(method, self), args, kwargs)
+
+    return cast("_Method", called)
 
 
 class Metric(Described):
@@ -54,6 +69,9 @@ class Metric(Described):
         """Check what the methods of a metric of the user's own take."""
         super().__init_subclass__(**kwargs)
         check_overrides(cls, Metric, ("values", "result", "reset_state"))
+        for name in ("update_state", "result", "reset_state"):
+            if name in vars(cls):
+                setattr(cls, name, _recordable(vars(cls)[name]))
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         del dtype
@@ -65,6 +83,7 @@ class Metric(Described):
         """Return one number for each sample."""
         raise NotImplementedError
 
+    @_recordable
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch.
 
@@ -94,10 +113,12 @@ class Metric(Described):
         self.total += total
         self.count += count
 
+    @_recordable
     def result(self) -> Any:
         """Return the mean of all that was added; 0 when nothing was."""
         return self.total / self.count if self.count else 0.0
 
+    @_recordable
     def reset_state(self) -> None:
         """Start again from nothing."""
         self.total = self.count = 0.0

@@ -15,6 +15,7 @@ from hotloop._support.arguments import number
 from hotloop._support.describing import Described
 from hotloop._support.quoting import quoted
 from hotloop._support.watched import Watched, settings_of
+from hotloop.autodiff.rule import mode
 from hotloop.data.targets import as_array, refuse_masked
 from hotloop.optimizers import schedules
 from hotloop.optimizers.clipping import RULES, Clipping, rule_of
@@ -192,8 +193,7 @@ class Optimizer(Described, Watched):
             When a schedule says it and it is set all the same.
         """
         if self._schedule is not None:
-            step = (self.iterations,) if _takes_step(self._schedule) else ()
-            self.lr_array[0] = self._schedule(*step)
+            self.lr_array[0] = self._scheduled(self.iterations)
         return float(self.lr_array[0])
 
     @learning_rate.setter
@@ -209,11 +209,18 @@ class Optimizer(Described, Watched):
             type(self).__name__, "learning_rate", value, "not be negative", lambda rate: rate >= 0.0
         )
 
-    def begin_step(self) -> None:
-        """Let the live scalars of recorded steps say what the next step needs."""
-        self.step_array[0] = self.iterations + 1
+    def begin_step(self, ahead: int = 0) -> None:
+        """Let the live scalars of recorded steps say what the next step needs.
+
+        `ahead` counts the updates before it that are not counted yet.
+        """
+        self.step_array[0] = self.iterations + ahead + 1
         if self._schedule is not None:
-            self.lr_array[0] = self.learning_rate
+            self.lr_array[0] = self._scheduled(self.iterations + ahead)
+
+    def _scheduled(self, iterations: int) -> Any:
+        assert self._schedule is not None
+        return self._schedule(*((iterations,) if _takes_step(self._schedule) else ()))
 
     def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         """Take one step, in place, on any dict of float arrays.
@@ -245,6 +252,9 @@ class Optimizer(Described, Watched):
         if not hasattr(params, "items") or not hasattr(grads, "items"):
             msg = f"update: dicts of arrays are needed, got {quoted(params)} and {grads!r}"
             raise TypeError(msg)
+        if mode.recorder is not None:
+            self._record(mode.recorder, params, grads)
+            return
         flat = getattr(params, "flat", None)
         flat_grads = getattr(grads, "flat", None)
         if flat is not None and flat_grads is not None and list(params) == list(grads):
@@ -290,6 +300,54 @@ class Optimizer(Described, Watched):
             applied = (partial(self.update_one, *call) for call in calls)
             _core.run_whole((*applied, *copies), tuple(saved), self)
 
+    def _record(self, recorder: Any, params: Mapping[str, Array], grads: Mapping[str, Any]) -> None:
+        """Append one step to a recording: the core's calls, or `update_one` in Python."""
+        arrays = {key: recorder.live(grad) for key, grad in grads.items()}
+        for key, param in params.items():
+            _checked(key, params, arrays)
+            if not _is_direct(param):
+                msg = (
+                    f"compile: {type(self).__name__} cannot update {key!r} in a recorded step: it "
+                    f"must be C-contiguous float32 or float64, got {param.dtype}"
+                )
+                raise TypeError(msg)
+        self._own_arrays(params)
+        slots = {key: self._slots_for(key, param) for key, param in params.items()}
+        for name in ("_flat", "_named", "clipping"):
+            recorder.guard(self, name)
+        recorder.uses(self)
+        ahead = sum(owner is self for owner in recorder.counted)
+        recorder.counted.append(self)
+        scalars = [self.lr_array, self.step_array]
+        recorder.do(partial(self.begin_step, ahead), [], scalars)
+        given = {key: recorder.cast(arrays[key], params[key].dtype) for key in params}
+        if self.clipping:
+            copies = {key: np.array(grad) for key, grad in given.items()}
+            before = given
+
+            def clip() -> None:
+                for key, grad in before.items():
+                    copies[key][...] = grad
+                self.clipping.apply(copies, copies)
+
+            recorder.do(clip, list(before.values()))
+            given = copies
+        given = {key: recorder.contiguous(grad) for key, grad in given.items()}
+        changed = [a for key, param in params.items() for a in (param, *slots[key].values())]
+
+        def update(_: Any, *read: Array) -> tuple[()]:
+            rest: tuple[Any, Any] = self.lr_array, self.step_array
+            if not self.recordable:
+                rest = float(self.lr_array[0]), float(self.step_array[0])
+            for (key, param), grad in zip(params.items(), read, strict=True):
+                self.update_one(param, grad, slots[key], *rest)
+            return ()
+
+        how = "core" if self.recordable else "python"
+        recorder.step(
+            update, None, list(given.values()), how, recorder.changes(*changed), ends=how == "core"
+        )
+
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """Take one step on pairs of gradients and variables, as in Keras.
 
@@ -325,7 +383,7 @@ class Optimizer(Described, Watched):
             params[key] = variable if weight is None else weight.value
             if weight is not None:
                 params.weights[key] = weight
-            grads[key] = np.asarray(grad)
+            grads[key] = grad if mode.recorder is not None else np.asarray(grad)
         self.update(params, grads)
 
     def apply(self, grads: Any, trainable_variables: Any) -> None:
