@@ -238,3 +238,27 @@ def test_gradient_check_refuses() -> None:
         gradient_check(hl.Sequential([L.Dense(2)]), normal(2, 2), normal(2, 2))
     with pytest.raises(ValueError, match=r"h and tolerance must be positive, but got -1 and"):
         gradient_check(L.Dense(2), normal(2, 2), h=-1)
+
+
+class OwnWeights(L.Layer):
+    """A layer with a `call` and a weight of its own, which is then a value of the model."""
+
+    def build(self, input_shape: Any) -> None:
+        self.k = self.add_weight("k", (input_shape[-1], 3))
+
+    def call(self, x: Any) -> Any:
+        return hl.ops.tanh(hl.ops.matmul(x, self.k))
+
+
+def test_weights_that_are_values_of_the_model() -> None:
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    model = hl.Sequential([hl.Input((4,)), OwnWeights(), L.Dense(2)])
+    model.compile("sgd", "mse")
+    report = gradient_check(model, x, np.zeros((5, 2)))
+    assert report.ok
+    assert [entry.name for entry in report] == [
+        "own_weights/k",
+        "dense/kernel",
+        "dense/bias",
+    ]
+    assert gradient_check(OwnWeights(), x).ok

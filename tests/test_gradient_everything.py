@@ -31,8 +31,8 @@ Array = NDArray[Any]
 MARKS = ("backward", "gradient", "get_gradient")
 # Bases, and what carries out gradients that the lists hold: the executor and its parts.
 MACHINERY = {
-    *("ActivationFunction", "ByHand", "CategoricalLoss", "ForwardStep", "InputLayer", "Layer", "Loss"),
-    *("Model", "Pass", "PerOutput", "PythonCall", "Regularizer", "Sequential", "SeveralEnds"),
+    *("ActivationFunction", "ByHand", "CategoricalLoss", "ForwardStep", "InputLayer", "Layer", "LayerLike"),
+    *("Loss", "Model", "Pass", "PerOutput", "PythonCall", "Regularizer", "Sequential", "SeveralEnds"),
     *("SeveralForward", "TracedEnds"),
     # Automatic differentiation, whose rules test_ops.py checks, and nodes without an input.
     *("Backward", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights", "RandomDraw"),

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hotloop as hl
+from hotloop.plotting.inside import layer_outputs
 
 figure = pytest.importorskip("matplotlib.figure")
 colors = pytest.importorskip("matplotlib.colors")
@@ -300,3 +301,19 @@ def test_decision_boundary_refuses(x: Array, y: Any, options: Any, message: str)
 def test_decision_boundary_refuses_answers_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match=r"the model answered shape \(3,\) to points \(25, 2\)"):
         plotting.decision_boundary(lambda _: np.zeros(3), CORNERS, resolution=5, ax=axes())
+
+
+def test_weights_that_are_values_of_a_model_are_no_answers() -> None:
+    class Scaled(hl.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.k = self.add_weight("k", (input_shape[-1],), "ones")
+
+        def call(self, x: Any) -> Any:
+            return hl.ops.multiply(x, self.k)
+
+    model = hl.Sequential([hl.Input((4,)), Scaled(name="own"), hl.layers.Dense(2)])
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    found = layer_outputs(model, x)
+    assert list(found) == ["multiply", "dense"]
+    np.testing.assert_array_equal(found["multiply"], x)
+    np.testing.assert_allclose(found["dense"], model.predict(x, verbose=0), rtol=1e-6)

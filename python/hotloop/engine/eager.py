@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hotloop.autodiff import elementwise
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.tensor import Tensor
-from hotloop.graph.graph import Graph
+from hotloop.graph.graph import Graph, Node
 from hotloop.layers.cache import Cache
 from hotloop.layers.sources import OwnWeights
 from hotloop.layers.tensors import watched
 from hotloop.random import generator
+
+Array = NDArray[Any]
 
 
 def is_eager(x: Any) -> bool:
@@ -56,29 +59,46 @@ def _drawn(layer: Any, cache: Cache, training: bool) -> Any:
 def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> list[Any]:
     """Return the outputs of a graph for tensors, calling its layers one by one."""
     values: dict[int, Any] = {}
-    batch = 0
     for number, x in zip(graph.inputs, inputs, strict=True):
         tensor = as_tensor(x, dtype)
-        batch = len(tensor)
         scale, offset = graph.scaling(number)
         if (scale, offset) != (1.0, 0.0):
             tensor = elementwise.add(elementwise.multiply(tensor, scale), offset)
         values[number] = tensor
-    for node in graph.nodes:
-        told = training if node.training is None else node.training
-        layer = node.layer
-        if node.inputs:
-            parts = [values[i] for i in node.inputs]
-            values[node.output] = layer(parts if layer.takes_several else parts[0], training=told)
-        elif isinstance(layer, OwnWeights):
-            weight = layer.weight(node.which or "")
-            tape = next((t for t in reversed(mode.tapes) if t.watches_weights), None)
-            watch = tape is not None and layer.trainable and weight.trainable
-            values[node.output] = (
-                tape.leaf_of_weight(weight) if watch and tape is not None else Tensor(weight.value)
-            )
-        else:
-            cache = Cache(layer)
-            cache.which, cache.batch = node.which, batch
-            values[node.output] = _drawn(layer, cache, told)
+    batch = len(values[graph.inputs[-1]])
+
+    def call(node: Node, parts: tuple[Any, ...]) -> Any:
+        layer, told = node.layer, node.told(training)
+        if parts:
+            return layer(list(parts) if layer.takes_several else parts[0], training=told)
+        if not isinstance(layer, OwnWeights):
+            return _drawn(layer, _cache(node, batch), told)
+        weight = layer.weight(node.which or "")
+        tape = next((t for t in reversed(mode.tapes) if t.watches_weights), None)
+        if tape is None or not (layer.trainable and weight.trainable):
+            return Tensor(weight.value)
+        return tape.leaf_of_weight(weight)
+
+    values = graph.evaluate(values, call)
     return [values[i] for i in graph.outputs]
+
+
+def on_arrays(graph: Graph, inputs: list[Array], training: bool, dtype: Any) -> dict[int, Array]:
+    """Return every value of a graph for arrays, each layer's `forward` run as it is written."""
+    values = {}
+    for number, x in zip(graph.inputs, inputs, strict=True):
+        scale, offset = graph.scaling(number)
+        values[number] = np.ascontiguousarray(np.asarray(x, dtype) * scale + offset, dtype)
+    batch = len(values[graph.inputs[0]])
+
+    def call(node: Node, parts: tuple[Array, ...]) -> Array:
+        given: Any = parts if node.layer.takes_several else parts[0]
+        return np.array(node.layer.forward(given, _cache(node, batch), node.told(training)))
+
+    return graph.evaluate(values, call)
+
+
+def _cache(node: Node, batch: int) -> Cache:
+    cache = Cache(node.layer)
+    cache.which, cache.batch = node.which, batch
+    return cache

@@ -174,33 +174,36 @@ class Pass:
         self.graph = graph
         if isinstance(logits, bool):
             logits = frozenset({graph.nodes[-1].output}) if logits else frozenset()
-        self.values: dict[int, Array] = dict(inputs)
         self._program = program
         self._pooled: dict[int, int] = {}
         self._calls: list[Cache | PythonCall] = []
         self.state: list[Array] = []
-        n = next(iter(inputs.values())).shape[0]
-        dtype = next(iter(inputs.values())).dtype
-        for node in graph.nodes:
-            told = training if node.training is None else node.training
-            parts = tuple(self.values[i] for i in node.inputs)
-            x: Any = parts[0] if len(parts) == 1 else parts
+        first = next(iter(inputs.values()))
+
+        def record(node: Node, parts: tuple[Array, ...]) -> Array:
+            told, x = node.told(training), parts[0] if len(parts) == 1 else parts
             cache = Cache(node.layer)
             cache.trainable = id(node.layer) not in frozen
             self.state += node.layer.changed_arrays(cache, told)
-            if graph.is_recorded(node):
-                cache.logits = node.output in logits
-                cache.recorded, cache.backward_follows = True, training
-                with program.recording():
-                    self.values[node.output] = node.layer.forward(x, cache, told)
-                self._calls.append(cache)
-            else:
-                shape = tuple(n if size is None else size for size in graph.shapes[node.output])
-                y = aligned_zeros(shape, dtype)
-                call = PythonCall(node, x, y, told, n)
-                program.python(call.forward)
-                self.values[node.output] = y
-                self._calls.append(call)
+            if not graph.is_recorded(node):
+                return self._python(node, x, told, first)
+            cache.logits = node.output in logits
+            cache.recorded, cache.backward_follows = True, training
+            self._calls.append(cache)
+            with program.recording():
+                answer: Array = node.layer.forward(x, cache, told)
+            return answer
+
+        self.values: dict[int, Array] = graph.evaluate(inputs, record)
+
+    def _python(self, node: Node, x: Any, told: bool, like: Array) -> Array:
+        """Append a call that runs in Python, and return the buffer of its answer."""
+        n, sizes = like.shape[0], self.graph.shapes[node.output]
+        y = aligned_zeros(tuple(n if size is None else size for size in sizes), like.dtype)
+        call = PythonCall(node, x, y, told, n)
+        self._program.python(call.forward)
+        self._calls.append(call)
+        return y
 
     @property
     def output(self) -> Array:

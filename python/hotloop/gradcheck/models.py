@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.engine.eager import on_arrays
 from hotloop.gradcheck.calls import check_call, check_loss, kinks_of
 from hotloop.gradcheck.compare import Settings, compare
 from hotloop.gradcheck.faults import Context, name_fault
 from hotloop.gradcheck.frozen import freeze
 from hotloop.gradcheck.report import ArrayCheck
-from hotloop.layers import Cache
 
 Array = NDArray[Any]
 
@@ -117,16 +117,7 @@ def _run(model: Any, x: Any, training: bool, restore: Callable[[], None]) -> dic
     graph = model.graph(x)
     several = len(graph.inputs) > 1
     given = model._arrays("gradient_check", x) if several else [model._input("gradient_check", x)]
-    values: dict[int, Array] = {}
-    for number, array in zip(graph.inputs, given, strict=True):
-        scale, offset = graph.scaling(number)
-        values[number] = np.ascontiguousarray(np.asarray(array, np.float64) * scale + offset)
-    for node in graph.nodes:
-        parts = tuple(values[i] for i in node.inputs)
-        told: Any = parts if node.layer.takes_several else parts[0]
-        mode = training if node.training is None else node.training
-        values[node.output] = np.array(node.layer.forward(told, Cache(node.layer), mode))
-    return values
+    return on_arrays(graph, given, training, np.float64)
 
 
 def answers(model: Any, x: Any, training: bool, restore: Callable[[], None]) -> list[Array]:
@@ -154,9 +145,10 @@ def check_calls(
         values = _run(model, x, training, restore)
         restore()
         for node in graph.nodes if wrong else own:
-            mode = training if node.training is None else node.training
-            parts = [values[i] for i in node.inputs]
-            for entry in check_call(node.layer, parts, mode, settings, node.layer.takes_several):
+            if not node.inputs:  # weights and random numbers as values: nothing is computed
+                continue
+            parts, told = [values[i] for i in node.inputs], node.told(training)
+            for entry in check_call(node.layer, parts, told, settings, node.layer.takes_several):
                 if entry.name not in found or not entry.ok:
                     found[entry.name] = entry
     checked = list(found.values())

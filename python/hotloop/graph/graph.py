@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hotloop._support.typing import Shape
 from hotloop.graph.layer import LayerLike
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,10 @@ class Node:
     training: bool | None = None
     # Which of its layer's values it answers; only nodes that read none have several.
     which: str | None = None
+
+    def told(self, training: bool) -> bool:
+        """Return the `training` that the layer is told in a run with `training`."""
+        return training if self.training is None else self.training
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,23 @@ class Graph:
         """Whether a call consists of core calls alone."""
         shapes = [self.shapes[i] for i in node.inputs]
         return node.layer.is_recorded(shapes)
+
+    def evaluate(
+        self, inputs: Mapping[int, T], call: Callable[[Node, tuple[T, ...]], T]
+    ) -> dict[int, T]:
+        """Return every value of the graph, in whatever form the inputs have.
+
+        Parameters
+        ----------
+        inputs : mapping of int to value
+            Values of the inputs, scaled where `rescale` says so.
+        call : callable
+            ``call(node, parts)`` answers what a node makes of the values that it reads.
+        """
+        values = dict(inputs)
+        for node in self.nodes:
+            values[node.output] = call(node, tuple(values[i] for i in node.inputs))
+        return values
 
     def needs_gradient(self) -> set[int]:
         """Return the values that lie behind a weight with a gradient."""

@@ -277,21 +277,17 @@ def layer_outputs(model: Any, x: Any, wanted: Sequence[str] | None = None) -> di
     Layers that only reshape, and Dropout, which does nothing then, are left out unless `wanted`. Of a layer
     called several times the last answer is kept.
     """
-    from hotloop.layers import Cache, Dropout  # noqa: PLC0415 - the other pictures need no layers
+    from hotloop.engine.eager import on_arrays  # noqa: PLC0415 - the other pictures need no models
+    from hotloop.layers import Dropout  # noqa: PLC0415 - as above
 
     graph = model.graph(x)
     several = len(graph.inputs) > 1
     given = model._arrays("activations", x) if several else [model._input("activations", x)]
-    values: dict[int, Array] = {}
-    for number, array in zip(graph.inputs, given, strict=True):
-        scale, offset = graph.scaling(number)
-        scaled = np.asarray(array, dtype=model.dtype) * scale + offset
-        values[number] = np.ascontiguousarray(scaled, dtype=model.dtype)
+    values = on_arrays(graph, given, False, model.dtype)
     found: dict[str, Array] = {}
     for node in graph.nodes:
-        parts = tuple(values[i] for i in node.inputs)
-        arrays: Any = parts if node.layer.takes_several else parts[0]
-        values[node.output] = node.layer.forward(arrays, Cache(node.layer), False)
+        if not node.inputs:  # weights and random numbers as values of the model
+            continue
         plain = node.layer.is_view or isinstance(node.layer, Dropout)
         if not plain or node.layer.name in (wanted or ()):
             found[node.layer.name] = values[node.output]
