@@ -85,16 +85,34 @@ class Weight:
         What `add_weight` was told; the layer's own switch comes on top.
     regularizer : Regularizer or None
         Penalty on the value.
+    constraint : Constraint or None
+        What each update ends with.
     """
 
-    __slots__ = ("grad", "name", "owner", "regularizer", "trainable", "value", "variable")
+    __slots__ = (
+        "constraint",
+        "grad",
+        "name",
+        "owner",
+        "regularizer",
+        "trainable",
+        "value",
+        "variable",
+    )
 
-    def __init__(self, name: str, value: Array, trainable: bool, regularizer: Any = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        value: Array,
+        trainable: bool,
+        regularizer: Any = None,
+        constraint: Any = None,
+    ) -> None:
         self.name = name
         self.value = value
         self.grad: Array | None = None
         self.trainable = trainable
-        self.regularizer = regularizer
+        self.regularizer, self.constraint = regularizer, constraint
         self.owner: FlatParameters | None = None
         # What a gradient tape knows it by, once one was asked for.
         self.variable: Any = None
@@ -107,6 +125,10 @@ class Weight:
             raise ValueError(msg)
         self.value[...] = array
 
+    def constrain(self) -> None:
+        """Bring the value to where its constraint wants it."""
+        self.value[...] = self.constraint(self.value)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the value alone: the flat arrays are laid out again by the model."""
         return {
@@ -114,6 +136,7 @@ class Weight:
             "value": self.value.copy(),
             "trainable": self.trainable,
             "regularizer": self.regularizer,
+            "constraint": self.constraint,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

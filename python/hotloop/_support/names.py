@@ -36,7 +36,10 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
         known.setdefault(_folded(other), []).append(other)
     # One letter of three is two thirds.
     cutoff = 0.65 if len(name) <= 3 else 0.7
-    found = difflib.get_close_matches(_folded(name), known, n=1, cutoff=cutoff)
+    folded = _folded(name)
+    # Two letters in the wrong order are the likeliest slip.
+    swapped = [other for other in known if sorted(other) == sorted(folded)]
+    found = difflib.get_close_matches(folded, swapped or known, n=1, cutoff=cutoff)
     return difflib.get_close_matches(name, known[found[0]], n=1, cutoff=0.0)[0] if found else None
 
 

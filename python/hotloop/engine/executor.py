@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from hotloop.graph.graph import Graph
 from hotloop.layers import Activation, Conv2D, Dense, Softmax
 from hotloop.losses import CategoricalLoss, Loss, MeanSquaredError
 from hotloop.optimizers import Optimizer
-from hotloop.optimizers.base import FlatSlots, twin
-from hotloop.parameters import FlatParameters, aligned_zeros
+from hotloop.optimizers.arrays import FlatSlots, twin
+from hotloop.parameters import FlatParameters, Weight, aligned_zeros
 
 Array = NDArray[Any]
 _KEPT = 8
@@ -306,8 +307,15 @@ class LossStep(Step):
 
 
 def changed_by(optimizer: Optimizer, store: FlatParameters, slots: FlatSlots) -> tuple[Array, ...]:
-    """Return what an update may leave half changed: an optimizer of one's own runs in Python."""
-    return () if optimizer.recordable else (store.params.flat, *slots.flat.values())
+    """Return what an update may leave half changed, by what of it runs in Python."""
+    if not optimizer.recordable:
+        return (store.params.flat, *slots.flat.values())
+    return (store.params.flat,) if constrained(store) else ()
+
+
+def constrained(store: FlatParameters) -> list[Weight]:
+    """Return the weights that train under a constraint."""
+    return [w for w in store.params.weights.values() if w.constraint is not None]
 
 
 class Executor:
@@ -344,31 +352,18 @@ class Executor:
         store = self.store
         slots = optimizer.flat_slots(store.params)
         grads = store.grads
-        if optimizer.clipping:
+        if optimizer.clipping and not optimizer.gradient_accumulation_steps:
             # model.grads stay as the backward left them.
             grads = twin(slots.layout, store.grads.flat)
             program.python(lambda: optimizer.clipping.apply(store.grads, grads))
+        works = optimizer.works(store.params, grads, slots)
         if optimizer.recordable:
             with program.recording():
-                optimizer.update_one(
-                    store.params.flat,
-                    grads.flat,
-                    slots.flat,
-                    optimizer.lr_array,
-                    optimizer.step_array,
-                )
-            return slots
-
-        def run() -> None:
-            optimizer.update_one(
-                store.params.flat,
-                grads.flat,
-                slots.flat,
-                optimizer.learning_rate,
-                float(optimizer.step_array[0]),
-            )
-
-        program.python(run)
+                optimizer.record(works)
+        else:
+            program.python(partial(optimizer.run, works))
+        for weight in constrained(store):
+            program.python(weight.constrain)
         return slots
 
     def _settings(self) -> Any:
@@ -381,7 +376,7 @@ class Executor:
                 self.optimizer,
                 [node.layer for node in graph.nodes],
                 list(graph.rescale.values()),
-                [weight.regularizer for weight in weights],
+                [(weight.regularizer, weight.constraint) for weight in weights],
             ]
         )
 

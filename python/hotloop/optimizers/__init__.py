@@ -7,12 +7,31 @@ from typing import Any
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
 from hotloop.optimizers import schedules
+from hotloop.optimizers.adaptive import Adadelta, Adamax, Ftrl, Lion, Nadam, ScheduleFreeAdamW
 from hotloop.optimizers.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from hotloop.optimizers.base import Optimizer
-from hotloop.registry import deserialize, lookup
+from hotloop.optimizers.by_weight import Adafactor, Lamb, Muon
+from hotloop.registry import deserialize as _deserialize
+from hotloop.registry import lookup, serialize
 
 CLASSES: dict[str, type[Optimizer]] = {
-    cls.__name__: cls for cls in (SGD, Adagrad, RMSprop, Adam, AdamW)
+    cls.__name__: cls
+    for cls in (
+        SGD,
+        Adagrad,
+        RMSprop,
+        Adam,
+        AdamW,
+        Adadelta,
+        Adafactor,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        Muon,
+        Nadam,
+        ScheduleFreeAdamW,
+    )
 }
 _STRINGS = {name.lower(): cls for name, cls in CLASSES.items()}
 
@@ -42,14 +61,50 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, str):
         return lookup("optimizer", identifier.lower(), _STRINGS)()
     if isinstance(identifier, dict):
-        made: Optimizer = deserialize("optimizer", identifier, CLASSES)
-        return made
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()
     msg = f"an optimizer must be a name or a hotloop.optimizers.Optimizer, got {quoted(identifier)}"
     raise TypeError(msg)
 
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
+def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Optimizer:
+    """Make an optimizer from its description, which `serialize` answers.
+
+    Raises
+    ------
+    ValueError
+        When the class is unknown, or its arguments are refused.
+
+    Examples
+    --------
+    >>> deserialize(serialize(SGD(momentum=0.5))).momentum
+    0.5
+    """
+    made: Optimizer = _deserialize("optimizer", config, CLASSES, custom_objects)
+    return made
+
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
 
 serve(__name__)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 from weakref import ReferenceType
@@ -11,51 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core
-from hotloop._support.arguments import number
+from hotloop._support.arguments import number, whole
 from hotloop._support.describing import Described
 from hotloop._support.quoting import quoted
 from hotloop._support.watched import Watched, settings_of
-from hotloop.autodiff.rule import mode
-from hotloop.data.targets import as_array, refuse_masked
 from hotloop.optimizers import schedules
+from hotloop.optimizers.arrays import (
+    FlatSlots,
+    Named,
+    checked,
+    holds_arrays,
+    is_direct,
+    is_same,
+    twin,
+    working_dtype,
+)
+from hotloop.optimizers.averaging import AVERAGE, GATHERED, Work, average, gathered
 from hotloop.optimizers.clipping import RULES, Clipping, rule_of
+from hotloop.optimizers.rate import LearningRate
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.
 Scalar = Any
-
-
-_WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
-    "ema_momentum": (0.99,),
-    "ema_overwrite_frequency": (None,),
-    "gradient_accumulation_steps": (None,),
-    "loss_scale_factor": (None,),
-    "use_ema": (False,),
-}
-
-
-class FlatSlots:
-    """Slots of a whole model: flat twins of its trainable weights, and where each name lies."""
-
-    def __init__(self, params: ArrayDict, layout: Layout, flat: dict[str, Array]) -> None:
-        self.params = params
-        self.layout = layout
-        self.flat = flat
-
-    def named(self) -> dict[str, dict[str, Array]]:
-        """Return live views, slot by slot, name by name."""
-        return {slot: dict(self.layout.views(array)) for slot, array in self.flat.items()}
-
-
-def _holds_arrays(value: Any) -> bool:
-    """Say whether `value` is what PyTorch's optimizers start with: weights, or an iterator over them."""
-    if isinstance(value, Iterator):
-        return True
-    parts = value.values() if isinstance(value, Mapping) else value
-    return isinstance(value, Mapping | list | tuple) and any(
-        isinstance(w, np.ndarray) for w in parts
-    )
+_NONE: tuple[frozenset[int], str] = (frozenset(), "")
 
 
 class Optimizer(Described, Watched):
@@ -80,8 +61,21 @@ class Optimizer(Described, Watched):
         Each element is brought into ``[-clipvalue, clipvalue]``.
     global_clipnorm : float, optional
         All gradients are scaled by one factor when they are longer than this together.
+    use_ema : bool
+        Whether a moving average of the weights is kept, which takes their place when `fit` ends.
+    ema_momentum : float
+        Share of the average that a step keeps, in [0, 1].
+    ema_overwrite_frequency : int, optional
+        After so many updates each, the averages take the place of the weights during training too.
+    loss_scale_factor : float, optional
+        Accepted as Keras does; gradients are computed in float32 or float64, which need no scaling.
+    gradient_accumulation_steps : int, optional
+        From 2 on: one update for so many batches, by the mean of their gradients. `iterations` counts
+        batches.
     name : str, optional
         Shown in descriptions.
+    **others
+        ``decay``, which Keras 3 ignores with a warning.
 
     Raises
     ------
@@ -93,6 +87,8 @@ class Optimizer(Described, Watched):
     live = frozenset({"iterations", "learning_rate", "lr_array", "step_array"})
     # Name of each slot and the value it starts with.
     slots: ClassVar[Mapping[str, float]] = {}
+    # Whether the equations look at each weight as a whole, by its shape or norm.
+    by_weight: ClassVar[bool] = False
 
     _always_shown = ("learning_rate",)
 
@@ -104,23 +100,48 @@ class Optimizer(Described, Watched):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **others: Any,
     ) -> None:
-        # What Keras's optimizers take beside, in the form in which it does nothing.
-        for key, value in others.items():
-            if key not in _WITHOUT_EFFECT:
-                msg = f"{type(self).__name__}: there is no argument {key!r}"
-                raise TypeError(msg)
-            if value not in _WITHOUT_EFFECT[key]:
-                msg = f"{type(self).__name__}: {key} is not supported, got {quoted(value)}"
-                raise ValueError(msg)
+        owner = type(self).__name__
+        if others.pop("decay", None) is not None:
+            warnings.warn(
+                f"{owner}: decay has no effect, as in Keras 3; give learning_rate="
+                "schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)",
+                stacklevel=3,
+            )
+        for key in others:
+            hint = "; it is called learning_rate" if key == "lr" else ""
+            msg = f"{owner}: there is no argument {key!r}{hint}"
+            raise TypeError(msg)
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = number(
+            owner, "ema_momentum", ema_momentum, "lie in [0, 1]", lambda m: 0.0 <= m <= 1.0
+        )
+        self.ema_overwrite_frequency = (
+            whole(owner, "ema_overwrite_frequency", ema_overwrite_frequency, least=1)
+            if ema_overwrite_frequency
+            else None
+        )
+        self.loss_scale_factor = loss_scale_factor
+        if loss_scale_factor is not None:
+            number(owner, "loss_scale_factor", loss_scale_factor, "be positive", lambda f: f > 0.0)
+        self.gradient_accumulation_steps = (
+            whole(owner, "gradient_accumulation_steps", gradient_accumulation_steps, least=2)
+            if gradient_accumulation_steps
+            else None
+        )
         self.name = name or type(self).__name__.lower()
         # Live scalars of recorded steps.
         self.lr_array = np.zeros(1, np.float64)
         self.step_array = np.zeros(1, np.float64)
         self.iterations = 0
-        if _holds_arrays(learning_rate):
+        if holds_arrays(learning_rate):
             msg = (
                 f"{type(self).__name__}: learning_rate must be a number or a schedule, got "
                 f"{quoted(learning_rate, 100)}: weights are given to update(params, grads), or to a "
@@ -146,6 +167,8 @@ class Optimizer(Described, Watched):
         self._model: ReferenceType[Any] | None = None
         # Keys of what `apply_gradients` was given, which is kept so that its id stays its own.
         self._keys: dict[int, tuple[str, Any]] = {}
+        # Weights without decay, by identity and by a pattern of names.
+        self._undecayed = _NONE
 
     clipnorm = rule_of("clipnorm")
     clipvalue = rule_of("clipvalue")
@@ -161,7 +184,7 @@ class Optimizer(Described, Watched):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this optimizer again."""
-        rate: Any = self.learning_rate
+        rate: Any = float(self.learning_rate)
         if self._schedule is not None:
             rate = schedules.serialize(self._schedule)
         return {
@@ -169,6 +192,11 @@ class Optimizer(Described, Watched):
             "learning_rate": rate,
             "weight_decay": self.weight_decay,
             **{rule: self.clipping.limit_of(rule) for rule in RULES},
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @property
@@ -178,14 +206,39 @@ class Optimizer(Described, Watched):
 
     @property
     def recordable(self) -> bool:
-        """Whether `update_one` is a call of the core, so that a recorded step may hold it."""
-        return self.builtin
+        """Whether an update is made of calls of the core, so that a recorded step may hold it."""
+        around = self.use_ema or self.gradient_accumulation_steps
+        return type(self).__module__.startswith("hotloop.optimizers.") and not around
+
+    @property
+    def all_slots(self) -> dict[str, float]:
+        """Name and first value of each slot, also of what averages and sums need."""
+        own = dict(self.slots)
+        if self.use_ema:
+            own[AVERAGE] = 0.0
+        if self.gradient_accumulation_steps:
+            own[GATHERED] = 0.0
+        return own
+
+    def update_named(
+        self,
+        name: str,
+        param: Array,
+        grad: Array,
+        slots: dict[str, Array],
+        lr: Scalar,
+        step: Scalar,
+    ) -> None:
+        """Update one array of a known name, or all of a model's in one, ``""``."""
+        self._for(name).update_one(param, grad, slots, lr, step)
 
     # -- what everybody uses -----------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> float:
-        """Step size of the next step; a ValueError refuses a negative one.
+    def learning_rate(self) -> LearningRate:
+        """Step size of the next step, a float with Keras's `numpy` and `assign`.
+
+        A negative one is refused with a ValueError.
 
         Raises
         ------
@@ -193,11 +246,15 @@ class Optimizer(Described, Watched):
             When a schedule says it and it is set all the same.
         """
         if self._schedule is not None:
-            self.lr_array[0] = self._scheduled(self.iterations)
-        return float(self.lr_array[0])
+            step = (self.iterations,) if _takes_step(self._schedule) else ()
+            self.lr_array[0] = self._schedule(*step)
+        return LearningRate(self.lr_array[0], self)
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
+    def learning_rate(self, value: Any) -> None:
+        if callable(value):
+            self._schedule = value
+            return
         if self._schedule is not None:
             msg = f"{self.name}: a schedule says the learning rate, so it cannot be set"
             raise TypeError(msg)
@@ -259,46 +316,118 @@ class Optimizer(Described, Watched):
         flat_grads = getattr(grads, "flat", None)
         if flat is not None and flat_grads is not None and list(params) == list(grads):
             slots = self.flat_slots(params)  # type: ignore[arg-type]
-            if self.clipping:
+            if self.clipping and not self.gradient_accumulation_steps:
                 clipped = twin(slots.layout, flat_grads)
                 self.clipping.apply(grads, clipped)
-                flat_grads = clipped.flat
-            self._step([(flat, flat_grads, slots.flat)])
+                grads = clipped
+            works = self.works(params, grads, slots)  # type: ignore[arg-type]
         else:
-            checked = [(key, *_checked(key, params, grads)) for key in params]
+            found = [(key, *checked(key, params, grads)) for key in params]
             self._own_arrays(params)
-            if self.clipping:
-                copies = {key: np.array(grad, _working_dtype(p)) for key, p, grad in checked}
+            if self.clipping and not self.gradient_accumulation_steps:
+                copies = {key: np.array(grad, working_dtype(p)) for key, p, grad in found}
                 self.clipping.apply(copies, copies)
-                checked = [(key, param, copies[key]) for key, param, _ in checked]
-            self._step([(p, grad, self._slots_for(key, p)) for key, p, grad in checked])
+                found = [(key, param, copies[key]) for key, param, _ in found]
+            works = [(key, p, grad, self._slots_for(key, p)) for key, p, grad in found]
+        self._step(works, getattr(params, "weights", {}).values())
 
-    def _step(self, todo: list[tuple[Array, Array, dict[str, Array]]]) -> None:
+    def works(self, params: ArrayDict, grads: ArrayDict, slots: FlatSlots) -> list[Work]:
+        """Return what an update of a model changes: all in one, or by name where names matter."""
+        if not (self.by_weight or self.gradient_accumulation_steps or self._undecayed != _NONE):
+            return [("", params.flat, grads.flat, slots.flat)]
+        named = slots.named()
+        return [
+            (name, param, grads[name], {slot: views[name] for slot, views in named.items()})
+            for name, param in params.items()
+        ]
+
+    def record(self, works: Sequence[Work]) -> None:
+        """Append the core calls of a `recordable` update to the plan that is being recorded."""
+        for name, param, grad, slots in works:
+            self.update_named(name, param, grad, slots, self.lr_array, self.step_array)
+
+    def run(self, works: Sequence[Work]) -> None:
+        """Update arrays now, with what goes around the equations."""
+        count, steps = self.iterations, self.gradient_accumulation_steps or 1
+        updates = count // steps
+        grads: dict[str, Array] | None = {name: grad for name, _, grad, _ in works}
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.gradient_accumulation_steps:
+                grads = gathered(works, steps, count)
+                if grads is not None and self.clipping:
+                    self.clipping.apply(grads, grads)
+            if grads is not None:
+                rate = float(self.learning_rate)
+                for name, param, _, slots in works:
+                    self.update_named(name, param, grads[name], slots, rate, float(updates + 1))
+            if self.use_ema:
+                average(works, self.ema_momentum, updates, self.ema_overwrite_frequency)
+
+    def finalize_variable_values(self, var_list: Any = None) -> None:  # noqa: ARG002 - Keras's
+        """Give the weights the values of their averages; nothing without `use_ema`."""
+        if not self.use_ema or not self.iterations:
+            return
+        for name, mean in self.slot_values()[AVERAGE].items():
+            owner = self._owners.get(name)
+            if owner is not None:
+                np.copyto(owner.value if isinstance(owner, Weight) else owner, mean)
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leave weights without decay.
+
+        Parameters
+        ----------
+        var_list : iterable of variables, optional
+            Variables of a model.
+        var_names : iterable of str, optional
+            Regular expressions, of which one is found in the names of those weights: ``["bias"]``.
+
+        Raises
+        ------
+        ValueError
+            When a step was taken already.
+        """
+        if self.iterations:
+            msg = f"{type(self).__name__}: exclude_from_weight_decay comes before the first step"
+            raise ValueError(msg)
+        ids = frozenset(id(getattr(v, "weight", v)) for v in var_list or ())
+        self._undecayed = ids, "|".join(f"(?:{name})" for name in var_names or ())
+
+    def _for(self, name: str) -> Optimizer:
+        """Return what updates a weight: this optimizer, or one like it without decay."""
+        ids, pattern = self._undecayed
+        weight = self._owners.get(name)
+        if not (id(weight) in ids or (pattern and re.search(pattern, name))):
+            return self
+        other = object.__new__(type(self))
+        vars(other).update({**vars(self), "weight_decay": 0.0})
+        return other
+
+    def _step(self, todo: list[Work], weights: Iterable[Weight]) -> None:
         """Update arrays, and count the step, by one call that nothing can interrupt."""
-        rest = self.learning_rate, float(self.iterations + 1)
-        calls: list[tuple[Any, ...]] = []
-        copies: list[Callable[[], object]] = []
-        for param, grad, slots in todo:
+        self.begin_step()
+        works: list[Work] = []
+        after: list[Callable[[], object]] = []
+        for name, param, grad, slots in todo:
             arrays = [param, *slots.values()]
             work = arrays
-            if not _is_direct(param):
-                dtype = _working_dtype(param)
+            if not is_direct(param):
+                dtype = working_dtype(param)
                 work = [np.array(array, dtype=dtype, order="C") for array in arrays]
-                copies += [
-                    partial(a.__setitem__, ..., w) for a, w in zip(arrays, work, strict=True)
-                ]
+                after += [partial(a.__setitem__, ..., w) for a, w in zip(arrays, work, strict=True)]
             given = np.require(grad, work[0].dtype, ["C", "A"])
-            calls.append((work[0], given, dict(zip(slots, work[1:], strict=True)), *rest))
+            works.append((name, work[0], given, dict(zip(slots, work[1:], strict=True))))
+        bound = [weight for weight in weights if weight.constraint is not None]
+        after += [weight.constrain for weight in bound]
+        changed: list[Array] = [weight.value for weight in bound]
+        update: Any = _core.Plan()
         if self.recordable:
-            plan = _core.Plan()
-            with plan.recording():
-                for call in calls:
-                    self.update_one(*call)
-            _core.run_whole((plan, *copies), (), self)
+            with update.recording():
+                self.record(works)
         else:
-            saved = [array for param, _, slots, *_ in calls for array in (param, *slots.values())]
-            applied = (partial(self.update_one, *call) for call in calls)
-            _core.run_whole((*applied, *copies), tuple(saved), self)
+            changed += [a for _, param, _, slots in works for a in (param, *slots.values())]
+            update = partial(self.run, works)
+        _core.run_whole((update, *after), tuple(changed), self)
 
     def _record(self, recorder: Any, params: Mapping[str, Array], grads: Mapping[str, Any]) -> None:
         """Append one step to a recording: the core's calls, or `update_one` in Python."""
@@ -375,7 +504,7 @@ class Optimizer(Described, Watched):
         if not pairs:
             msg = "apply_gradients: no variable has a gradient; was the loss computed in the tape's block?"
             raise ValueError(msg)
-        params, grads = _Named(), {}
+        params, grads = Named(), {}
         for grad, variable in pairs:
             weight = getattr(variable, "weight", None)
             owner = variable if weight is None else weight
@@ -392,11 +521,11 @@ class Optimizer(Described, Watched):
 
     def _own_arrays(self, params: Mapping[str, Array]) -> None:
         """Take arrays as those that the slots belong to; a ValueError when they are others."""
-        if not self.slots and self._schedule is None:
+        if not self.all_slots and self._schedule is None:
             return  # nothing is remembered
         new: dict[str, Weight | Array] = {**params, **getattr(params, "weights", {})}
         for key, owner in new.items():
-            if key in self._owners and not _is_same(self._owners[key], owner):
+            if key in self._owners and not is_same(self._owners[key], owner):
                 msg = (
                     f"update: {key!r} is another array than before, but {type(self).__name__} "
                     "remembers what it did to that one; use a new optimizer for each set of "
@@ -414,7 +543,7 @@ class Optimizer(Described, Watched):
         """
         owners, weights = self._owners, params.weights
         model = None if params.model is None else params.model()
-        known = [_is_same(owners[key], weight) for key, weight in weights.items() if key in owners]
+        known = [is_same(owners[key], weight) for key, weight in weights.items() if key in owners]
         same = self._model is not None and model is not None and self._model() is model
         if owners and not same and not (len(known) == len(weights) and all(known)):
             kind = type(self).__name__
@@ -424,7 +553,7 @@ class Optimizer(Described, Watched):
                 f"{kind}.from_config(optimizer.get_config())"
             )
             raise ValueError(msg)
-        replaced = [key for key, w in weights.items() if not _is_same(owners.get(key, w), w)]
+        replaced = [key for key, w in weights.items() if not is_same(owners.get(key, w), w)]
         owners.update(weights)
         self._model = params.model
         return replaced
@@ -437,10 +566,10 @@ class Optimizer(Described, Watched):
         else:
             found = self._named.get(key, {})
         fits = all(a.shape == param.shape and a.dtype == param.dtype for a in found.values())
-        if (found or not self.slots) and fits:
+        if found.keys() == self.all_slots.keys() and fits:
             return found
         made = {
-            slot: np.full(param.shape, start, param.dtype) for slot, start in self.slots.items()
+            slot: np.full(param.shape, start, param.dtype) for slot, start in self.all_slots.items()
         }
         self._named[key] = made
         return made
@@ -452,7 +581,8 @@ class Optimizer(Described, Watched):
         """
         flat = params.flat
         known = self._flat
-        if known is not None and known.params is params:
+        slots = self.all_slots
+        if known is not None and known.params is params and known.flat.keys() == slots.keys():
             return known
         replaced = self._own_weights(params)
         shapes = {name: value.shape for name, value in params.items()}
@@ -461,19 +591,20 @@ class Optimizer(Described, Watched):
             and not replaced
             and known.layout.shapes == shapes
             and list(known.layout.names) == list(shapes)
+            and known.flat.keys() == slots.keys()
             and all(array.dtype == flat.dtype for array in known.flat.values())
         ):
             known.params = params
             return known
         old = self.slot_values()
         layout = Layout(shapes, flat.dtype.itemsize)
-        twins = {slot: aligned_zeros(layout.size, flat.dtype) for slot in self.slots}
+        twins = {slot: aligned_zeros(layout.size, flat.dtype) for slot in slots}
         made = FlatSlots(params, layout, twins)
         for slot, views in made.named().items():
             for name, view in views.items():
                 value = None if name in replaced else old.get(slot, {}).get(name)
                 fits = value is not None and value.shape == view.shape
-                view[...] = value if fits else self.slots[slot]
+                view[...] = value if fits else slots[slot]
         self._flat = made
         for name in shapes:
             self._named.pop(name, None)
@@ -481,7 +612,7 @@ class Optimizer(Described, Watched):
 
     def slot_values(self) -> dict[str, dict[str, Array]]:
         """Return live slots: slot by slot, key by key."""
-        values: dict[str, dict[str, Array]] = {slot: {} for slot in self.slots}
+        values: dict[str, dict[str, Array]] = {slot: {} for slot in self.all_slots}
         for key, slots in self._named.items():
             for slot, array in slots.items():
                 values[slot][key] = array
@@ -519,65 +650,6 @@ class Optimizer(Described, Watched):
         return cls(**config)
 
 
-class _Named(dict[str, Array]):
-    """Arrays by key, and the weights that some of them belong to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights: dict[str, Weight] = {}
-
-
-def twin(layout: Layout, like: Array) -> ArrayDict:
-    """Return named views of new zeros, laid out as `layout`, in the dtype of `like`."""
-    flat = aligned_zeros(layout.size, like.dtype)
-    return ArrayDict(layout.views(flat), flat)
-
-
-def _is_same(a: Weight | Array, b: Weight | Array) -> bool:
-    """Whether two are one weight, or views of the same memory."""
-    if a is b:
-        return True
-    v, w = (x.value if isinstance(x, Weight) else x for x in (a, b))
-    return v is w or (
-        v.shape == w.shape
-        and v.dtype == w.dtype
-        and v.strides == w.strides
-        and v.ctypes.data == w.ctypes.data
-    )
-
-
 def _takes_step(schedule: Callable[..., Any]) -> bool:
     """Keras calls a plain function without the step, a schedule with it."""
     return isinstance(schedule, schedules.LearningRateSchedule)
-
-
-def _working_dtype(param: Array) -> Any:
-    return np.float64 if param.itemsize == 8 else np.float32
-
-
-def _checked(key: str, params: Mapping[str, Array], grads: Mapping[str, Any]) -> tuple[Array, Any]:
-    """Return one parameter and its gradient; nothing is updated before all are checked."""
-    param = params[key]
-    if not isinstance(param, np.ndarray) or param.dtype.kind != "f" or param.dtype.itemsize > 8:
-        kind = param.dtype if isinstance(param, np.ndarray) else type(param).__name__
-        msg = f"update: params[{key!r}] must be an array of floats to change in place, got {kind}"
-        raise TypeError(msg)
-    if not param.flags.writeable:
-        msg = f"update: params[{key!r}] is read-only"
-        raise ValueError(msg)
-    if key not in grads:
-        msg = f"update: grads has no {key!r}; it has {sorted(grads)}"
-        raise ValueError(msg)
-    refuse_masked("update", f"params[{key!r}]", param)
-    grad = as_array("update", f"grads[{key!r}]", grads[key])
-    if grad.shape != param.shape:
-        msg = f"update: params[{key!r}] has shape {param.shape}, its gradient {grad.shape}"
-        raise ValueError(msg)
-    return param, grad
-
-
-def _is_direct(param: Array) -> bool:
-    """Whether the core takes an array as it stands: not strided, byte-swapped or half."""
-    flags = param.flags
-    plain = flags.c_contiguous and flags.aligned and param.dtype.isnative
-    return plain and param.itemsize >= 4

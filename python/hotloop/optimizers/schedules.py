@@ -15,6 +15,7 @@ from hotloop.registry import serialize
 
 __all__ = [
     "CosineDecay",
+    "CosineDecayRestarts",
     "ExponentialDecay",
     "InverseTimeDecay",
     "LearningRateSchedule",
@@ -303,6 +304,80 @@ class CosineDecay(_Decay):
         return {**own, **super().get_config()}
 
 
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half a cosine again and again, each `t_mul` times as long and `m_mul` times as high.
+
+    ``lr = initial ((1 - alpha) m_mul^i (1 + cos(pi p)) / 2 + alpha)`` at the part p of restart i.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        First rate.
+    first_decay_steps : int
+        Length of the first decay, positive.
+    t_mul : float
+        Factor of the lengths, at least 1.
+    m_mul : float
+        Factor of the heights.
+    alpha : float
+        Last rate, as a share of the first one.
+    name : str, optional
+        Shown in descriptions.
+
+    Raises
+    ------
+    ValueError
+        When `first_decay_steps` is not positive, or `t_mul` below 1.
+
+    Notes
+    -----
+    Source: Loshchilov and Hutter, SGDR, ICLR 2017.
+
+    Examples
+    --------
+    >>> rate = CosineDecayRestarts(1.0, first_decay_steps=10)
+    >>> [round(rate(step), 3) for step in (0, 5, 10, 20, 30)]
+    [1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        owner = "CosineDecayRestarts"
+        self.initial_learning_rate = number(
+            owner, "initial_learning_rate", initial_learning_rate, "not be negative", _not_negative
+        )
+        number(owner, "first_decay_steps", first_decay_steps, "be positive", lambda n: n > 0.0)
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = number(owner, "t_mul", t_mul, "be at least 1", lambda t: t >= 1.0)
+        self.m_mul, self.alpha = number(owner, "m_mul", m_mul), number(owner, "alpha", alpha)
+        self.name = name or "SGDRDecay"
+
+    def __call__(self, step: int) -> float:
+        """Return the rate after `step` steps."""
+        place, t = step / self.first_decay_steps, self.t_mul
+        if t == 1.0:
+            restarts = math.floor(place)
+            part = place - restarts
+        else:
+            # Of the lengths 1, t, t^2 ... so many fit before `place`.
+            restarts = math.floor(math.log(1.0 + place * (t - 1.0)) / math.log(t) + 1e-12)
+            part = (place - (t**restarts - 1.0) / (t - 1.0)) / t**restarts
+        height = self.m_mul**restarts * 0.5 * (1.0 + math.cos(math.pi * part))
+        return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        names = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
+        return {name: getattr(self, name) for name in names}
+
+
 class PiecewiseConstantDecay(LearningRateSchedule):
     """``values[i]``, i the first place with ``step <= boundaries[i]``, else the last value.
 
@@ -369,6 +444,7 @@ CLASSES: dict[str, type[LearningRateSchedule]] = {
     cls.__name__: cls
     for cls in (
         CosineDecay,
+        CosineDecayRestarts,
         ExponentialDecay,
         InverseTimeDecay,
         PiecewiseConstantDecay,

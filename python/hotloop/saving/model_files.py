@@ -278,7 +278,7 @@ def checked_slots(
     values: dict[str, dict[str, Array]] = {}
     for full, array in slots.items():
         slot, _, name = full.partition("/")
-        fits = name in named and named[name].shape == array.shape and slot in optimizer.slots
+        fits = name in named and named[name].shape == array.shape and slot in optimizer.all_slots
         if not fits or array.dtype != named[name].dtype:
             msg = f"optimizer slot {full!r} fits no weight"
             raise ValueError(msg)

@@ -224,6 +224,8 @@ class Trainable(Evaluating):
                         )
                         logs |= {f"val_{key}": value for key, value in figures.items()}
                     calls.call("on_epoch_end", epoch, logs)
+                with self._step_lock:
+                    self.optimizer.finalize_variable_values()
                 calls.call("on_train_end", logs)
             finally:
                 self._run = None

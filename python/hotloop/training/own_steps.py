@@ -202,6 +202,8 @@ def fit(
             calls.call("on_epoch_end", number, logs)
             if model.stop_training:
                 break
+        if model.optimizer is not None:
+            model.optimizer.finalize_variable_values()
         calls.call("on_train_end", logs)
     finally:
         for bar in bars:
