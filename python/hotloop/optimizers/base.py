@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
-from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,14 @@ from hotloop.optimizers.arrays import (
     checked,
     holds_arrays,
     is_direct,
-    is_same,
     twin,
     working_dtype,
 )
-from hotloop.optimizers.averaging import AVERAGE, GATHERED, Work, average, gathered
+from hotloop.optimizers.averaging import AVERAGE, Work, average, gathered
 from hotloop.optimizers.clipping import RULES, Clipping, rule_of
 from hotloop.optimizers.rate import LearningRate
-from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
+from hotloop.optimizers.slots import SlotOwner
+from hotloop.parameters import ArrayDict, Weight
 
 Array = NDArray[Any]
 # A number, or a one-element array that a recorded step reads at each run.
@@ -39,7 +38,7 @@ Scalar = Any
 _NONE: tuple[frozenset[int], str] = (frozenset(), "")
 
 
-class Optimizer(Described, Watched):
+class Optimizer(SlotOwner, Described, Watched):
     """Base of all optimizers.
 
     A subclass lists its `slots` and writes `update_one`, which changes one array in place.
@@ -85,8 +84,6 @@ class Optimizer(Described, Watched):
 
     # Steps count the first, and read the arrays.
     live = frozenset({"iterations", "learning_rate", "lr_array", "step_array"})
-    # Name of each slot and the value it starts with.
-    slots: ClassVar[Mapping[str, float]] = {}
     # Whether the equations look at each weight as a whole, by its shape or norm.
     by_weight: ClassVar[bool] = False
 
@@ -160,13 +157,7 @@ class Optimizer(Described, Watched):
         self.weight_decay = number(
             type(self).__name__, "weight_decay", given, "not be negative", lambda w: w >= 0.0
         )
-        self._named: dict[str, dict[str, Array]] = {}
-        self._flat: FlatSlots | None = None
-        # Whose slots they are, by key: weights of a model, or arrays that `update` was given.
-        self._owners: dict[str, Weight | Array] = {}
-        self._model: ReferenceType[Any] | None = None
-        # Keys of what `apply_gradients` was given, which is kept so that its id stays its own.
-        self._keys: dict[int, tuple[str, Any]] = {}
+        self._begin()
         # Weights without decay, by identity and by a pattern of names.
         self._undecayed = _NONE
 
@@ -209,16 +200,6 @@ class Optimizer(Described, Watched):
         """Whether an update is made of calls of the core, so that a recorded step may hold it."""
         around = self.use_ema or self.gradient_accumulation_steps
         return type(self).__module__.startswith("hotloop.optimizers.") and not around
-
-    @property
-    def all_slots(self) -> dict[str, float]:
-        """Name and first value of each slot, also of what averages and sums need."""
-        own = dict(self.slots)
-        if self.use_ema:
-            own[AVERAGE] = 0.0
-        if self.gradient_accumulation_steps:
-            own[GATHERED] = 0.0
-        return own
 
     def update_named(
         self,
@@ -519,123 +500,13 @@ class Optimizer(Described, Watched):
         """Take one step; see `apply_gradients`."""
         self.apply_gradients(zip(grads, trainable_variables, strict=True))
 
-    def _own_arrays(self, params: Mapping[str, Array]) -> None:
-        """Take arrays as those that the slots belong to; a ValueError when they are others."""
-        if not self.all_slots and self._schedule is None:
-            return  # nothing is remembered
-        new: dict[str, Weight | Array] = {**params, **getattr(params, "weights", {})}
-        for key, owner in new.items():
-            if key in self._owners and not is_same(self._owners[key], owner):
-                msg = (
-                    f"update: {key!r} is another array than before, but {type(self).__name__} "
-                    "remembers what it did to that one; use a new optimizer for each set of "
-                    "arrays, other keys, or copy values into the old array: "
-                    f"params[{key!r}][...] = values"
-                )
-                raise ValueError(msg)
-        self._owners.update(new)
-
-    def _own_weights(self, params: ArrayDict) -> list[str]:
-        """Take a model's weights as those that are trained; a ValueError for another model's.
-
-        The same model may bring other weights, such as unfrozen ones; the keys of those that took
-        the place of others are returned. Another model over weights that are known is welcome.
-        """
-        owners, weights = self._owners, params.weights
-        model = None if params.model is None else params.model()
-        known = [is_same(owners[key], weight) for key, weight in weights.items() if key in owners]
-        same = self._model is not None and model is not None and self._model() is model
-        if owners and not same and not (len(known) == len(weights) and all(known)):
-            kind = type(self).__name__
-            msg = (
-                f"{kind} {self.name!r}: this optimizer trains another model already, of weights "
-                f"{list(owners)[:3]}; compile each model with its own, such as "
-                f"{kind}.from_config(optimizer.get_config())"
-            )
-            raise ValueError(msg)
-        replaced = [key for key, w in weights.items() if not is_same(owners.get(key, w), w)]
-        owners.update(weights)
-        self._model = params.model
-        return replaced
-
-    def _slots_for(self, key: str, param: Array) -> dict[str, Array]:
-        """Return the slots of one key, made when first asked for."""
-        if self._flat is not None and key in self._flat.layout.offsets:
-            named = self._flat.named()
-            found = {slot: views[key] for slot, views in named.items()}
-        else:
-            found = self._named.get(key, {})
-        fits = all(a.shape == param.shape and a.dtype == param.dtype for a in found.values())
-        if found.keys() == self.all_slots.keys() and fits:
-            return found
-        made = {
-            slot: np.full(param.shape, start, param.dtype) for slot, start in self.all_slots.items()
-        }
-        self._named[key] = made
-        return made
-
-    def flat_slots(self, params: ArrayDict) -> FlatSlots:
-        """Return slots as flat twins of a model's trainable weights, made when first asked for.
-
-        Values that exist under the same keys and shapes are taken over.
-        """
-        flat = params.flat
-        known = self._flat
-        slots = self.all_slots
-        if known is not None and known.params is params and known.flat.keys() == slots.keys():
-            return known
-        replaced = self._own_weights(params)
-        shapes = {name: value.shape for name, value in params.items()}
-        if (
-            known is not None
-            and not replaced
-            and known.layout.shapes == shapes
-            and list(known.layout.names) == list(shapes)
-            and known.flat.keys() == slots.keys()
-            and all(array.dtype == flat.dtype for array in known.flat.values())
-        ):
-            known.params = params
-            return known
-        old = self.slot_values()
-        layout = Layout(shapes, flat.dtype.itemsize)
-        twins = {slot: aligned_zeros(layout.size, flat.dtype) for slot in slots}
-        made = FlatSlots(params, layout, twins)
-        for slot, views in made.named().items():
-            for name, view in views.items():
-                value = None if name in replaced else old.get(slot, {}).get(name)
-                fits = value is not None and value.shape == view.shape
-                view[...] = value if fits else slots[slot]
-        self._flat = made
-        for name in shapes:
-            self._named.pop(name, None)
-        return made
-
-    def slot_values(self) -> dict[str, dict[str, Array]]:
-        """Return live slots: slot by slot, key by key."""
-        values: dict[str, dict[str, Array]] = {slot: {} for slot in self.all_slots}
-        for key, slots in self._named.items():
-            for slot, array in slots.items():
-                values[slot][key] = array
-        if self._flat is not None:
-            for slot, views in self._flat.named().items():
-                values[slot].update(views)
-        return values
-
-    def set_slot_values(self, values: Mapping[str, Mapping[str, Array]]) -> None:
-        """Replace all slots by copies of `values`."""
-        self._flat = None
-        self._named, self._owners, self._model, self._keys = {}, {}, None, {}
-        for slot, arrays in values.items():
-            for key, array in arrays.items():
-                self._named.setdefault(key, {})[slot] = np.array(array)
-
     def _settings(self) -> Any:
         return (super()._settings(), settings_of(self.clipping))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything, slots as plain named arrays."""
         state = dict(vars(self))
-        state["_flat"], state["_owners"], state["_model"], state["_keys"] = None, {}, None, {}
+        state |= {"_flat": None, "_owners": {}, "_model": None, "_keys": {}}
         state["lr_array"], state["step_array"] = self.lr_array.copy(), self.step_array.copy()
         named = self.slot_values()
         keys = dict.fromkeys(key for arrays in named.values() for key in arrays)
