@@ -20,7 +20,7 @@ def not_negative(owner: Any, name: str, value: float) -> float:
     return number(type(owner).__name__, name, value, "not be negative", lambda v: v >= 0.0)
 
 
-class ArrayOptimizer(Optimizer):
+class ArrayOptimizer(Optimizer, builtin=True):
     """Base of those that NumPy computes; a subclass writes `move`."""
 
     @property
@@ -50,7 +50,7 @@ class ArrayOptimizer(Optimizer):
         return {**{name: getattr(self, name) for name in self.own}, **super().get_config()}
 
 
-class _Moments(ArrayOptimizer):
+class _Moments(ArrayOptimizer, builtin=True):
     """Two running statistics of the gradient."""
 
     slots: ClassVar = {"m": 0.0, "v": 0.0}
@@ -77,7 +77,7 @@ def moments(grad: Array, slots: dict[str, Array], beta_1: float, beta_2: float) 
     v += (np.square(grad) - v) * v.dtype.type(1.0 - beta_2)
 
 
-class Adadelta(ArrayOptimizer):
+class Adadelta(ArrayOptimizer, builtin=True):
     """Steps in the units of the weights (Zeiler, arXiv:1212.5701, 2012).
 
     ``a = rho a + (1 - rho) g^2``, ``u = sqrt(d + eps) / sqrt(a + eps) g``,
@@ -130,7 +130,7 @@ class Adadelta(ArrayOptimizer):
         param -= delta * grad.dtype.type(lr)
 
 
-class Adamax(_Moments):
+class Adamax(_Moments, builtin=True):
     """Adam with the largest gradient of late below (Kingma and Ba, ICLR 2015, section 7.1).
 
     ``m = b1 m + (1 - b1) g``, ``v = max(b2 v, |g|)``, ``w -= lr / (1 - b1^t) m / (v + eps)``.
@@ -166,7 +166,7 @@ class Adamax(_Moments):
         param -= m * kind(lr / (1.0 - self.beta_1**step)) / (v + kind(self.epsilon))
 
 
-class Nadam(_Moments):
+class Nadam(_Moments, builtin=True):
     """Adam with Nesterov's momentum (Dozat, ICLR workshop 2016).
 
     With ``u_t = b1 (1 - 0.96^t / 2)`` and ``U_t = u_1 ... u_t``:
@@ -209,7 +209,7 @@ class Nadam(_Moments):
         return float(self.beta_1**step * factors)
 
 
-class Lion(ArrayOptimizer):
+class Lion(ArrayOptimizer, builtin=True):
     """The sign of a momentum (Chen et al., NeurIPS 2023).
 
     ``w -= lr sign(b1 m + (1 - b1) g)``, then ``m = b2 m + (1 - b2) g``.
@@ -263,7 +263,7 @@ class Lion(ArrayOptimizer):
         m += grad * kind(1.0 - self.beta_2)
 
 
-class Ftrl(ArrayOptimizer):
+class Ftrl(ArrayOptimizer, builtin=True):
     """Follow the regularized leader (McMahan et al., KDD 2013), for sparse models.
 
     With ``n' = n + g^2`` and p the `learning_rate_power`:
@@ -349,7 +349,7 @@ class Ftrl(ArrayOptimizer):
         np.divide(np.clip(linear, -l1, l1) - linear, root / lr + 2.0 * l2, out=param)
 
 
-class ScheduleFreeAdamW(_Moments):
+class ScheduleFreeAdamW(_Moments, builtin=True):
     """Adam whose weights are a running mean of its points, without a schedule.
 
     With ``z`` the points and ``c = 1 / t``: ``z -= lr g / (sqrt(v / (1 - b2^t)) + eps)``,

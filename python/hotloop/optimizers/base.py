@@ -198,8 +198,7 @@ class Optimizer(SlotOwner, Described, Watched):
     @property
     def recordable(self) -> bool:
         """Whether an update is made of calls of the core, so that a recorded step may hold it."""
-        around = self.use_ema or self.gradient_accumulation_steps
-        return type(self).__module__.startswith("hotloop.optimizers.") and not around
+        return self.builtin and not (self.use_ema or self.gradient_accumulation_steps)
 
     def update_named(
         self,

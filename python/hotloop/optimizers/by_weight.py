@@ -20,7 +20,7 @@ def _root_mean_square(x: Array) -> float:
     return math.sqrt(float(np.mean(np.square(x)))) if x.size else 0.0
 
 
-class Lamb(ArrayOptimizer):
+class Lamb(ArrayOptimizer, builtin=True):
     """Adam whose step is as long as the weight, times lr (You et al., ICLR 2020).
 
     ``u = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``, ``w -= lr |w| / |u| u``, where the ratio is
@@ -75,7 +75,7 @@ class Lamb(ArrayOptimizer):
         param -= move * kind(lr * (size / length if size > 0.0 and length > 0.0 else 1.0))
 
 
-class Adafactor(ArrayOptimizer):
+class Adafactor(ArrayOptimizer, builtin=True):
     """Adam without momentum, whose squares are kept as one row and one column (Shazeer and Stern 2018).
 
     With ``b = 1 - t^beta_2_decay``: r and c are running means of ``g^2 + eps1`` over the last and the
@@ -157,7 +157,7 @@ def _first(array: Array, shape: tuple[int, ...]) -> Array:
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
-class Muon(Optimizer):
+class Muon(Optimizer, builtin=True):
     """Momentum made orthogonal, for matrices; Adam with decay for all else (Jordan et al. 2024).
 
     ``m = mu m + g``, ``g' = g + mu m`` with Nesterov, else m; ``X = g' / |g'|``, then `ns_steps` times
