@@ -94,6 +94,29 @@ def test_a_file_goes_on_with_the_same_bits(
     assert again.optimizer.get_config() == model.optimizer.get_config()
 
 
+@pytest.mark.parametrize(("name", "config"), [(n, c) for n, c, _ in CASES[::2]])
+def test_a_compiled_step_is_the_update(name: str, config: dict[str, Any]) -> None:
+    ends = []
+    for wrap in (lambda step: step, hl.compile):
+        model, optimizer = two_layer_model(), made(name, config)
+        loss = hl.losses.SparseCategoricalCrossentropy()
+
+        def step(x: Any, t: Any, model: Any = model, loss: Any = loss, opt: Any = optimizer) -> Any:
+            with hl.GradientTape() as tape:
+                value = loss(t, model(x, training=True))
+            weights = model.trainable_variables
+            opt.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
+            return value
+
+        run = wrap(step)
+        for i in range(6):
+            run(*batch(8, seed=i))
+        assert optimizer.iterations == 6
+        ends.append(model.get_weights())
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_names_descriptions_and_empty_weights(name: str) -> None:
     own = optimizers.get(name.lower())

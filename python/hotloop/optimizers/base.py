@@ -16,6 +16,7 @@ from hotloop._support.arguments import number, whole
 from hotloop._support.describing import Described
 from hotloop._support.quoting import quoted
 from hotloop._support.watched import Watched, settings_of
+from hotloop.autodiff.rule import mode
 from hotloop.optimizers import schedules
 from hotloop.optimizers.arrays import (
     FlatSlots,
@@ -29,6 +30,7 @@ from hotloop.optimizers.arrays import (
 from hotloop.optimizers.averaging import AVERAGE, Work, average, gathered
 from hotloop.optimizers.clipping import RULES, Clipping, rule_of
 from hotloop.optimizers.rate import LearningRate
+from hotloop.optimizers.recording import record
 from hotloop.optimizers.slots import SlotOwner
 from hotloop.parameters import ArrayDict, Weight
 
@@ -138,6 +140,7 @@ class Optimizer(SlotOwner, Described, Watched):
         self.lr_array = np.zeros(1, np.float64)
         self.step_array = np.zeros(1, np.float64)
         self.iterations = 0
+        self._batches = 0
         if holds_arrays(learning_rate):
             msg = (
                 f"{type(self).__name__}: learning_rate must be a number or a schedule, got "
@@ -290,7 +293,7 @@ class Optimizer(SlotOwner, Described, Watched):
             msg = f"update: dicts of arrays are needed, got {quoted(params)} and {grads!r}"
             raise TypeError(msg)
         if mode.recorder is not None:
-            self._record(mode.recorder, params, grads)
+            record(self, mode.recorder, params, grads)
             return
         flat = getattr(params, "flat", None)
         flat_grads = getattr(grads, "flat", None)
@@ -327,21 +330,19 @@ class Optimizer(SlotOwner, Described, Watched):
             self.update_named(name, param, grad, slots, self.lr_array, self.step_array)
 
     def run(self, works: Sequence[Work]) -> None:
-        """Update arrays now, with what goes around the equations."""
-        count, steps = self.iterations, self.gradient_accumulation_steps or 1
-        updates = count // steps
+        """Update arrays now, with what goes around the equations; `begin_step` comes before."""
+        step, rate = float(self.step_array[0]), float(self.lr_array[0])
         grads: dict[str, Array] | None = {name: grad for name, _, grad, _ in works}
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.gradient_accumulation_steps:
-                grads = gathered(works, steps, count)
+                grads = gathered(works, self.gradient_accumulation_steps, self._batches)
                 if grads is not None and self.clipping:
                     self.clipping.apply(grads, grads)
             if grads is not None:
-                rate = float(self.learning_rate)
                 for name, param, _, slots in works:
-                    self.update_named(name, param, grads[name], slots, rate, float(updates + 1))
+                    self.update_named(name, param, grads[name], slots, rate, step)
             if self.use_ema:
-                average(works, self.ema_momentum, updates, self.ema_overwrite_frequency)
+                average(works, self.ema_momentum, int(step) - 1, self.ema_overwrite_frequency)
 
     def finalize_variable_values(self, var_list: Any = None) -> None:  # noqa: ARG002 - Keras's
         """Give the weights the values of their averages; nothing without `use_ema`."""
@@ -408,54 +409,6 @@ class Optimizer(SlotOwner, Described, Watched):
             changed += [a for _, param, _, slots in works for a in (param, *slots.values())]
             update = partial(self.run, works)
         _core.run_whole((update, *after), tuple(changed), self)
-
-    def _record(self, recorder: Any, params: Mapping[str, Array], grads: Mapping[str, Any]) -> None:
-        """Append one step to a recording: the core's calls, or `update_one` in Python."""
-        arrays = {key: recorder.live(grad) for key, grad in grads.items()}
-        for key, param in params.items():
-            _checked(key, params, arrays)
-            if not _is_direct(param):
-                msg = (
-                    f"compile: {type(self).__name__} cannot update {key!r} in a recorded step: it "
-                    f"must be C-contiguous float32 or float64, got {param.dtype}"
-                )
-                raise TypeError(msg)
-        self._own_arrays(params)
-        slots = {key: self._slots_for(key, param) for key, param in params.items()}
-        for name in ("_flat", "_named", "clipping"):
-            recorder.guard(self, name)
-        recorder.uses(self)
-        ahead = sum(owner is self for owner in recorder.counted)
-        recorder.counted.append(self)
-        scalars = [self.lr_array, self.step_array]
-        recorder.do(partial(self.begin_step, ahead), [], scalars)
-        given = {key: recorder.cast(arrays[key], params[key].dtype) for key in params}
-        if self.clipping:
-            copies = {key: np.array(grad) for key, grad in given.items()}
-            before = given
-
-            def clip() -> None:
-                for key, grad in before.items():
-                    copies[key][...] = grad
-                self.clipping.apply(copies, copies)
-
-            recorder.do(clip, list(before.values()))
-            given = copies
-        given = {key: recorder.contiguous(grad) for key, grad in given.items()}
-        changed = [a for key, param in params.items() for a in (param, *slots[key].values())]
-
-        def update(_: Any, *read: Array) -> tuple[()]:
-            rest: tuple[Any, Any] = self.lr_array, self.step_array
-            if not self.recordable:
-                rest = float(self.lr_array[0]), float(self.step_array[0])
-            for (key, param), grad in zip(params.items(), read, strict=True):
-                self.update_one(param, grad, slots[key], *rest)
-            return ()
-
-        how = "core" if self.recordable else "python"
-        recorder.step(
-            update, None, list(given.values()), how, recorder.changes(*changed), ends=how == "core"
-        )
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
         """Take one step on pairs of gradients and variables, as in Keras.
