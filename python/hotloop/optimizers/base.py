@@ -254,9 +254,10 @@ class Optimizer(SlotOwner, Described, Watched):
 
         `ahead` counts the updates before it that are not counted yet.
         """
-        self.step_array[0] = self.iterations + ahead + 1
+        self._batches = count = self.iterations + ahead
+        self.step_array[0] = count // (self.gradient_accumulation_steps or 1) + 1
         if self._schedule is not None:
-            self.lr_array[0] = self._scheduled(self.iterations + ahead)
+            self.lr_array[0] = self._scheduled(count)
 
     def _scheduled(self, iterations: int) -> Any:
         assert self._schedule is not None
