@@ -281,3 +281,12 @@ def test_one_switch_for_all() -> None:
     model = network(layers.Dense(8, "relu", bias_initializer=hl.initializers.Constant(-1e5)))
     model.params["dense_1/kernel"][0, 0] = np.nan
     assert warned(model, x, t, validation_split=0.2) == []
+
+
+def test_no_warning_comes_where_a_caller_wants_none() -> None:
+    hl.config.set_diagnosis(True)
+    with hl.config.without_diagnosis():
+        assert not hl.config.diagnosis()
+        hl.config.teach("kind", "text")
+    with pytest.warns(hl.config.DiagnosisWarning, match="text"):
+        hl.config.teach("kind", "text")

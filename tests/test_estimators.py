@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -539,3 +540,28 @@ def test_without_scikit_learn_the_error_names_the_extra() -> None:
     assert (
         last == "ImportError: hotloop.estimators needs scikit-learn: pip install 'hotloop[sklearn]'"
     )
+
+
+def test_training_is_that_of_fit(iris: tuple[Array, Array]) -> None:
+    """The same bits, from the same weights and the same generator."""
+    x, y = iris
+    made: list[Any] = []
+
+    def network(features: int, units: int) -> hl.Sequential:
+        model = hl.Sequential(
+            [hl.Input((features,)), hl.layers.Dense(8, "relu"), hl.layers.Dense(units, "softmax")],
+            dtype="float64",
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        made.extend([copy.deepcopy(model), copy.deepcopy(hl.random.generator())])
+        return model
+
+    ours = HotloopClassifier(model=network, max_iter=5, batch_size=32, random_state=3)
+    with pytest.warns(ConvergenceWarning):
+        ours.fit(x, y)
+    theirs, generator = made
+    with hl.random.using(generator):
+        log = theirs.fit(x, y, batch_size=32, epochs=5, verbose=0)
+    assert log.history["loss"] == ours.loss_curve_
+    for a, b in zip(ours.model_.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

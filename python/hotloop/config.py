@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hotloop import _core
@@ -13,6 +16,7 @@ from hotloop.version import __version__
 
 _IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
 _FLOAT_DTYPES = ("float32", "float64")
+_silent: ContextVar[bool] = ContextVar("_silent", default=False)
 _settings = {"image_data_format": "channels_last", "floatx": "float32", "diagnosis": "on"}
 # The kinds of diagnosis that have been given.
 told: set[str] = set()
@@ -141,7 +145,17 @@ def diagnosis() -> bool:
     >>> diagnosis()
     True
     """
-    return bool(_settings["diagnosis"])
+    return bool(_settings["diagnosis"]) and not _silent.get()
+
+
+@contextmanager
+def without_diagnosis() -> Iterator[None]:
+    """Warn of no mistakes in the block, in this thread: for callers that give errors of their own."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def set_diagnosis(on: bool) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any, TypeVar
 
 from hotloop._support.names import unknown
@@ -81,7 +81,7 @@ def registered_name(thing: Any) -> str:
             return name
     name = str(getattr(thing, "__name__", type(thing).__name__))
     # One of ours and one of a user's may share a name.
-    ours = inspect.isfunction(thing) and thing.__module__.startswith("hotloop.")
+    ours = isinstance(thing, FunctionType) and thing.__module__.startswith("hotloop.")
     return f"hotloop>{name}" if ours else name
 
 
@@ -155,7 +155,7 @@ def deserialize(
         name, config = description["class"], description["config"]
         cls = _named(kind, name, builtin, function=False)
         try:
-            if inspect.isclass(cls) and hasattr(cls, "from_config"):
+            if isinstance(cls, type) and hasattr(cls, "from_config"):
                 return cls.from_config(dict(config))
             return cls(**config)
         except TypeError as error:
@@ -169,7 +169,7 @@ def _named(kind: str, name: Any, builtin: Mapping[str, Any], function: bool) -> 
     if isinstance(name, str):
         given, own = _known.get(), CUSTOM.get(name, builtin.get(name))
         found = given.get(name, given.get(name.rpartition(">")[2], own))
-    if not callable(found) or inspect.isclass(found) == function:
+    if not callable(found) or isinstance(found, type) == function:
         quote = quoted(name, 60)
         what = kind if function else f"{kind} class"
         msg = (

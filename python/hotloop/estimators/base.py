@@ -19,13 +19,54 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from hotloop import layers, optimizers, random
+from hotloop import config, layers, optimizers, random
 from hotloop._support.quoting import quoted
+from hotloop.callbacks import Callback
+from hotloop.callbacks.base import Logs
 from hotloop.data.targets import refuse_masked
 from hotloop.estimators import _settings
 from hotloop.models import Model, Sequential
 
 Array = NDArray[Any]
+Held = tuple[Array, Array, Array | None]  # samples, targets and weights of the validation part
+
+
+class _Watch(Callback):
+    """Keeps the curves of an estimator, and ends its training when nothing gets better."""
+
+    def __init__(self, owner: NetworkEstimator, held: Held | None) -> None:
+        super().__init__()
+        self.owner, self.held = owner, held
+        self.stale, self.stopped = 0, False
+        self.best: list[Array] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Judge the epoch by its loss, or by the score of the validation part."""
+        owner, loss = self.owner, float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            owner._diverged("the loss", loss, len(owner.loss_curve_) + 1)
+        owner.loss_curve_.append(loss)
+        if self.held is None:
+            better = loss < owner.best_loss_ - owner.tol
+            owner.best_loss_ = min(owner.best_loss_, loss)
+        else:
+            better = self._scores_better(*self.held)
+        self.stale = 0 if better else self.stale + 1
+        owner._report(loss)
+        self.stopped = self.model.stop_training = self.stale > owner.n_iter_no_change
+
+    def _scores_better(self, x: Array, t: Array, weights: Array | None) -> bool:
+        """Score the validation part, and keep the weights of the best score."""
+        owner = self.owner
+        outputs = owner._outputs(x)
+        if not np.isfinite(outputs).all():
+            owner._diverged("an output", math.nan, len(owner.loss_curve_))
+        score, known = owner._score_outputs(t, outputs, weights), owner.best_validation_score_
+        if known is None or score > known:
+            owner.best_validation_score_, self.best = score, self.model.get_weights()
+        assert owner.validation_scores_ is not None
+        owner.validation_scores_.append(score)
+        return known is None or score > known + owner.tol
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -166,65 +207,33 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _train(self, x: Array, t: Array, weights: Array | None, partial: bool) -> None:
         """Train one epoch, or up to `max_iter` and until nothing gets better."""
         epochs = 1 if partial else self.max_iter
+        loss = self.model_.loss
         if weights is not None:
             kept = weights > 0
             x, t, weights = x[kept], t[kept], weights[kept]
-        with random.using(self._generator):
-            held: tuple[Array, Array, Array | None] | None = None
+            if loss.reduction == "sum_over_batch_size":
+                loss.reduction = "mean_with_sample_weight"
+        with random.using(self._generator), config.without_diagnosis():
+            held: Held | None = None
             if self.early_stopping and not partial:
                 x, t, weights, held = self._hold_out(x, t, weights)
             size = min(200, len(x)) if self.batch_size == "auto" else int(self.batch_size)
-            best: list[Array] | None = None
-            stale = 0
-            for _ in range(epochs):
-                loss = self._epoch(x, t, weights, size)
-                self.loss_curve_.append(loss)
-                if held is None:
-                    better = loss < self.best_loss_ - self.tol
-                    self.best_loss_ = min(self.best_loss_, loss)
-                else:
-                    outputs = self._outputs(held[0])
-                    if not np.isfinite(outputs).all():
-                        self._diverged("an output", math.nan, len(self.loss_curve_))
-                    score = self._score_outputs(held[1], outputs, held[2])
-                    known = self.best_validation_score_
-                    better = known is None or score > known + self.tol
-                    if known is None or score > known:
-                        self.best_validation_score_ = score
-                        best = self.model_.get_weights()
-                    assert self.validation_scores_ is not None
-                    self.validation_scores_.append(score)
-                stale = 0 if better else stale + 1
-                self._report(loss)
-                if stale > self.n_iter_no_change:
-                    break
-            else:
-                if not partial:
-                    self._warn_of_end(epochs)
-            if best is not None:
-                self.model_.set_weights(best)
+            watch = _Watch(self, held)
+            self.model_.fit(
+                x,
+                t,
+                batch_size=size,
+                epochs=epochs,
+                shuffle=self.shuffle,
+                sample_weight=weights,
+                callbacks=[watch],
+                verbose=0,
+            )
+            if not (watch.stopped or partial):
+                self._warn_of_end(epochs)
+            if watch.best is not None:
+                self.model_.set_weights(watch.best)
         self.n_iter_ = len(self.loss_curve_)
-
-    def _epoch(self, x: Array, t: Array, weights: Array | None, size: int) -> float:
-        """Take one pass over the samples and return its mean loss."""
-        n = len(x)
-        order = self._generator.permutation(n) if self.shuffle else np.arange(n)
-        total = mass = 0.0
-        for start in range(0, n, size):
-            rows = order[start : start + size]
-            scale = None
-            batch = float(len(rows))
-            if weights is not None:
-                batch = float(weights[rows].sum())
-                # The model divides by the number of rows; the estimator by their weight.
-                scale = weights[rows] * (len(rows) / batch)
-            answer = self.model_.train_on_batch(x[rows], t[rows], sample_weight=scale)
-            total += (answer[0] if isinstance(answer, list) else answer) * batch
-            mass += batch
-        loss: float = total / mass
-        if not math.isfinite(loss):
-            self._diverged("the loss", loss, len(self.loss_curve_) + 1)
-        return loss
 
     def _diverged(self, what: str, value: float, epoch: int) -> NoReturn:
         msg = (
@@ -235,7 +244,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _hold_out(
         self, x: Array, t: Array, weights: Array | None
-    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
+    ) -> tuple[Array, Array, Array | None, Held]:
         """Split off the validation part."""
         held_rows = math.ceil(self.validation_fraction * len(x))
         self._check_held_out(t, held_rows)
