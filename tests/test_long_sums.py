@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from helpers import assert_close
 from hotloop import _core
 from hotloop import functional as F
+from hotloop import reference as R
 from hotloop.layers import MaxPool2D
 
 Array = NDArray[Any]
@@ -383,10 +384,38 @@ def test_gradients_where_many_windows_meet(data_format: Any, channels: int) -> N
     exact = F.max_pool2d_backward(dy.astype(np.float64), argmax, x.shape, data_format=data_format)
     assert float(exact.max()) > 1024 * V
     np.testing.assert_allclose(found, exact, rtol=1e-6)
+    found = F.max_pool2d_backward(dy, argmax, x.shape, data_format=data_format)
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
     found = F.avg_pool2d_backward(dy, x.shape, k, stride=1, data_format=data_format)
     exact = F.avg_pool2d_backward(
         dy.astype(np.float64), x.shape, k, stride=1, data_format=data_format
     )
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("data_format", [LAST, "channels_first"])
+@pytest.mark.parametrize("channels", [1, 3, 70])
+@pytest.mark.parametrize("meet", ["all", "last", "spread", "none"])
+def test_gradients_whose_places_are_given(data_format: Any, channels: int, meet: str) -> None:
+    outputs, pixels = (60, 100), (50, 80)
+    rng = np.random.default_rng(channels)
+    places = rng.integers(-1, 4000, (2, channels, *outputs))
+    if meet == "none":
+        places[...] = -1
+    elif meet == "all":
+        places[:, -1] = 7  # the last channel alone
+    elif meet == "last":
+        places[0, 0, 30:] = 3999
+    else:
+        places[:, :, :, ::3] = 11  # a third of each stretch
+    dy = full(2, channels, *outputs)
+    shape: Any = (2, channels, *pixels)
+    if data_format == LAST:
+        places, dy = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)) for a in (places, dy))
+        shape = (2, *pixels, channels)
+    found = F.max_pool2d_backward(dy, places, shape, data_format=data_format)
+    exact = R.max_pool2d_backward(dy.astype(np.float64), places, shape, data_format=data_format)
+    assert meet == "none" or float(exact.max()) > 1024 * V
     np.testing.assert_allclose(found, exact, rtol=1e-6)
 
 

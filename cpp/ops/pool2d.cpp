@@ -1,10 +1,13 @@
 #include "hotloop/ops/pool2d.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
+#include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
@@ -145,6 +148,66 @@ void max_pool2d_backward_images(const MaxPoolBackwardArgs<T>& s,
     for (index_t i = 0; i < images; ++i) kernels<T>().pool->max_backward(p, i, 0, s.C);
 }
 
+namespace {
+
+// Tells, stretch of kRun outputs by stretch, whether more than kOneRun may meet at one pixel of a
+// channel. Windows that share a pixel are neighbours, so that every sixteenth output shows where a
+// stretch leads; no five stretches may reach one pixel.
+class Crowd {
+  public:
+    Crowd() { ends_.fill(-1); }
+    // Output i of channel c at [i * step + c].
+    [[gnu::noinline]] bool grows(const std::int64_t* argmax,
+                                 index_t outputs,
+                                 index_t step,
+                                 index_t channels) {
+        std::int64_t first = std::numeric_limits<std::int64_t>::max();
+        for (index_t i = 0; i < outputs; i += 16)
+            for (index_t c = 0; c < channels; ++c) {
+                const std::int64_t at = argmax[i * step + c];
+                first = at < 0 ? first : std::min(first, at);
+                last_ = std::max(last_, at);
+            }
+        std::int64_t& earlier = ends_[stretch_++ % ends_.size()];
+        const bool reached = first <= earlier;
+        earlier = last_;
+        return reached;
+    }
+
+  private:
+    std::array<std::int64_t, kOneRun / kRun> ends_;  // the furthest that stretches before have led
+    std::int64_t last_ = -1;
+    std::size_t stretch_ = 0;
+};
+
+// Adds in double; output i of channel c is dy[i * step + c], pixel i of it dx[i * step + c].
+// Returns whether every place is one or -1.
+template <class T>
+[[gnu::noinline]] bool scatter_in_double(const MaxPoolScatterArgs<T>& s,
+                                         const T* dy,
+                                         const std::int64_t* argmax,
+                                         T* dx,
+                                         index_t step,
+                                         index_t channels) {
+    double* const sums = scratch<double>(Scratch::totals, s.pixels * channels);
+    std::fill_n(sums, s.pixels * channels, 0.0);
+    bool right = true;
+    for (index_t i = 0; i < s.outputs; ++i)
+        for (index_t c = 0; c < channels; ++c) {
+            const std::int64_t at = argmax[i * step + c];
+            if (at >= 0 && at < s.pixels)
+                sums[at * channels + c] += dy[i * step + c];
+            else
+                right &= at == -1;
+        }
+    for (index_t i = 0; i < s.pixels; ++i)
+        for (index_t c = 0; c < channels; ++c)
+            dx[i * step + c] = static_cast<T>(sums[i * channels + c]);
+    return right;
+}
+
+}  // namespace
+
 template <class T>
 void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
     std::atomic<bool> inside{true};
@@ -156,6 +219,8 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
         const index_t C = s.C;
         const index_t outputs = s.outputs;
         const auto pixels = static_cast<std::uint64_t>(s.pixels);
+        const bool rounds = std::is_same_v<T, float> && outputs > kOneRun;
+        const index_t stretch = rounds ? kRun : outputs;
         bool right = true;
         // plane[at * step] is pixel `at`.
         const auto add = [&](T* plane, index_t step, std::int64_t at, T value) {
@@ -165,6 +230,8 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
                 right &= at == -1;
         };
         if (s.channels_last && C > 1) {
+            Crowd crowd;
+            bool crowded = false;
             // Zeros come just before the first gradient among them, which so finds them nearby.
             constexpr index_t kAhead = 32;
             index_t zeroed = 0;
@@ -177,19 +244,35 @@ void max_pool2d_scatter(const MaxPoolScatterArgs<T>& s) {
                         std::fill(dx + i * C + c0, dx + i * C + c1, T{0});
                 zeroed = stop;
             };
-            for (index_t i = 0; i < outputs; ++i, dy += C, argmax += C)
-                for (index_t c = c0; c < c1; ++c) {
-                    const std::int64_t at = argmax[c];
-                    if (at >= zeroed && zeroed < s.pixels)
-                        zero_until(at < s.pixels ? at + kAhead : s.pixels);
-                    add(dx + c, C, at, dy[c]);
-                }
-            zero_until(s.pixels);
+            for (index_t begin = 0; begin < outputs && !crowded; begin += stretch) {
+                const index_t end = std::min(begin + stretch, outputs);
+                for (index_t i = begin; i < end; ++i)
+                    for (index_t c = c0; c < c1; ++c) {
+                        const std::int64_t at = argmax[i * C + c];
+                        if (at >= zeroed && zeroed < s.pixels)
+                            zero_until(at < s.pixels ? at + kAhead : s.pixels);
+                        add(dx + c, C, at, dy[i * C + c]);
+                    }
+                crowded = rounds && crowd.grows(argmax + begin * C + c0, end - begin, C, c1 - c0);
+            }
+            if (crowded)
+                right = scatter_in_double(s, dy + c0, argmax + c0, dx + c0, C, c1 - c0);
+            else
+                zero_until(s.pixels);
         } else {
             for (index_t c = c0; c < c1; ++c) {
-                std::fill_n(dx + c * s.pixels, s.pixels, T{0});
-                for (index_t i = 0; i < outputs; ++i)
-                    add(dx + c * s.pixels, 1, argmax[c * outputs + i], dy[c * outputs + i]);
+                T* const plane = dx + c * s.pixels;
+                const T* const from = dy + c * outputs;
+                const std::int64_t* const places = argmax + c * outputs;
+                std::fill_n(plane, s.pixels, T{0});
+                Crowd crowd;
+                bool crowded = false;
+                for (index_t begin = 0; begin < outputs && !crowded; begin += stretch) {
+                    const index_t end = std::min(begin + stretch, outputs);
+                    for (index_t i = begin; i < end; ++i) add(plane, 1, places[i], from[i]);
+                    crowded = rounds && crowd.grows(places + begin, end - begin, 1, 1);
+                }
+                if (crowded) right &= scatter_in_double(s, from, places, plane, 1, 1);
             }
         }
         if (!right) inside = false;
