@@ -195,6 +195,13 @@ class Pass:
             return answer
 
         self.values: dict[int, Array] = graph.evaluate(inputs, record)
+        # Collected once: to look for them at each of n nodes would take n^2 steps.
+        outputs = (node.output for node in graph.nodes)
+        self._makers = dict(zip(outputs, self._calls, strict=True))
+        self._readers: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            for value in set(node.inputs):
+                self._readers.setdefault(value, []).append(node)
 
     def _python(self, node: Node, x: Any, told: bool, like: Array) -> Array:
         """Append a call that runs in Python, and return the buffer of its answer."""
@@ -218,7 +225,7 @@ class Pass:
         """
         program = self._program.finish()
         for node in self.graph.nodes:
-            readers = [other for other in self.graph.nodes if node.output in other.inputs]
+            readers = self._readers.get(node.output, [])
             if len(readers) != 1 or node.output in self.graph.outputs:
                 continue
             if getattr(readers[0].layer, "folds_activation", False) and any(
@@ -289,15 +296,14 @@ class Pass:
     def _fold_activation(self, node: Node, cache: Cache) -> None:
         """Leave the derivative of the activation before `node` to it, when it can apply it."""
         value = node.inputs[0]
-        readers = sum(value in other.inputs for other in self.graph.nodes)
         folds = getattr(node.layer, "folds_activation", False)
-        if not folds or readers > 1 or value in self.graph.outputs:
+        if not folds or len(self._readers[value]) > 1 or value in self.graph.outputs:
             return
-        for maker, call in zip(self.graph.nodes, self._calls, strict=True):
-            if maker.output == value and isinstance(call, Cache):
-                act = vars(call).get("act")
-                if act is not None and act.fused and vars(call).get("saved") is self.values[value]:
-                    cache.folded, call.act = act.name, linear
+        call = self._makers.get(value)
+        if isinstance(call, Cache):
+            act = vars(call).get("act")
+            if act is not None and act.fused and vars(call).get("saved") is self.values[value]:
+                cache.folded, call.act = act.name, linear
 
     @staticmethod
     def _python_backward(
