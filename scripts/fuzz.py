@@ -36,6 +36,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10, help="of processor time, for each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="without atheris")
+    parser.add_argument(
+        "--first", action="store_true", help="end at the first fault (with --plain)"
+    )
     parser.add_argument("--corpus", type=Path, help="where atheris keeps what it found")
     parser.add_argument("--crashes", type=Path, default=Path("fuzz-crashes"))
     parser.add_argument("--replay", type=Path)
@@ -58,13 +61,8 @@ def main() -> int:
         # A process each: one that crashes does not end the others.
         call = [sys.executable, __file__, "--one", *sys.argv[1:]]
         left = [word for word in call if word not in targets and word != "all"]
-        return (
-            max(
-                [subprocess.run([*left, name], check=False).returncode for name in targets],
-                default=2,
-            )
-            and 1
-        )
+        ended = [alone([*left, name], name, args.crashes) for name in targets]
+        return int(any(ended)) if ended else 2
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     # What runs in C hears no signal: then the system ends the process.
     longest = int(args.seconds) + 3 * LONGEST
@@ -74,6 +72,21 @@ def main() -> int:
         return plain(Judge(targets[0], args.crashes), args)
     guided(targets[0], args)
     return 0
+
+
+def alone(call: list[str], target: str, crashes: Path) -> int:
+    """Run one target in a process of its own, and say so where a signal has ended it."""
+    crashes.mkdir(parents=True, exist_ok=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = subprocess.run(call, check=False).returncode
+    if code < 0:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        runs = (crashes / f"{target}-count").read_text(encoding="ascii").strip() or "0"
+        ended = f"{crashes / f'{target}-running'}: ended by {signal.Signals(-code).name}"
+        cost = f"{runs} executions in {seconds:.0f} s of processor time, 1 fault"
+        print(f"{ended}\n{target}: {cost}", flush=True)  # noqa: T201
+    return code
 
 
 class Judge:
@@ -86,6 +99,7 @@ class Judge:
         self.runs = self.faults = 0
         self.seen: set[str] = set()
         self.running = crashes / f"{target}-running"
+        self.count = os.open(crashes / f"{target}-count", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         signal.signal(signal.SIGPROF, self._late)
 
     def _late(self, *_: object) -> None:
@@ -95,6 +109,7 @@ class Judge:
     def __call__(self, data: bytes) -> None:
         """Run one input."""
         self.runs += 1
+        os.pwrite(self.count, b"%d\n" % self.runs, 0)
         self.running.write_bytes(data)  # what is there when a process is gone, or has to be ended
         signal.setitimer(signal.ITIMER_PROF, LONGEST)
         try:
@@ -126,7 +141,7 @@ def plain(judge: Judge, args: argparse.Namespace) -> int:
     folder = judge.targets.CORPUS / judge.target
     inputs = [path.read_bytes() for path in sorted(folder.iterdir())]
     end = time.process_time() + args.seconds
-    while time.process_time() < end:
+    while time.process_time() < end and not (args.first and judge.faults):
         if judge.runs < len(inputs):
             judge(inputs[judge.runs])
             continue

@@ -146,6 +146,11 @@ def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) 
         return in_json(data, rng)
     if target == "cli":
         return in_words(data, rng)
+    if target == "model" and data[:1] == b"L":
+        count = b"%04d" % rng.choice((0, 1, 2, 30, 300, 9999))
+        return b"L" + count + mutate(target, b"Z" + data[5:], rng, other)[1:]
+    if target == "model" and data[:1] == b"Z" and rng.random() < 0.01:
+        return b"L" + b"%04d" % rng.choice((1, 30, 300, 9999)) + data[1:]
     if target in MEMBERS and data[:1] == b"Z" and rng.random() < 0.9:
         parts = data[1:].split(SEPARATOR)
         at = rng.choice([i for i in range(len(parts)) if i == 0 or i % 2])

@@ -76,6 +76,8 @@ def seeds() -> dict[str, dict[str, bytes]]:
             made["model"][name] = unpacked("model", (folder / name).read_bytes())
             made["json"][name] = model.to_json().encode()
         made["model"]["raw"] = b"R" + (folder / "plain").read_bytes()
+        hl.Sequential([hl.Input((4,)), layers.Activation("relu", name="a")]).save(folder / "long")
+        made["model"]["long"] = b"L0300" + unpacked("model", (folder / "long").read_bytes())[1:]
         small().save_weights(folder / "weights")
         weights = (folder / "weights").read_bytes()
         made["weights"] = {"raw": b"R" + weights, "parts": unpacked("weights", weights)}

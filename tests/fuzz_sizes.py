@@ -117,6 +117,13 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
             return data
         owner, key = rng.choice(places)
         edge = rng.choice(EDGES)
+        size = owner[key]
+        if type(size) is int and size > 1 and rng.random() < 0.3:
+            # One size stands in several places of a sound description.
+            for other, its in places:
+                if type(other[its]) is int and other[its] == size:
+                    other[its] = edge
+            continue
         same = ("same",) if key == "padding" else ()
         owner[key] = rng.choice(
             (

@@ -189,7 +189,7 @@ template <class T>
                                          T* dx,
                                          index_t step,
                                          index_t channels) {
-    double* const sums = scratch<double>(Scratch::totals, s.pixels * channels);
+    auto* const sums = scratch<double>(Scratch::totals, s.pixels * channels);
     std::fill_n(sums, s.pixels * channels, 0.0);
     bool right = true;
     for (index_t i = 0; i < s.outputs; ++i)
