@@ -13,6 +13,7 @@ from hotloop.gradcheck.faults import Context, name_fault
 from hotloop.gradcheck.frozen import freeze
 from hotloop.gradcheck.report import ArrayCheck
 from hotloop.layers import Cache
+from hotloop.losses import Loss
 
 Array = NDArray[Any]
 
@@ -276,8 +277,6 @@ def _check_compute(
     name: str,
 ) -> list[ArrayCheck]:
     """Check what training calls, which a loss of the user's own may have changed; with weights, too."""
-    from hotloop.losses import Loss  # noqa: PLC0415 - the layers alone do not need it
-
     if weights is None and type(loss).compute is Loss.compute:
         return []
     targets = loss.targets(t, outputs.shape, outputs.dtype)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import losses
 from hotloop._support.quoting import quoted
 from hotloop.data.targets import as_array
+from hotloop.gradcheck.by_hand import ByHand
+from hotloop.gradcheck.calls import check_call, check_loss
+from hotloop.gradcheck.compare import Settings
+from hotloop.gradcheck.frozen import copy_of_layer, copy_of_model, global_chance_kept
+from hotloop.gradcheck.models import check_calls, check_whole
 from hotloop.gradcheck.report import ArrayCheck, GradientReport
+from hotloop.graph.tracing import own_call
+from hotloop.layers import Input, Layer
+from hotloop.losses import Loss
+from hotloop.models import Model
 
 __all__ = ["gradient_check"]
 
@@ -105,11 +116,6 @@ def gradient_check(
     >>> gradient_check(Forgetful(), x, np.zeros((8, 3))).faults
     ['mean_squared_error/output: analytic is 8 times numeric: is the batch mean missing?']
     """
-    from hotloop.gradcheck.compare import Settings  # noqa: PLC0415
-    from hotloop.gradcheck.frozen import global_chance_kept  # noqa: PLC0415
-    from hotloop.layers import Layer  # noqa: PLC0415 - the other helpers need no layers
-    from hotloop.models.model import Model  # noqa: PLC0415
-
     if not h > 0 or not tolerance > 0:
         msg = f"gradient_check: h and tolerance must be positive, but got {h} and {tolerance}"
         raise ValueError(msg)
@@ -138,18 +144,10 @@ def gradient_check(
 
 
 def _loss(target: Any, x: Any, y: Any, weights: Any, settings: Any) -> list[ArrayCheck]:
-    import copy  # noqa: PLC0415 - here alone
-
-    from hotloop.gradcheck.calls import check_loss  # noqa: PLC0415 - as above
-
     return check_loss(copy.deepcopy(target), x, y, settings, weights)
 
 
 def _by_hand(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCheck]:
-    from hotloop.gradcheck.by_hand import ByHand  # noqa: PLC0415
-    from hotloop.gradcheck.calls import check_call  # noqa: PLC0415
-    from hotloop.losses import Loss  # noqa: PLC0415 - as above
-
     if isinstance(target, Loss):
         msg = "gradient_check: a loss needs targets: gradient_check(loss, outputs, targets)"
         raise ValueError(msg)
@@ -158,10 +156,6 @@ def _by_hand(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCh
 
 
 def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCheck]:
-    from hotloop.gradcheck.calls import check_call  # noqa: PLC0415
-    from hotloop.gradcheck.frozen import copy_of_layer  # noqa: PLC0415
-    from hotloop.graph.tracing import own_call  # noqa: PLC0415
-
     layer = copy_of_layer(target)
     parts = [
         np.asarray(as_array("gradient_check", "x", part), np.float64)
@@ -169,9 +163,6 @@ def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayChec
     ]
     shapes = [(None, *part.shape[1:]) for part in parts]
     if own_call(layer) is not None:  # made of other layers
-        from hotloop.layers import Input  # noqa: PLC0415
-        from hotloop.models import Model  # noqa: PLC0415 - as above
-
         given = Input(shapes[0][1:], dtype="float64")
         return _model(Model(given, layer(given)), x, None, None, None, training, settings)
     layer.ensure_built(tuple(shapes) if layer.takes_several else shapes[0], "float64")
@@ -182,10 +173,6 @@ def _model(
     target: Any, x: Any, y: Any, loss: Any, weights: Any, training: bool, settings: Any
 ) -> list[ArrayCheck]:
     """Check the weights of a model, whole; then the calls alone that may be to blame."""
-    from hotloop import losses  # noqa: PLC0415 - as above
-    from hotloop.gradcheck.frozen import copy_of_model  # noqa: PLC0415
-    from hotloop.gradcheck.models import check_calls, check_whole  # noqa: PLC0415
-
     asked = loss if loss is not None else target.loss
     if y is not None and asked is None:
         msg = "gradient_check: give a loss, or compile the model, to check it with targets"
@@ -212,7 +199,5 @@ def _model(
 
 def _is_loss(asked: Any) -> bool:
     """Whether `compile` takes it."""
-    from hotloop.losses import Loss  # noqa: PLC0415 - as above
-
     plain = isinstance(asked, str | list | tuple | Mapping | Loss | type)
     return plain or (isinstance(asked, Callable) and not hasattr(asked, "backward"))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from hotloop.autodiff import linalg as rules
 from hotloop.autodiff import reductions as sums
 from hotloop.autodiff import shapes as shape_rules
 from hotloop.ops.core import ndim, shape
+from hotloop.ops.shapes import moveaxis, stack
 
 
 def matmul(x1: Any, x2: Any) -> Any:
@@ -111,8 +112,6 @@ def cross(
     x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
 ) -> Any:
     """Return the cross product of vectors of 3 (or 2) along an axis."""
-    from hotloop.ops.shapes import moveaxis, stack  # noqa: PLC0415 - one use
-
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)

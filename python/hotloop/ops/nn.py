@@ -12,8 +12,11 @@ from hotloop.autodiff import linalg as products
 from hotloop.autodiff import nn as rules
 from hotloop.autodiff import reductions as sums
 from hotloop.autodiff import shapes as shape_rules
-from hotloop.ops.core import dtype_of, ndim, shape
+from hotloop.ops.core import cast, dtype_of, ndim, shape
 from hotloop.ops.elementwise import _float
+from hotloop.ops.linalg import norm
+from hotloop.ops.reductions import var
+from hotloop.ops.shapes import repeat, split, squeeze
 
 EPSILON = 1e-7
 
@@ -161,8 +164,6 @@ def sparse_sigmoid(x: Any) -> Any:
 
 def glu(x: Any, axis: int = -1) -> Any:
     """Return the first half along an axis times the sigmoid of the second."""
-    from hotloop.ops.shapes import split  # noqa: PLC0415 - one use
-
     if (shape(x)[axis] or 0) % 2:
         msg = f"glu: axis {axis} of shape {shape(x)} must have an even size"
         raise ValueError(msg)
@@ -229,8 +230,6 @@ def one_hot(
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    from hotloop.ops.core import cast  # noqa: PLC0415 - one use
-
     ids = shape_rules.getitem(x, index=(Ellipsis, None))
     rows = cast(pointwise.equal(ids, np.arange(num_classes)), dtype)
     if axis in (-1, ndim(rows) - 1):
@@ -297,8 +296,6 @@ def sparse_categorical_crossentropy(
     """Return ``-log(p[t])`` for class ids `target`, which have no axis of classes, or one of 1."""
     ids = target
     if ndim(ids) == ndim(output) and shape(ids)[axis] == 1:
-        from hotloop.ops.shapes import squeeze  # noqa: PLC0415 - one use
-
         ids = squeeze(ids, axis)
     logs = _log_probabilities(output, from_logits, axis)
     classes = shape(output)[axis]
@@ -321,15 +318,11 @@ def moments(
     synchronized: bool = False,  # noqa: ARG001
 ) -> tuple[Any, Any]:
     """Return mean and variance over axes."""
-    from hotloop.ops.reductions import var  # noqa: PLC0415 - one use
-
     return sums.mean(x, axis=axes, keepdims=keepdims), var(x, axes, keepdims)
 
 
 def normalize(x: Any, axis: Any = -1, order: float = 2, epsilon: float | None = None) -> Any:
     """Return `x` divided by its norm along an axis, which is no smaller than `epsilon`."""
-    from hotloop.ops.linalg import norm  # noqa: PLC0415 - one use
-
     least = EPSILON if epsilon is None else epsilon
     if order == 2:
         total = sums.sum_(pointwise.square(x), axis=axis, keepdims=True)
@@ -404,8 +397,6 @@ def dot_product_attention(
     factor = 1.0 / math.sqrt(width) if scale is None else scale
     heads, groups = shape(query)[2] or 1, shape(key)[2] or 1
     if heads != groups:
-        from hotloop.ops.shapes import repeat  # noqa: PLC0415 - one use
-
         key, value = (repeat(part, heads // groups, axis=2) for part in (key, value))
     logits = pointwise.multiply(products.einsum(query, key, subscripts="btnh,bsnh->bnts"), factor)
     if attn_logits_soft_cap is not None:

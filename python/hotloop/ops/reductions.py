@@ -8,8 +8,8 @@ from typing import Any
 from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff import reductions as rules
 from hotloop.autodiff import shapes as shape_rules
-from hotloop.ops.core import ndim
-from hotloop.ops.elementwise import _float
+from hotloop.ops.core import cast, ndim
+from hotloop.ops.elementwise import _float, isclose
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -77,8 +77,6 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """Return the product over axes."""
-    from hotloop.ops.core import cast  # noqa: PLC0415 - one use
-
     y = rules.prod(x, axis=axis, keepdims=keepdims)
     return y if dtype is None else cast(y, dtype)
 
@@ -114,8 +112,6 @@ def allclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Any:
     """Return whether all elements are close, as `isclose` says."""
-    from hotloop.ops.elementwise import isclose  # noqa: PLC0415 - one use
-
     return all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
@@ -136,15 +132,11 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Return running sums along an axis; of all elements in a row for None."""
-    from hotloop.ops.core import cast  # noqa: PLC0415 - one use
-
     return rules.cumsum(x if dtype is None else cast(x, dtype), axis=axis)
 
 
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Return running products along an axis; of all elements in a row for None."""
-    from hotloop.ops.core import cast  # noqa: PLC0415 - one use
-
     return rules.cumprod(x if dtype is None else cast(x, dtype), axis=axis)
 
 

@@ -13,6 +13,8 @@ from hotloop.autodiff import shapes as rules
 from hotloop.autodiff.reductions import axes_of
 from hotloop.autodiff.tensor import plain_index
 from hotloop.ops.core import dtype_of, ndim, shape, values
+from hotloop.ops.core import values as array_of
+from hotloop.ops.reductions import sum as total
 
 
 def reshape(x: Any, newshape: Any) -> Any:
@@ -335,8 +337,6 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     """Return the area below `y` along an axis, by trapezoids."""
-    from hotloop.ops.reductions import sum as total  # noqa: PLC0415 - one use
-
     place = axes_of("trapezoid", axis, ndim(y))[0]
     lead = (np.s_[:],) * place
     width: Any = dx
@@ -385,8 +385,6 @@ def unique(
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     """Return where `values` go into a rising sequence, before or behind equals."""
-    from hotloop.ops.core import values as array_of  # noqa: PLC0415 - the argument has its name
-
     return np.searchsorted(array_of(sorted_sequence), array_of(values), side).astype(np.int32)  # type: ignore[call-overload]
 
 

@@ -90,6 +90,14 @@ class Optimizer(SlotOwner, Described, Watched):
     by_weight: ClassVar[bool] = False
 
     _always_shown = ("learning_rate",)
+    # For pickles of before these could be asked for.
+    use_ema = False
+    ema_momentum = 0.99
+    ema_overwrite_frequency: int | None = None
+    loss_scale_factor: float | None = None
+    gradient_accumulation_steps: int | None = None
+    _batches = 0
+    _undecayed = _NONE
 
     def __init__(
         self,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from hotloop._support.names import serve
 from hotloop.backend import clear_session
 from hotloop.data.indexed import PyDataset
-from hotloop.gradcheck.gradients import gradient_check
-from hotloop.gradcheck.numerical import numerical_gradient
 from hotloop.utils.arrays import normalize, to_categorical, train_test_split
 from hotloop.utils.seeding import set_random_seed
 
 if TYPE_CHECKING:
+    from hotloop.gradcheck.gradients import gradient_check
+    from hotloop.gradcheck.numerical import numerical_gradient
     from hotloop.saving.model_files import (
         register_keras_serializable as register_keras_serializable,
     )
@@ -33,7 +33,11 @@ Sequence = PyDataset  # Keras's older name
 
 serve(
     __name__,
-    # What Keras has here too, in a module that costs more to import.
-    {"register_keras_serializable": "hotloop.saving:register_keras_serializable"},
+    # What costs more to import than the rest: a check of gradients makes models.
+    {
+        "gradient_check": "hotloop.gradcheck.gradients:gradient_check",
+        "numerical_gradient": "hotloop.gradcheck.numerical:numerical_gradient",
+        "register_keras_serializable": "hotloop.saving:register_keras_serializable",
+    },
     ["register_keras_serializable"],
 )
