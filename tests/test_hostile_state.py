@@ -278,3 +278,28 @@ def test_a_generator_keeps_its_state_when_another_is_refused() -> None:
         random.set_state({**state, "extra": 1})
     assert random.get_state() == state
     random.set_state(state)
+
+
+def test_a_late_epoch_of_a_backup_replays_no_data(tmp_path: Path) -> None:
+    taken = 0
+
+    def endless() -> Any:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield X[:4], T[:4]
+
+    def run() -> None:
+        backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+        compiled().fit(endless(), steps_per_epoch=2, epochs=2, verbose=0, callbacks=[backup])
+
+    run()
+
+    def late(description: dict[str, Any]) -> None:
+        description.update(epoch=10**9, batch=0)
+        description["feed"]["pass"]["taken"] = 10**6
+
+    alter(tmp_path / "training.state", late)
+    taken = 0
+    run()
+    assert taken == 0

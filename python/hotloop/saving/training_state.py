@@ -218,7 +218,8 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
             raise ValueError(msg)
         _check_place(plain["feed"], state, run.feed)
         set_generators(plain["generators"])
-        run.feed.set_state(plain["feed"])
+        if state.epoch < run.epochs:  # else nothing reads on, and a file may name any place
+            run.feed.set_state(plain["feed"])
         set_generators(plain["generators"])
         model_files.restore_states(model, plain["layers"])
         for callback, its in found:

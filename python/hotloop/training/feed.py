@@ -22,6 +22,7 @@ class Run:
 
     feed: Feed
     calls: CallbackList
+    epochs: int
     meter: Meter | None = None
     resume: TrainingState | None = None
     loss: type | None = None  # what the targets were checked for, once there was a step

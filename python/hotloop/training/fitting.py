@@ -196,7 +196,7 @@ class Trainable(Evaluating):
             params = {"epochs": epochs, "steps": feed.steps_per_epoch, "verbose": level}
             params["validation"] = validation is not None
             calls = as_list(callbacks, self, params, self.history, *bars)
-            run = self._run = Run(feed, calls)
+            run = self._run = Run(feed, calls, epochs)
             self.stop_training = False
             try:
                 calls.call("on_train_begin", {})
