@@ -57,7 +57,8 @@ def gradients(
         if entry is not None:
             if entry.order not in entries:
                 entries[entry.order] = entry
-                pending[entry.order] = [None] * len(entry.outputs)
+                count = 1 if entry.outputs is None else len(entry.outputs)
+                pending[entry.order] = [None] * count
                 heapq.heappush(heap, -entry.order)
             slots = pending[entry.order]
             before = slots[tensor.index]

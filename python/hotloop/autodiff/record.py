@@ -384,8 +384,8 @@ class Recorder:
             self.check(*check)
         entry = None
         if track:
-            shapes = tuple([(part.shape, part.dtype) for part in answers if part is not None])
-            entry = Entry(rule, saved, tuple(tensors), shapes)
+            shapes = [(part.shape, part.dtype) for part in answers if part is not None]
+            entry = Entry(rule, saved, tensors, shapes if several else None)
         made = [self.made(part, entry, i) for i, part in enumerate(answers)]
         return tuple(made) if several else made[0]
 

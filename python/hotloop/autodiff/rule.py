@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +118,7 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
-_ORDERS = itertools.count(1)
+_next = itertools.count(1).__next__
 
 
 class Entry:
@@ -128,10 +128,10 @@ class Entry:
     ----------
     order : int
         Calls are numbered as they are made, so that the way back can go in reverse.
-    inputs : tuple of Tensor or None
+    inputs : sequence of Tensor or None
         What it read; None where no gradient is needed.
-    outputs : tuple of (shape, dtype)
-        What it answered.
+    outputs : sequence of (shape, dtype), or None
+        What it answered, when that is more than one array.
     """
 
     __slots__ = ("inputs", "order", "outputs", "rule", "saved")
@@ -140,11 +140,14 @@ class Entry:
         self,
         rule: Any,
         saved: Any,
-        inputs: tuple[Any, ...],
-        outputs: tuple[tuple[tuple[int, ...], Any], ...],
+        inputs: Sequence[Any],
+        outputs: Sequence[tuple[tuple[int, ...], Any]] | None,
     ) -> None:
-        self.order = next(_ORDERS)
-        self.rule, self.saved, self.inputs, self.outputs = rule, saved, inputs, outputs
+        self.order = _next()
+        self.rule = rule
+        self.saved = saved
+        self.inputs = inputs
+        self.outputs = outputs
 
     def filled(self, grads: list[Array | None]) -> list[Any]:
         """Return the gradients of the outputs, zeros where there is none.
@@ -160,17 +163,22 @@ class Entry:
                 "use retain_graph=True, or a persistent tape, to run it again"
             )
             raise RuntimeError(msg)
-        if len(grads) == 1:
+        if self.outputs is None:
             return grads
         return [
             np.zeros(shape, dtype) if grad is None else grad
             for grad, (shape, dtype) in zip(grads, self.outputs, strict=True)
         ]
 
-    def backward(self, grads: list[Array | None]) -> tuple[Array | None, ...]:
+    def backward(self, grads: list[Array | None]) -> Sequence[Array | None]:
         """Return the gradients of the inputs, from those of the outputs."""
-        answer: tuple[Array | None, ...] = self.rule.backward(self.saved, *self.filled(grads))
+        answer: Sequence[Array | None] = self.rule.backward(self.saved, *self.filled(grads))
         return answer
+
+
+_ARRAY = np.ndarray
+_ONE = (True,)
+_NONE = ((), (False,), (False, False), (False, False, False))
 
 
 def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -186,20 +194,26 @@ def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if tapes and mode.recorder is not None:
         return mode.recorder.apply(rule, inputs, options)
     arrays: list[Any] = []
-    needs: list[bool] = []
+    # The inputs that a gradient is wanted of, None in the place of others.
     tensors: list[Any] = []
     make: Any = None
     track = False
     for x in inputs:
         kind = type(x)
+        if kind is make or isinstance(x, TensorBase):
+            arrays.append(x.data)
+            make = kind
+            if x.requires_grad:
+                tensors.append(x)
+                track = True
+            else:
+                tensors.append(None)
+            continue
         tensor = None
-        if kind is np.ndarray:
+        if kind is _ARRAY:
             arrays.append(x)
             if tapes:
                 tensor = _watched(x)
-        elif kind is make or isinstance(x, TensorBase):
-            arrays.append(x.data)
-            tensor = x
         elif kind is float or kind is int:
             arrays.append(x)
         elif hasattr(x, "__operation__"):
@@ -208,28 +222,28 @@ def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
             arrays.append(operand(rule.name, x))
             if tapes and isinstance(x, np.ndarray):
                 tensor = _watched(x)
-        need = False
         if tensor is not None:
-            need = tensor.requires_grad
-            track = track or need
-            if make is None:
-                make = type(tensor)
-        tensors.append(tensor if need else None)
-        needs.append(need)
-    track = track and mode.enabled and rule.backward is not None
+            make = type(tensor)
+            if tensor.requires_grad:
+                track = True
+            else:
+                tensor = None
+        tensors.append(tensor)
     saved = Saved()
-    saved.needs = tuple(needs) if track else (False,) * len(needs)
+    if not (track and mode.enabled and rule.backward is not None):
+        saved.needs = _NONE[len(tensors)] if len(tensors) < 4 else (False,) * len(tensors)
+        answer = rule.forward(saved, *arrays, **options)
+        if make is None:
+            return answer
+        return make(answer) if type(answer) is not tuple else tuple(map(make, answer))
+    if len(tensors) == 1:
+        saved.needs = _ONE
+    else:
+        saved.needs = tuple([tensor is not None for tensor in tensors])
     answer = rule.forward(saved, *arrays, **options)
-    if make is None:
-        return answer
     if type(answer) is not tuple:
-        if not track:
-            return make(answer)
-        entry = Entry(rule, saved, tuple(tensors), ((answer.shape, answer.dtype),))
-        return make.made_by(answer, entry, 0)
-    if not track:
-        return tuple([make(part) for part in answer])
-    entry = Entry(rule, saved, tuple(tensors), tuple([(part.shape, part.dtype) for part in answer]))
+        return make.made_by(answer, Entry(rule, saved, tensors, None), 0)
+    entry = Entry(rule, saved, tensors, [(part.shape, part.dtype) for part in answer])
     return tuple([make.made_by(part, entry, i) for i, part in enumerate(answer)])
 
 

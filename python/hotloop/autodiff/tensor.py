@@ -67,9 +67,14 @@ class Tensor(TensorBase):
     def made_by(cls, data: Array, entry: Entry, index: int) -> Tensor:
         """Return output `index` of a remembered call; integers have no gradient."""
         made = cls.__new__(cls)
-        made.data, made._grad = data, None
-        made.requires_grad = data.dtype.kind == "f"
-        made.entry, made.index = (entry, index) if made.requires_grad else (None, 0)
+        made.data = data
+        made._grad = None
+        if data.dtype.kind == "f":
+            made.requires_grad = True
+            made.entry = entry
+            made.index = index
+        else:
+            made.requires_grad, made.entry, made.index = False, None, 0
         return made
 
     # -- the way back --------------------------------------------------------------------------
