@@ -242,3 +242,9 @@ def test_penalties_of_a_model_train_in_a_loop_of_ones_own() -> None:
     w = model.get_weights()[0]
     np.testing.assert_allclose(grads[0], 0.5 * np.sign(w) + 0.5 * w, rtol=1e-5)
     assert grads[1] is None
+
+
+def test_losses_added_in_a_call_hold_a_code_small(run: Callable[[str], dict[str, Any]]) -> None:
+    found = run("sparse_codes")
+    assert found["history"]["loss"][-1] < 0.5 * found["history"]["loss"][0]
+    assert found["activity"] < 0.25

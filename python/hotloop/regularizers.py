@@ -16,21 +16,33 @@ from hotloop._support.watched import Watched
 from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff.reductions import sum_
 from hotloop.autodiff.rule import TensorBase, mode
+from hotloop.autodiff.tensor import Tensor
 from hotloop.registry import deserialize, lookup
 
 Array = NDArray[Any]
 
 
 class Regularizer(Described, Watched):
-    """Base of all penalties; a subclass writes `__call__`, `gradient` and `get_config`."""
+    """Base of all penalties; a subclass writes `__call__` and `get_config`.
 
-    def __call__(self, w: Array) -> float:
-        """Return the penalty of a weight."""
+    What `__call__` computes with `hotloop.ops` has a known gradient; for anything else a subclass
+    writes `gradient` too.
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """Return the penalty of a weight or an output."""
         raise NotImplementedError
 
     def gradient(self, w: Array) -> Array:
         """Return its gradient, in the shape and dtype of `w`."""
-        raise NotImplementedError
+        tensor = Tensor(np.asarray(w), requires_grad=True)
+        penalty = self(tensor)
+        if not isinstance(penalty, Tensor) or not penalty.requires_grad:
+            msg = f"{type(self).__name__}: its penalty has no gradient; use hotloop.ops, or write gradient(w)"
+            raise TypeError(msg)
+        penalty.backward()
+        slope: Array = np.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
+        return slope
 
     def add_gradient(self, w: Array, grad: Array) -> None:
         """Add the gradient to `grad`, in place."""

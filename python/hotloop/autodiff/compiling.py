@@ -367,7 +367,7 @@ class Compiled:
         before, tensors_before = outside.values(), outside.tensors()
         streams = _streams()
         try:
-            with recorder.on():
+            with recorder.on(), recorder.emptied():
                 given = _with_tensors(args, tensors)
                 answer = self._function(*given, **_with_tensors(kwargs, tensors))
             self._check(outside.changed(before), streams, tensors_before)

@@ -91,6 +91,7 @@ class Recorder:
         # Objects whose attributes were read by what was recorded.
         self.used: dict[int, Any] = {}
         self.generators: list[Any] = []
+        self.lists: list[list[Any]] = []
         self._grads: dict[int, tuple[Any, Any]] = {}
 
     # -- what a run of Python code sees ------------------------------------------------------
@@ -120,6 +121,19 @@ class Recorder:
     def leaf(self, array: Any) -> None:
         """Answer that no gradient is wanted, as a tape is asked."""
         del array
+
+    @contextmanager
+    def emptied(self) -> Iterator[None]:
+        """Empty the lists of tensors that the step passed on, at its end."""
+        try:
+            yield
+        finally:
+            for collected in self.lists:
+                collected.clear()
+
+    def passing(self, collected: list[Any]) -> None:
+        """Note a list of tensors that means nothing after the step."""
+        self.lists.append(collected)
 
     # -- what a recording depends on ---------------------------------------------------------
 

@@ -45,7 +45,7 @@ def activation_of(graph: Graph, value: int) -> str | None:
     if maker is None or any(value in node.inputs for node in graph.nodes):
         return None
     layer = maker.layer
-    if not graph.is_recorded(maker):
+    if not graph.is_recorded(maker) or layer.activity_regularizer is not None:
         return None
     if isinstance(layer, Dense | Conv2D | Activation):
         return layer.activation.name
@@ -221,6 +221,7 @@ class LossStep(Step):
         self.optimizer = optimizer
         self.slots: FlatSlots | None = None
         self.penalized = penalized(graph)
+        self.passed.penalize(dy is not None)
         if dy is not None:
             self.passed.backward(self.backward_program, {graph.outputs[0]: dy})
             record_penalties(self.penalized, self.backward_program)
@@ -231,7 +232,7 @@ class LossStep(Step):
         self._penalty = 0.0
         self._parts = (
             *self.forward_program.steps,
-            *([self._penalize] if self.penalized else []),
+            *([self._penalize] if self.penalized or self.passed.adds_losses else []),
             *([(self.loss_value, self._check_ids)] if ids else []),
             *self.backward_program.steps,
         )
@@ -283,7 +284,7 @@ class LossStep(Step):
             _core.rebind(self, "t_bound", self.forward_program.plans, self.t_buffer)
 
     def _penalize(self) -> None:
-        self._penalty = penalty(self.penalized)
+        self._penalty = penalty(self.penalized) + self.passed.penalty()
 
     def _check_ids(self) -> None:
         check_range(self.loss_name, self.t_bound, self.classes)

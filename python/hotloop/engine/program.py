@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hotloop import _core
 from hotloop.activations import linear
+from hotloop.autodiff.tensor import Tensor
 from hotloop.graph.graph import Graph, Node
 from hotloop.layers.cache import Cache
 from hotloop.parameters import aligned_zeros
@@ -67,6 +68,10 @@ class Program:
     def whole(self, saved: tuple[Array, ...] = ()) -> Callable[[], None]:
         """Return what runs all steps, or restores the arrays `saved` when one of them raises."""
         return partial(_core.run_whole, tuple(self.steps), saved)
+
+
+def _add_up(values: Array, total: Array) -> None:
+    total[0] = np.sum(values, dtype=np.float64)
 
 
 def _shown(x: Any) -> Any:
@@ -177,6 +182,9 @@ class Pass:
         self._program = program
         self._pooled: dict[int, int] = {}
         self._calls: list[Cache | PythonCall] = []
+        # Losses of outputs and of calls, and the gradients of the values that they are of.
+        self._penalties: list[Array] = []
+        self._slopes: dict[int, list[Array]] = {}
         self.state: list[Array] = []
         first = next(iter(inputs.values()))
 
@@ -212,6 +220,44 @@ class Pass:
         self._calls.append(call)
         return y
 
+    def penalize(self, backward: bool) -> None:
+        """Append the losses that layers add: of their outputs, and those of a `call`."""
+        for node in self.graph.nodes:
+            if node.layer.activity_regularizer is not None:
+                self._penalize(node, backward)
+            if node.layer.adds_losses:
+                for value in node.inputs[1:]:
+                    total, loss = np.zeros(1), self.values[value]
+                    self._program.python(partial(_add_up, loss, total))
+                    self._penalties.append(total)
+                    self._slopes.setdefault(value, []).append(np.ones_like(loss))
+
+    def _penalize(self, node: Node, backward: bool) -> None:
+        layer, y, total = node.layer, self.values[node.output], np.zeros(1)
+        slope = aligned_zeros(y.shape, y.dtype) if backward else None
+        if slope is not None:
+            self._slopes.setdefault(node.output, []).append(slope)
+
+        def run() -> None:
+            tensor = Tensor(y, requires_grad=backward)
+            loss = layer.activity_penalty(tensor)
+            total[0] = float(loss)
+            if slope is not None and loss.requires_grad:
+                loss.backward()
+                slope[...] = 0 if tensor.grad is None else tensor.grad
+
+        self._program.python(run)
+        self._penalties.append(total)
+
+    @property
+    def adds_losses(self) -> bool:
+        """Whether there are such losses."""
+        return bool(self._penalties)
+
+    def penalty(self) -> float:
+        """Return the sum of these losses in the last run."""
+        return float(sum(total[0] for total in self._penalties))
+
     @property
     def output(self) -> Array:
         """Buffer of the only output."""
@@ -225,8 +271,8 @@ class Pass:
         """
         program = self._program.finish()
         for node in self.graph.nodes:
-            readers = self._readers.get(node.output, [])
-            if len(readers) != 1 or node.output in self.graph.outputs:
+            readers, value = self._readers.get(node.output, []), node.output
+            if len(readers) != 1 or value in self.graph.outputs or value in self._slopes:
                 continue
             if getattr(readers[0].layer, "folds_activation", False) and any(
                 plan.forget(self.values[node.output]) for plan in program.plans
@@ -259,6 +305,8 @@ class Pass:
         owned = set(grads)
         visited: set[int] = set()
         for node, call in zip(reversed(self.graph.nodes), reversed(self._calls), strict=True):
+            for slope in self._slopes.get(node.output, []) if node.output in needed else []:
+                self._collect(program, grads, owned, node.output, slope, False)
             dy = grads.pop(node.output, None)
             if dy is None:
                 continue
@@ -297,7 +345,8 @@ class Pass:
         """Leave the derivative of the activation before `node` to it, when it can apply it."""
         value = node.inputs[0]
         folds = getattr(node.layer, "folds_activation", False)
-        if not folds or len(self._readers[value]) > 1 or value in self.graph.outputs:
+        seen = value in self.graph.outputs or value in self._slopes
+        if not folds or len(self._readers[value]) > 1 or seen:
             return
         call = self._makers.get(value)
         if isinstance(call, Cache):

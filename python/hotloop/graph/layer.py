@@ -19,6 +19,8 @@ class LayerLike(Protocol):
     given_dtype: str | None
     takes_several: bool
     is_view: bool
+    adds_losses: bool
+    activity_regularizer: Any
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from hotloop import config
 from hotloop._support.typing import Shape
 from hotloop.autodiff import elementwise, linalg, shapes
-from hotloop.autodiff.rule import Rule
+from hotloop.autodiff.rule import Rule, mode
 from hotloop.autodiff.tensor import plain_index
 from hotloop.graph.layer import LayerLike
 from hotloop.registry import own
@@ -22,6 +22,88 @@ class Unit:
 
     # What the first call on symbols answered.
     first_output: Any = None
+    # The losses added in the last call, and the list of the outermost call that they belong to.
+    _added: tuple[list[Any], list[Any]] | None = None
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss of every model that this is part of; to be used inside of `call`.
+
+        Parameters
+        ----------
+        loss : symbol, tensor or number, or a list of them
+            Of any shape; elements are summed.
+
+        Examples
+        --------
+        >>> import hotloop as hl
+        >>> class Small(hl.layers.Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.01 * hl.ops.sum(hl.ops.square(x)))
+        ...         return x
+        >>> model = hl.Sequential([hl.Input((2,)), Small(), hl.layers.Dense(1)])
+        >>> with hl.GradientTape():
+        ...     y = model(hl.Tensor([[1.0, 3.0]]))
+        >>> [round(float(loss), 4) for loss in model.losses]
+        [0.1]
+        """
+        for one in loss if isinstance(loss, list | tuple) else [loss]:
+            self._add_loss(one)
+
+    def _add_loss(self, loss: Any) -> None:
+        traced = _traced.get()
+        if isinstance(loss, Symbol):
+            if traced is None:
+                msg = f"add_loss: {loss!r} has no values yet; use add_loss inside of call"
+                raise TypeError(msg)
+            traced.append(loss)
+            return
+        everything = _collected.get()
+        if everything is None:
+            everything = []
+        else:
+            everything.append(loss)
+        if self._added is None or self._added[0] is not everything:
+            object.__setattr__(self, "_added", (everything, []))
+        own = self._added[1] if self._added is not None else []
+        if own is not everything:
+            own.append(loss)
+
+    def added_losses(self) -> list[Any]:
+        """Return what the last call on tensors added, here and in all parts."""
+        return [] if self._added is None else list(self._added[1])
+
+
+# The losses of the call under way: symbols of a traced one, and tensors of the outermost one.
+_traced: ContextVar[list[Any] | None] = ContextVar("_traced", default=None)
+_collected: ContextVar[list[Any] | None] = ContextVar("_collected", default=None)
+
+
+@contextmanager
+def traced_losses() -> Iterator[list[Any]]:
+    """Collect the symbols that are added to the loss inside."""
+    found: list[Any] = []
+    token = _traced.set(found)
+    try:
+        yield found
+    finally:
+        _traced.reset(token)
+
+
+@contextmanager
+def one_call(unit: Unit) -> Iterator[None]:
+    """Collect the losses that a call on tensors adds; an outer call collects those of inner ones."""
+    if _collected.get() is not None:
+        yield
+        return
+    everything: list[Any] = []
+    object.__setattr__(unit, "_added", (everything, everything))
+    if mode.recorder is not None:
+        mode.recorder.passing(everything)
+    token = _collected.set(everything)
+    try:
+        yield
+    finally:
+        _collected.reset(token)
 
 
 # The model, or the layer made of layers, that is being called: what `Model.layers` lists.
@@ -322,4 +404,13 @@ def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[S
     return order, [layers[i] for i in ranked]
 
 
-__all__ = ["Symbol", "Unit", "calls_of", "connect", "ordered", "symbols_in"]
+__all__ = [
+    "Symbol",
+    "Unit",
+    "calls_of",
+    "connect",
+    "one_call",
+    "ordered",
+    "symbols_in",
+    "traced_losses",
+]

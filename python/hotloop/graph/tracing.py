@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from hotloop.graph.symbol import Symbol, Unit, calls_of
+from hotloop.graph.symbol import Symbol, Unit, calls_of, connect, traced_losses
+from hotloop.registry import own
 
 # Attributes of a model that hold what it found, not what its author gave it.
 _FOUND = frozenset({"_ranked", "_layers", "_own_weights", "first_output"})
@@ -87,7 +88,7 @@ def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
         "whose gradients are known; for other computations, write a layer with forward(x, cache, "
         "training) and backward(dy, cache) (docs/custom_layer.md)"
     )
-    with calls_of(unit), weights_as_symbols():
+    with calls_of(unit), weights_as_symbols(), traced_losses() as losses:
         try:
             answer = call(given, **told)
         except (TypeError, AttributeError) as error:
@@ -98,7 +99,20 @@ def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
     if not ends or not all(isinstance(end, Symbol) for end in ends):
         msg = f"{advice}; this call answered {type(answer).__name__}"
         raise TypeError(msg)
+    if losses:
+        with calls_of(unit):
+            end = connect(own("layer")["AddedLoss"](), (ends[0], *losses), True)
+        return _replaced(answer, ends[0], end)
     return answer
+
+
+def _replaced(answer: Any, old: Any, new: Any) -> Any:
+    """Return an answer with `new` in the place of `old`."""
+    if isinstance(answer, Mapping):
+        return {name: new if part is old else part for name, part in answer.items()}
+    if isinstance(answer, list | tuple):
+        return type(answer)(new if part is old else part for part in answer)
+    return new
 
 
 __all__ = ["INFERENCE", "TRAINING", "call_on_symbols", "fixed", "own_call", "parts_of"]

@@ -16,6 +16,7 @@ from hotloop.layers.activations import (
     Softmax,
     Tanh,
 )
+from hotloop.layers.added import AddedLoss
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv2D
@@ -43,6 +44,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         GELU,
         Activation,
         Add,
+        AddedLoss,
         AvgPool2D,
         BatchNormalization,
         Concatenate,

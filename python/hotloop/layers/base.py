@@ -19,7 +19,7 @@ from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.data.targets import real_array
-from hotloop.graph.symbol import Unit, connect, symbols_in
+from hotloop.graph.symbol import Unit, connect, one_call, symbols_in
 from hotloop.graph.tracing import (
     call_on_symbols,
     fixed,
@@ -36,7 +36,6 @@ from hotloop.registry import own, snake_case
 
 # Arguments that Keras's layers take and that mean nothing, or are not there, when they are these.
 _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
-    "activity_regularizer": (None,),
     "autocast": (True, False),
     "beta_constraint": (None,),
     "bias_constraint": (None,),
@@ -73,6 +72,8 @@ class Layer(Unit, Watched):
         Shape of one sample, for the first layer of a `Sequential`.
     input_dim : int, optional
         Short for ``input_shape=(input_dim,)``.
+    activity_regularizer : str or Regularizer, optional
+        Penalty of the output, divided by the number of samples, that is added to the loss.
 
     Examples
     --------
@@ -115,6 +116,9 @@ class Layer(Unit, Watched):
     scales_input = False
     # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
     takes_several = False
+    activity_regularizer: Any = None
+    # True for the layer whose further inputs are losses.
+    adds_losses = False
 
     def __init__(
         self,
@@ -124,6 +128,7 @@ class Layer(Unit, Watched):
         dtype: Any = None,
         input_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
         **others: Any,
     ) -> None:
         for key, value in others.items():
@@ -141,6 +146,7 @@ class Layer(Unit, Watched):
         self.given_name = name
         self.model_name: str | None = None
         self.trainable = bool(trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.given_dtype = None if dtype is None else check_dtype(dtype)
         self.given_input_shape = (
             None
@@ -214,6 +220,8 @@ class Layer(Unit, Watched):
             given["dtype"] = self.given_dtype
         if self.given_input_shape is not None:
             given["input_shape"] = list(self.given_input_shape)
+        if self.activity_regularizer is not None:
+            given["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return given
 
     def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
@@ -443,10 +451,18 @@ class Layer(Unit, Watched):
         """Return a weight as a gradient tape knows it."""
         return Variable.of(weight, weight.trainable and self.trainable)
 
+    def activity_penalty(self, y: Any) -> Any:
+        """Return the penalty of an output, a tensor: a mean over the samples, as in Keras."""
+        assert self.activity_regularizer is not None
+        return self.activity_regularizer(y) / float(max(1, len(y)))
+
     @property
     def losses(self) -> list[Any]:
-        """The penalties on trainable weights; tensors inside a tape's block."""
-        return penalties_of(self.all_variables())
+        """What the last call on tensors added, and the penalties on trainable weights.
+
+        They are tensors inside a tape's block.
+        """
+        return [*self.added_losses(), *penalties_of(self.all_variables())]
 
     def all_variables(self) -> list[Variable]:
         """Return every weight as a variable, trainable ones first in each layer."""
@@ -533,7 +549,13 @@ class Layer(Unit, Watched):
             raise ValueError(msg)
         given: Any = x if self.takes_several else [x]
         if mode.tapes or any(isinstance(part, TensorBase) for part in given):
-            return call_on_tensors(self, x, bool(training))
+            with one_call(self):
+                y = call_on_tensors(self, x, bool(training))
+                if self.activity_regularizer is not None:
+                    self.add_loss(self.activity_penalty(y))
+                if self.adds_losses:
+                    self.add_loss(list(x[1:]))
+            return y
         who = f"{type(self).__name__} {self.name!r}"
         parts = [
             np.ascontiguousarray(real_array(who, "input", part), dtype=self.dtype)
@@ -560,8 +582,15 @@ class Layer(Unit, Watched):
                 mode.recorder.reads_attributes(self)
             call: Any = own_call(self)
             wants = "training" in inspect.signature(call).parameters
-            return call(x, **({"training": bool(training)} if wants else {}))
+            with one_call(self):
+                answer = call(x, **({"training": bool(training)} if wants else {}))
+                if self.activity_regularizer is not None and isinstance(answer, TensorBase):
+                    self.add_loss(self.activity_penalty(answer))
+            return answer
         made = call_on_symbols(self, x, training)
+        if self.activity_regularizer is not None:
+            penalized = own("layer")["Activation"]
+            made = penalized("linear", activity_regularizer=self.activity_regularizer)(made)
         if self.first_output is None:
             self.first_output = made
             self.output_shape = getattr(made, "shape", None)
@@ -574,7 +603,7 @@ class Layer(Unit, Watched):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but the first call: its symbol leads to the whole model."""
-        left_out = ("first_output", "_own_weights")
+        left_out = ("first_output", "_own_weights", "_added")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -229,7 +229,8 @@ class Rescaling(Layer, builtin=True):
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Scale and shift."""
         y = aligned_zeros(x.shape, x.dtype)
-        _core.gather_rows(x, None, y, self.scale, self.offset)
+        # The loss that a `call` adds has no axes.
+        _core.gather_rows(np.atleast_1d(x), None, np.atleast_1d(y), self.scale, self.offset)
         return y
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:
@@ -237,7 +238,7 @@ class Rescaling(Layer, builtin=True):
         if not cache.need_dx:
             return None
         dx = aligned_zeros(dy.shape, dy.dtype)
-        _core.gather_rows(dy, None, dx, self.scale, 0.0)
+        _core.gather_rows(np.atleast_1d(dy), None, np.atleast_1d(dx), self.scale, 0.0)
         return dx
 
     def get_config(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class _LayerCall:
     def backward(self, cache: Cache, dy: Array) -> tuple[Array | None, ...]:
         """Return the gradients of the inputs, then of the weights."""
         cache.targets = {}
-        parts = self.layer.backward(np.ascontiguousarray(dy), cache)
+        parts = self.layer.backward(np.asarray(dy, order="C"), cache)
         inputs = parts if self.layer.takes_several else (parts,)
         if inputs is None:
             inputs = (None,)
@@ -62,9 +62,7 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
         arrays = [recorder.contiguous(recorder.live(part), layer.dtype) for part in parts]
     else:
         arrays = [
-            np.ascontiguousarray(
-                part.data if isinstance(part, TensorBase) else part, dtype=layer.dtype
-            )
+            np.asarray(part.data if isinstance(part, TensorBase) else part, layer.dtype, order="C")
             for part in parts
         ]
     shapes = [(None, *array.shape[1:]) for array in arrays]

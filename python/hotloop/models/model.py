@@ -18,7 +18,7 @@ from hotloop.data.targets import as_array
 from hotloop.engine import eager
 from hotloop.engine.executor import Executor, ForwardStep, LossStep
 from hotloop.graph.graph import Graph
-from hotloop.graph.symbol import Unit
+from hotloop.graph.symbol import Unit, one_call
 from hotloop.graph.tracing import parts_of
 from hotloop.layers.base import Layer
 from hotloop.layers.checks import assign_all, check_dtype
@@ -181,11 +181,11 @@ class Model(Trainable, Unit):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalties on trainable weights, for a loop of one's own; tensors inside a tape's block.
+        """What `add_loss` and activity regularizers added in the last call on tensors, and penalties.
 
-        `fit` adds them to the loss by itself.
+        For a loop of one's own; inside a tape's block they are tensors. `fit` adds them by itself.
         """
-        return penalties_of(self.all_variables())
+        return [*self.added_losses(), *penalties_of(self.all_variables())]
 
     def all_variables(self) -> list[Variable]:
         """Return every weight as a variable; of a model without a graph, those of its parts."""
@@ -327,7 +327,8 @@ class Model(Trainable, Unit):
     def __call__(self, x: Any, training: Any = False) -> Any:
         """Return the output for one batch; of tensors, or inside a tape's block, as a tensor."""
         if eager.is_eager(x):
-            return self._eagerly(x, bool(training))
+            with one_call(self):
+                return self._eagerly(x, bool(training))
         return self.forward(x, bool(training))
 
     def _eagerly(self, x: Any, training: bool) -> Any:
@@ -433,6 +434,7 @@ class Model(Trainable, Unit):
                 "_fast",
                 "_batch_meter",
                 "_run",
+                "_added",
                 "first_output",
             ):
                 state.pop(name, None)

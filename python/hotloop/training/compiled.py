@@ -15,6 +15,7 @@ from hotloop._support import forks
 from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
 from hotloop._support.typing import Shape
+from hotloop.autodiff.reductions import sum_
 from hotloop.callbacks import History
 from hotloop.data.arrays import ArrayData, Rows, array_data, direct, input_array
 from hotloop.data.targets import like_outputs
@@ -333,7 +334,7 @@ class Compiled:
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
     ) -> Any:
-        """Return the compiled loss of outputs, for a `train_step` of one's own.
+        """Return the compiled loss of outputs and `losses`, for a `train_step` of one's own.
 
         Parameters
         ----------
@@ -345,7 +346,9 @@ class Compiled:
             One weight for each sample.
         """
         del x
-        return self._compiled("compute_loss", optimizer=False)(y, y_pred, sample_weight)
+        me: Any = self
+        total = self._compiled("compute_loss", optimizer=False)(y, y_pred, sample_weight)
+        return sum((sum_(loss, axis=None, keepdims=False) for loss in me.losses), total)
 
     # -- one batch ---------------------------------------------------------------------------
 

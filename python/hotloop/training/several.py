@@ -201,6 +201,7 @@ class SeveralLossStep(SeveralStep):
         needed = train and bool(executor.store.params)
         self._dys = [aligned_zeros(y.shape, y.dtype) if needed else None for y in self.outputs]
         self.penalized = penalized(graph)
+        self.passed.penalize(needed)
         self._backward = Program()
         if needed:
             self._record_backward(executor)
@@ -233,7 +234,7 @@ class SeveralLossStep(SeveralStep):
 
     def _lose(self) -> None:
         """Compute the losses and their gradients."""
-        total = penalty(self.penalized)
+        total = penalty(self.penalized) + self.passed.penalty()
         for i, loss in enumerate(self.losses):
             t, dy, weight = self.t_buffers[i], self._dys[i], self.loss.weights[i]
             if loss is None or t is None:
