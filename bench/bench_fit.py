@@ -43,8 +43,8 @@ def measure(rounds: int = 7, images: int = IMAGES) -> dict[str, float]:
     rows = [order[i : i + BATCH] for i in range(0, images, BATCH)]
     model = w1()
     model.train_on_batch(*batches[0])
-    data = model._data("fit", x, y)
-    step = model._step_for(data, BATCH, train=True, update=True)
+    data = model._trainer.data("fit", x, y)
+    step = model._trainer.step_for(data, BATCH, train=True, update=True)
 
     def bare() -> None:
         for chosen in rows:

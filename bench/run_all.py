@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import bench_ends
 import bench_fit
 import bench_import
 import bench_memory
@@ -33,6 +34,7 @@ def main() -> int:
     say(f"import hotloop / import numpy: {report.extras['import']['ratio']:.2f}")
     report.extras["overhead"] = bench_overhead.main(0.3 if options.quick else 2.0)
     report.extras["fit"] = bench_fit.main(3 if options.quick else 9)
+    report.extras["ends"] = bench_ends.main(1.0 if options.quick else 4.0)
     if not options.quick:
         report.extras["memory"] = bench_memory.measure()
     report.write(options.json)

@@ -126,14 +126,20 @@ def _training(wide: Any, ids: Any) -> dict[str, Call]:
         _core.softmax_cross_entropy_train(wide, ids, None, loss, correct, None, dlogits)
         return loss, correct, dlogits
 
-    def mean_squared_error_train() -> Any:
-        loss, dy = np.zeros(1, "float64"), np.empty_like(wide)
-        _core.mean_squared_error_train(wide, wide[::-1].copy(), loss, dy)
-        return loss, dy
+    def element_loss_train(kind: Any) -> Call:
+        def run() -> Any:
+            loss, dy = np.zeros(1, "float64"), np.empty_like(wide)
+            _core.element_loss_train(kind, wide, wide[::-1].copy(), abs(wide), loss, dy, 0.5)
+            return loss, dy
+
+        return run
 
     return {
         "softmax_cross_entropy_train": softmax_cross_entropy_train,
-        "mean_squared_error_train": mean_squared_error_train,
+        **{
+            f"element_loss_train {kind}": element_loss_train(kind)
+            for kind in ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
+        },
     }
 
 

@@ -24,11 +24,11 @@ def test_built_in_layers_make_one_plan_each_way() -> None:
     x, t = batch(7)
     model.train_on_batch(x, t)
     step = model.executor().loss_step(
-        7, ids=True, weighted=False, train=True, outputs=False, optimizer=model.optimizer
+        7, forms=((True, False),), train=True, reads=(False,), optimizer=model.optimizer
     )
     assert len(step.forward_program.steps) == 1
     assert len(step.backward_program.steps) == 1
-    assert step.counts
+    assert step.heads[0].counts
 
 
 def test_native_arrays_are_bound_and_others_copied() -> None:
@@ -38,15 +38,16 @@ def test_native_arrays_are_bound_and_others_copied() -> None:
     x32, ids = x.astype(np.float32), t.astype(np.int64)
     model.train_on_batch(x32, ids)
     step = model.executor().loss_step(
-        7, ids=True, weighted=False, train=True, outputs=False, optimizer=model.optimizer
+        7, forms=((True, False),), train=True, reads=(False,), optimizer=model.optimizer
     )
-    assert step.bound is not step.x_buffer
-    assert np.shares_memory(step.bound, x32)
-    assert np.shares_memory(step.t_bound, ids)
+    x_port, t_port = step.ports
+    assert x_port.bound is not x_port.buffer
+    assert np.shares_memory(step.ports[0].bound, x32)
+    assert np.shares_memory(step.ports[1].bound, ids)
     model.train_on_batch(x, t.astype(np.int32))
-    assert step.bound is step.x_buffer
-    np.testing.assert_array_equal(step.x_buffer, x32)
-    np.testing.assert_array_equal(step.t_bound, ids)
+    assert x_port.bound is x_port.buffer
+    np.testing.assert_array_equal(x_port.buffer, x32)
+    np.testing.assert_array_equal(t_port.bound, ids)
 
 
 def test_arrays_from_a_pickle_are_bound() -> None:
@@ -57,10 +58,10 @@ def test_arrays_from_a_pickle_are_bound() -> None:
     x32, ids = pickle.loads(pickle.dumps((x.astype(np.float32), t.astype(np.int64))))
     model.train_on_batch(x32, ids)
     step = model.executor().loss_step(
-        7, ids=True, weighted=False, train=True, outputs=False, optimizer=model.optimizer
+        7, forms=((True, False),), train=True, reads=(False,), optimizer=model.optimizer
     )
-    assert np.shares_memory(step.bound, x32)
-    assert np.shares_memory(step.t_bound, ids)
+    assert np.shares_memory(step.ports[0].bound, x32)
+    assert np.shares_memory(step.ports[1].bound, ids)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -299,12 +300,12 @@ def test_a_shared_layer_sums_its_gradients(custom: bool) -> None:
     x, direction = rng.standard_normal((5, 4)), rng.standard_normal((5, 2))
 
     def value() -> float:
-        step.load(x)
+        step.ports[0].load(x)
         step.run()
-        return float((step.output * direction).sum())
+        return float((step.outputs[0] * direction).sum())
 
     value()
-    step.backward(direction)
+    step.backward([direction])
     grads = {name: grad.copy() for name, grad in store.grads.items()}
     for name, grad in grads.items():
         np.testing.assert_allclose(

@@ -68,7 +68,7 @@ def test_weights_that_are_not_as_they_began() -> None:
 def test_every_loss_is_in_the_list() -> None:
     left = set(C.CLASSES) - {type(loss).__name__ for loss, _, _ in LOSSES}
     # The gradient of a function is derived: test_keras_names.py and test_ops.py check it.
-    assert left == {"FunctionLoss", "PerOutput"}
+    assert left == {"FunctionLoss"}
 
 
 @pytest.mark.parametrize(("loss", "y", "t"), LOSSES)

@@ -31,9 +31,8 @@ Array = NDArray[Any]
 MARKS = ("backward", "gradient", "get_gradient")
 # Bases, and what carries out gradients that the lists hold: the executor and its parts.
 MACHINERY = {
-    *("ActivationFunction", "ByHand", "CategoricalLoss", "ForwardStep", "InputLayer", "Layer", "LayerLike"),
-    *("Loss", "Model", "Pass", "PerOutput", "PythonCall", "Regularizer", "Sequential", "SeveralEnds"),
-    *("SeveralForward", "TracedEnds"),
+    *("ActivationFunction", "ByHand", "CategoricalLoss", "InputLayer", "Layer", "LayerLike", "Loss"),
+    *("Model", "Network", "Pass", "PythonCall", "Regularizer", "Sequential", "Step"),
     # Automatic differentiation, whose rules test_ops.py checks, and nodes without an input.
     *("Backward", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights", "RandomDraw"),
     *("Rule", "Tensor"),

@@ -100,9 +100,91 @@ def test_mean_squared_error() -> None:
     for dtype in DTYPES:
         y, t = draw((9, 33), dtype), draw((9, 33), dtype, 1)
         loss, dy = np.zeros(1), np.empty_like(y)
-        _core.mean_squared_error_train(y, t, loss, dy)
+        _core.element_loss_train("squared_error", y, t, None, loss, dy)
         assert loss[0] == F.mean_squared_error(y, t)
         np.testing.assert_array_equal(dy, F.mean_squared_error_backward(y, t))
+
+
+# What is summed, by its definition, and what it is derived to.
+ELEMENTS: dict[Any, tuple[float, Any, Any]] = {
+    "squared_error": (0.0, lambda y, t: (y - t) ** 2, lambda y, t: 2 * (y - t)),
+    "absolute_error": (0.0, lambda y, t: np.abs(y - t), lambda y, t: np.sign(y - t)),
+    "huber": (
+        0.5,
+        lambda y, t: np.where(
+            np.abs(y - t) <= 0.5, 0.5 * (y - t) ** 2, 0.5 * (np.abs(y - t) - 0.25)
+        ),
+        lambda y, t: np.clip(y - t, -0.5, 0.5),
+    ),
+    "binary_cross_entropy": (
+        0.1,
+        lambda y, t: np.logaddexp(0, y) - y * (0.9 * t + 0.05),
+        lambda y, t: 1 / (1 + np.exp(-y)) - (0.9 * t + 0.05),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (9, 33), (4, 3, 7), (201, 101)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_losses_of_elements(kind: Any, weighted: bool, shape: tuple[int, ...], dtype: str) -> None:
+    parameter, values, slopes = ELEMENTS[kind]
+    rng = np.random.default_rng(5)
+    y, t = (rng.standard_normal(shape).astype(dtype) * 2 for _ in range(2))
+    t.reshape(-1)[::7] = y.reshape(-1)[::7]  # where |y - t| bends
+    w = rng.uniform(0, 2, shape).astype(dtype) if weighted else None
+
+    def run() -> tuple[Array, Array]:
+        loss, dy = np.zeros(1), np.empty_like(y)
+        _core.element_loss_train(kind, y, t, w, loss, dy, parameter, 0.25)
+        return loss, dy
+
+    loss, dy = run()
+    a, b, ones = y.astype(np.float64), t.astype(np.float64), np.ones(shape) if w is None else w
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(loss[0], (ones * values(a, b)).mean(), rtol=tolerance)
+    expected = 0.25 * ones * slopes(a, b) / y.size
+    np.testing.assert_allclose(dy, expected, rtol=tolerance, atol=tolerance / y.size)
+    alone = np.zeros(1)
+    _core.element_loss_train(kind, y, t, w, alone, None, parameter)
+    assert alone[0] == loss[0]
+    assert_same_bits_on_any_thread_count(run)
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_nan_and_infinity_in_losses_of_elements(kind: Any) -> None:
+    for bad in (np.nan, np.inf):
+        y, t, dy = np.ones((3, 5)), np.zeros((3, 5)), np.empty((3, 5))
+        y[1, 2], loss = bad, np.zeros(1)
+        _core.element_loss_train(kind, y, t, None, loss, dy, 0.5)
+        assert np.isnan(loss[0]) if np.isnan(bad) else not np.isfinite(loss[0])
+        assert np.isnan(dy[1, 2]) or not np.isnan(bad)
+        assert np.isfinite(np.delete(dy.reshape(-1), 7)).all()
+
+
+def test_what_losses_of_elements_refuse() -> None:
+    y, loss = np.ones((2, 3)), np.zeros(1)
+    kind: Any = "cubed_error"
+    with pytest.raises(
+        ValueError, match=r"element_loss_train: kind must be squared_error, .* got cubed"
+    ):
+        _core.element_loss_train(kind, y, y, None, loss)
+    with pytest.raises(ValueError, match=r"element_loss_train: y and t must have one shape|shape"):
+        _core.element_loss_train("huber", y, y[:1], None, loss)
+    with pytest.raises(ValueError, match="sample_weight"):
+        _core.element_loss_train("huber", y, y, np.ones(2), loss)
+
+
+def test_a_factor_scales_the_gradient_alone() -> None:
+    x, ids = draw((9, 5), "float32"), np.arange(9) % 5
+    found = []
+    for factor in (1.0, 0.5):
+        loss, correct, dx = np.zeros(1), np.zeros(1, np.int64), np.zeros_like(x)
+        _core.softmax_cross_entropy_train(x, ids, None, loss, correct, None, dx, factor)
+        found.append((loss[0], dx))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_array_equal(found[0][1] * np.float32(0.5), found[1][1])
 
 
 def test_a_plan_repeats_them_on_new_labels() -> None:

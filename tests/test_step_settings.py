@@ -242,7 +242,7 @@ def test_a_layer_of_ones_own_that_sets_attributes_keeps_the_recorded_step() -> N
     model = hl.Sequential([hl.Input((6,)), Counting(), layers.Dense(4, "softmax")])
     model.compile("sgd", "categorical_crossentropy")
     model.train_on_batch(X, ONE_HOT)
-    step = model._fast
+    step = model._trainer._fast
     model.train_on_batch(X, ONE_HOT)
     assert step is not None
-    assert model._fast is step
+    assert model._trainer._fast is step

@@ -308,7 +308,7 @@ def test_metrics_of_every_kind_of_target() -> None:
         y = model.predict(x)
         right = y.argmax(axis=1) == t if y.shape[1] > 1 else (y[:, 0] > 0.5) == target
         assert value == pytest.approx(right.mean())
-        assert type(model._found_metrics[0]) is kind  # type: ignore[index]
+        assert type(model.metrics[0]) is kind
 
 
 def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,8 @@ void softmax_cross_entropy_train(py::handle logits,
                                  py::handle loss,
                                  py::handle correct,
                                  py::handle probs,
-                                 py::handle dlogits) {
+                                 py::handle dlogits,
+                                 double factor) {
     const Labelled in("softmax_cross_entropy_train", "logits", logits, labels, sample_weight);
     const auto number = [&](const char* name, py::handle given, const py::dtype& dtype) {
         return given.is_none() ? Output() : Output(in.inputs(), name, given, Shape{1}, dtype);
@@ -90,6 +91,7 @@ void softmax_cross_entropy_train(py::handle logits,
         args.correct = c.data<std::int64_t>();
         args.probs = p.data<T>();
         args.dlogits = d.data<T>();
+        args.factor = factor;
         submit(args, &softmax_cross_entropy<T>, loss_cost<T>(in.N() * in.K()));
     });
     for (Output* const output : {&l, &c, &p, &d}) output->result();
@@ -157,51 +159,72 @@ py::object nll_backward_(py::handle log_probs, py::handle labels, py::handle out
                              []<class T>() { return &nll_backward<T>; });
 }
 
-double binary_cross_entropy_(py::handle logits, py::handle targets) {
-    const char* const op = "binary_cross_entropy";
+double element_cost(ElementLoss kind, index_t n) {
+    return kind == ElementLoss::binary_cross_entropy ? loss_cost<float>(n)
+                                                     : 4.0 * static_cast<double>(n);
+}
+
+// The mean of a loss over the elements of (y, t).
+double mean_loss(const char* op,
+                 ElementLoss kind,
+                 const char* y_name,
+                 py::handle y,
+                 const char* t_name,
+                 py::handle t) {
     refuse_recording(op);
-    const Inputs in(op, {{"logits", logits}, {"targets", targets}});
+    const Inputs in(op, {{y_name, y}, {t_name, t}});
     const Shape shape = in.shape(0);
-    same_shape_check(op, "logits", shape, "targets", in.shape(1));
-    mean_check(op, "logits", shape);
+    same_shape_check(op, y_name, shape, t_name, in.shape(1));
+    mean_check(op, y_name, shape);
     double loss = 0;
     dispatch(in.dtype(), [&]<class T>() {
-        // Taken while the GIL is held: reaching for an array counts a reference.
-        const T* const x = in.data<T>(0);
-        const T* const t = in.data<T>(1);
-        run(loss_cost<T>(shape.size()), [&] { loss = binary_cross_entropy(x, t, shape.size()); });
+        const ElementLossArgs<T> args{in.data<T>(0), in.data<T>(1), nullptr, &loss,
+                                      nullptr,       shape.size(),  kind};
+        run(element_cost(kind, shape.size()), [&] { element_loss(args); });
     });
     return loss;
+}
+
+double binary_cross_entropy_(py::handle logits, py::handle targets) {
+    return mean_loss("binary_cross_entropy", ElementLoss::binary_cross_entropy, "logits", logits,
+                     "targets", targets);
 }
 
 double mean_squared_error_(py::handle y, py::handle t) {
-    const char* const op = "mean_squared_error";
-    refuse_recording(op);
-    const Inputs in(op, {{"y", y}, {"t", t}});
-    const Shape shape = in.shape(0);
-    same_shape_check(op, "y", shape, "t", in.shape(1));
-    mean_check(op, "y", shape);
-    double loss = 0;
-    dispatch(in.dtype(), [&]<class T>() {
-        submit<MeanSquaredErrorArgs<T>>(
-            {in.data<T>(0), in.data<T>(1), &loss, nullptr, shape.size()}, &mean_squared_error<T>,
-            binary_cost<T>(Binary::scaled_difference, shape.size()));
-    });
-    return loss;
+    return mean_loss("mean_squared_error", ElementLoss::squared_error, "y", y, "t", t);
 }
 
-void mean_squared_error_train(py::handle y, py::handle t, py::handle loss, py::handle dy) {
-    const char* const op = "mean_squared_error_train";
-    const Inputs in(op, {{"y", y}, {"t", t}});
+ElementLoss element_loss_of(const char* op, const std::string& kind) {
+    if (kind == "squared_error") return ElementLoss::squared_error;
+    if (kind == "absolute_error") return ElementLoss::absolute_error;
+    if (kind == "huber") return ElementLoss::huber;
+    if (kind == "binary_cross_entropy") return ElementLoss::binary_cross_entropy;
+    fail(op, "kind must be squared_error, absolute_error, huber or binary_cross_entropy, got ",
+         kind);
+}
+
+void element_loss_train(const std::string& kind,
+                        py::handle y,
+                        py::handle t,
+                        py::handle sample_weight,
+                        py::handle loss,
+                        py::handle dy,
+                        double parameter,
+                        double factor) {
+    const char* const op = "element_loss_train";
+    const ElementLoss wanted = element_loss_of(op, kind);
+    const Inputs in(op, {{"y", y}, {"t", t}, {"sample_weight", sample_weight, true}});
     const Shape shape = in.shape(0);
     same_shape_check(op, "y", shape, "t", in.shape(1));
+    if (in.has(2)) same_shape_check(op, "y", shape, "sample_weight", in.shape(2));
     Output l =
         loss.is_none() ? Output() : Output(in, "loss", loss, Shape{1}, py::dtype::of<double>());
     Output d = dy.is_none() ? Output() : Output(in, "dy", dy, shape, Alias::elementwise);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<MeanSquaredErrorArgs<T>>(
-            {in.data<T>(0), in.data<T>(1), l.data<double>(), d.data<T>(), shape.size()},
-            &mean_squared_error<T>, binary_cost<T>(Binary::scaled_difference, shape.size()));
+        submit<ElementLossArgs<T>>(
+            {in.data<T>(0), in.data<T>(1), in.data<T>(2), l.data<double>(), d.data<T>(),
+             shape.size(), wanted, static_cast<T>(parameter), factor},
+            &element_loss<T>, element_cost(wanted, shape.size()));
     });
     l.result();
     d.result();
@@ -275,7 +298,8 @@ void bind_losses(py::module_& m) {
     m.def("softmax_cross_entropy_backward", &softmax_cross_entropy_backward_, arg("probs"),
           arg("labels"), arg("sample_weight") = none, arg("out") = none);
     m.def("softmax_cross_entropy_train", &softmax_cross_entropy_train, arg("logits"), arg("labels"),
-          arg("sample_weight"), arg("loss"), arg("correct"), arg("probs"), arg("dlogits"));
+          arg("sample_weight"), arg("loss"), arg("correct"), arg("probs") = none,
+          arg("dlogits") = none, arg("factor") = 1.0);
     m.def("one_hot", &one_hot_, arg("labels"), arg("num_classes"), arg("dtype") = "float32");
     m.def("cross_entropy", &cross_entropy_, arg("probs"), arg("labels"), arg("eps") = 0.0);
     m.def("cross_entropy_backward", &cross_entropy_backward_, arg("probs"), arg("labels"),
@@ -288,8 +312,9 @@ void bind_losses(py::module_& m) {
     m.def("mean_squared_error", &mean_squared_error_, arg("y"), arg("t"));
     m.def("mean_squared_error_backward", &mean_squared_error_backward_, arg("y"), arg("t"),
           arg("out") = none);
-    m.def("mean_squared_error_train", &mean_squared_error_train, arg("y"), arg("t"), arg("loss"),
-          arg("dy"));
+    m.def("element_loss_train", &element_loss_train, arg("kind"), arg("y"), arg("t"),
+          arg("sample_weight"), arg("loss"), arg("dy") = none, arg("parameter") = 0.0,
+          arg("factor") = 1.0);
 }
 
 }  // namespace hotloop::bind

@@ -58,26 +58,100 @@ HOTLOOP_INLINE void store(T* p, Vec<T> v, int count) {
 }
 
 template <class T>
-double squared_error(const T* y, const T* t, T* dy, index_t n, T scale) {
-    const Vec<T> s = constant(scale);
-    return total<T>(n, [=](index_t i, int count) HOTLOOP_LAMBDA {
-        const Vec<T> d = load(y + i, count) - load(t + i, count);
-        if (dy) store(dy + i, d * s, count);
-        return d * d;
+struct ValueAndSlope {
+    Vec<T> value, slope;
+};
+
+// The sum of term(y, t).value, and dy from the slopes. `ahead` fetches what comes next, which
+// much arithmetic hides from the hardware (binary cross entropy of 64 MB: 6.8 to 5.9 ms).
+template <class T, class Term>
+double over_elements(const ElementLossRun<T>& s, const Term& term, bool ahead = false) {
+    const Vec<T> scale = constant(s.scale);
+    return total<T>(s.n, [=](index_t i, int count) HOTLOOP_LAMBDA {
+        if (ahead) {
+            __builtin_prefetch(s.y + i + 1024);
+            __builtin_prefetch(s.t + i + 1024);
+        }
+        const ValueAndSlope<T> found = term(load(s.y + i, count), load(s.t + i, count));
+        Vec<T> slope = found.slope * scale;
+        Vec<T> value = found.value;
+        if (s.weights) {
+            const Vec<T> w = load(s.weights + i, count);
+            slope = slope * w;
+            value = value * w;
+        }
+        if (s.dy) store(s.dy + i, slope, count);
+        return value;
     });
 }
 
-// max(x, 0) - x t + log(1 + exp(-|x|))
 template <class T>
-double binary_cross_entropy(const T* x, const T* t, index_t n) {
-    return total<T>(n, [=](index_t i, int count) HOTLOOP_LAMBDA {
-        const Vec<T> v = load(x + i, count);
-        // So much arithmetic hides what comes next from the hardware (64 MB: 6.8 to 5.9 ms).
-        __builtin_prefetch(x + i + 1024);
-        __builtin_prefetch(t + i + 1024);
-        const Vec<T> log1p = simd::log1p(simd::exp_negative(-abs(v)));
-        return max(Vec<T>::zero(), v) - v * load(t + i, count) + log1p;
+double squared_error(const ElementLossRun<T>& s) {
+    return over_elements(s, [](Vec<T> y, Vec<T> t) HOTLOOP_LAMBDA {
+        const Vec<T> d = y - t;
+        return ValueAndSlope<T>{d * d, d};
     });
+}
+
+// -1, 0 or 1; NaN of NaN.
+template <class T>
+HOTLOOP_INLINE Vec<T> sign(Vec<T> x) {
+    const Vec<T> one = constant(T{1});
+    return simd::select(x > Vec<T>::zero(), one, simd::select(x < Vec<T>::zero(), -one, x));
+}
+
+template <class T>
+double absolute_error(const ElementLossRun<T>& s) {
+    return over_elements(s, [](Vec<T> y, Vec<T> t) HOTLOOP_LAMBDA {
+        const Vec<T> d = y - t;
+        return ValueAndSlope<T>{abs(d), sign<T>(d)};
+    });
+}
+
+template <class T>
+double huber(const ElementLossRun<T>& s) {
+    const Vec<T> delta = constant(s.parameter);
+    const Vec<T> half = constant(T{0.5});
+    return over_elements(s, [=](Vec<T> y, Vec<T> t) HOTLOOP_LAMBDA {
+        const Vec<T> d = y - t;
+        const Vec<T> away = abs(d);
+        const Ints<T> near = away <= delta;
+        return ValueAndSlope<T>{simd::select<T>(near, half * d * d, delta * (away - half * delta)),
+                                simd::select<T>(near, d, sign<T>(d) * delta)};
+    });
+}
+
+// max(x, 0) - x t + log(1 + exp(-|x|)); sigmoid(x) - t
+template <class T>
+double binary_cross_entropy(const ElementLossRun<T>& s) {
+    const Vec<T> one = constant(T{1});
+    const Vec<T> shrink = constant(T{1} - s.parameter);
+    const Vec<T> shift = constant(s.parameter / 2);
+    const bool sloped = s.dy != nullptr;
+    const auto values = [=](Vec<T> x, Vec<T> given) HOTLOOP_LAMBDA {
+        const Vec<T> t = given * shrink + shift;
+        const Vec<T> e = simd::exp_negative(-abs(x));
+        const Vec<T> value = max(Vec<T>::zero(), x) - x * t + simd::log1p(e);
+        if (!sloped) return ValueAndSlope<T>{value, value};
+        const Vec<T> p = simd::select(x < Vec<T>::zero(), e, one) / (one + e);
+        return ValueAndSlope<T>{value, p - t};
+    };
+    return over_elements(s, values, true);
+}
+
+template <class T>
+double elements(ElementLoss kind, const ElementLossRun<T>& run) {
+    switch (kind) {
+        case ElementLoss::squared_error:
+            return squared_error(run);
+        case ElementLoss::absolute_error:
+            return absolute_error(run);
+        case ElementLoss::huber:
+            return huber(run);
+        case ElementLoss::binary_cross_entropy:
+            return binary_cross_entropy(run);
+    }
+    return 0;
 }
 
 template <class T>
@@ -117,9 +191,7 @@ void scaled(const T* x, T* y, index_t n, T scale) {
 
 template <class T>
 constexpr LossKernels<T> make() {
-    return {&squared_error<T>, &binary_cross_entropy<T>,
-            &cross_entropy<T>, &cross_entropy_backward<T>,
-            &dot<T>,           &scaled<T>};
+    return {&elements<T>, &cross_entropy<T>, &cross_entropy_backward<T>, &dot<T>, &scaled<T>};
 }
 
 }  // namespace

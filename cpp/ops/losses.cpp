@@ -40,8 +40,8 @@ index_t rows_a_block(index_t N, index_t K) {
 }
 
 template <class T>
-T inverse(index_t n) {
-    return static_cast<T>(1.0 / static_cast<double>(std::max<index_t>(n, 1)));
+T inverse(index_t n, double factor = 1) {
+    return static_cast<T>(factor / static_cast<double>(std::max<index_t>(n, 1)));
 }
 
 // dx of ids: zeros but for value(x at the label), at the label.
@@ -94,7 +94,7 @@ void softmax_cross_entropy(const SoftmaxCrossEntropyArgs<T>& s) {
     rows.probs = s.probs;
     rows.dlogits = s.dlogits;
     rows.K = s.K;
-    rows.scale = inverse<T>(s.N);
+    rows.scale = inverse<T>(s.N, s.factor);
     rows.count_correct = s.correct != nullptr;
     rows.stream = rows_worth_streaming<T>(s.N, s.K) && s.probs != s.logits && s.dlogits != s.logits;
 
@@ -211,24 +211,19 @@ void nll_backward(const LabelledArgs<T>& s) {
 }
 
 template <class T>
-void mean_squared_error(const MeanSquaredErrorArgs<T>& s) {
-    const auto squared_error = kernels<T>().loss->squared_error;
-    const T scale = static_cast<T>(2.0 / static_cast<double>(std::max<index_t>(s.n, 1)));
-    const double cost = 8.0 * (s.dy ? 3 : 2) * static_cast<double>(s.n) * sizeof(T);
+void element_loss(const ElementLossArgs<T>& s) {
+    const auto elements = kernels<T>().loss->elements;
+    // The kernel's slope of a square is half of the derivative.
+    const double slope = s.kind == ElementLoss::squared_error ? 2 : 1;
+    const T scale = inverse<T>(s.n, slope * s.factor);
+    const double cost = s.kind == ElementLoss::binary_cross_entropy
+                            ? loss_cost<T>(s.n)
+                            : 8.0 * (s.dy ? 3 : 2) * static_cast<double>(s.n) * sizeof(T);
     const double sum = sum_in_blocks(s.n, kBlock, cost, [&](index_t first, index_t count) {
-        return squared_error(s.y + first, s.t + first, s.dy ? s.dy + first : nullptr, count, scale);
+        return elements(s.kind, {s.y + first, s.t + first, s.weights ? s.weights + first : nullptr,
+                                 s.dy ? s.dy + first : nullptr, count, s.parameter, scale});
     });
     if (s.loss) *s.loss = sum / static_cast<double>(s.n);
-}
-
-template <class T>
-double binary_cross_entropy(const T* logits, const T* targets, index_t n) {
-    const auto kernel = kernels<T>().loss->binary_cross_entropy;
-    return sum_in_blocks(n, kBlock, loss_cost<T>(n),
-                         [&](index_t first, index_t count) {
-                             return kernel(logits + first, targets + first, count);
-                         }) /
-           static_cast<double>(n);
 }
 
 void mean_check(const char* op, const char* name, const Shape& x) {
@@ -251,8 +246,7 @@ void ids_check(const char* op, const std::int64_t* ids, index_t n, index_t K) {
     template void cross_entropy_backward<T>(const LabelledArgs<T>&);                            \
     template double nll<T>(const LabelledArgs<T>&);                                             \
     template void nll_backward<T>(const LabelledArgs<T>&);                                      \
-    template void mean_squared_error<T>(const MeanSquaredErrorArgs<T>&);                        \
-    template double binary_cross_entropy<T>(const T*, const T*, index_t);
+    template void element_loss<T>(const ElementLossArgs<T>&);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)
 

@@ -334,9 +334,17 @@ def softmax_cross_entropy_train(
     correct: IntArray,
     probs: FloatArray | None = None,
     dlogits: FloatArray | None = None,
+    factor: float = 1.0,
 ) -> None: ...
-def mean_squared_error_train(
-    y: FloatArray, t: FloatArray, loss: FloatArray, dy: FloatArray | None = None
+def element_loss_train(
+    kind: Literal["squared_error", "absolute_error", "huber", "binary_cross_entropy"],
+    y: FloatArray,
+    t: FloatArray,
+    sample_weight: FloatArray | None,
+    loss: FloatArray,
+    dy: FloatArray | None = None,
+    parameter: float = 0.0,
+    factor: float = 1.0,
 ) -> None: ...
 def max_pool2d_train(
     x: ArrayLike,

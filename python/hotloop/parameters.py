@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hotloop._support.arguments import checked_size
+from hotloop._support.watched import ASSIGNMENTS
 from hotloop.data.targets import as_array
 
 Array = NDArray[Any]
@@ -238,6 +239,7 @@ class FlatParameters:
             view[...] = weight.value
             if weight.owner is not None:
                 weight.owner.lost = True
+                ASSIGNMENTS[0] += 1
             weight.value, weight.grad, weight.owner = view, grads.get(name), self
         self.params = ArrayDict(
             ((name, weights[name].value) for name in trainable),

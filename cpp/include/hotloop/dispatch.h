@@ -149,11 +149,29 @@ struct CrossEntropyKernels {
     void (*backward)(const CrossEntropyRows<T>&, index_t begin, index_t end);
 };
 
+// What is summed over outputs y and targets t, its slope by y, and what `parameter` is:
+enum class ElementLoss {
+    squared_error,         // d^2 with d = y - t; slope d, half of the derivative
+    absolute_error,        // |d|; sign(d)
+    huber,                 // d^2 / 2 up to |d| = parameter, then parameter (|d| - parameter / 2)
+    binary_cross_entropy,  // of logits y, for t (1 - parameter) + parameter / 2
+};
+
+template <class T>
+struct ElementLossRun {
+    const T* y;
+    const T* t;
+    const T* weights;  // one an element, or null for ones
+    T* dy;             // slope * scale * weight, or null
+    index_t n;
+    T parameter;
+    T scale;
+};
+
 template <class T>
 struct LossKernels {
-    // Sums over n elements; squared_error also writes dy = (y - t) * scale unless dy is null.
-    double (*squared_error)(const T* y, const T* t, T* dy, index_t n, T scale);
-    double (*binary_cross_entropy)(const T* logits, const T* t, index_t n);
+    // The weighted sum over n elements.
+    double (*elements)(ElementLoss kind, const ElementLossRun<T>& run);
     double (*cross_entropy)(const T* p, const T* t, index_t n, T eps);  // of -t log(p + eps)
     void (*cross_entropy_backward)(const T* p, const T* t, T* dp, index_t n, T eps, T scale);
     double (*dot)(const T* x, const T* t, index_t n);

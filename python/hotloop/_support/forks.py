@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from typing import Any
 
-__all__ = ["watch"]
+__all__ = ["is_ours", "watch"]
 
-# By identity: a model of a user's own may not be hashable.
 _watched: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
-def watch(model: Any) -> None:
-    """Give a model new locks in the children of this process, where threads held them that are gone.
+def watch(owner: Any) -> None:
+    """Let `owner.after_fork()` be called in the children of this process.
 
-    What such a thread was at stays half done: its `fit` is over in the child, which may find the
-    weights in the middle of a step.
+    Locks that threads held are held there for ever. What such a thread was at stays half done: its
+    `fit` is over in the child, which may find the weights in the middle of a step.
     """
-    _watched[id(model)] = model
+    _watched[id(owner)] = owner
+
+
+def is_ours(lock: Any) -> bool:
+    """Whether a lock is free, or held by this thread."""
+    taken: bool = lock.acquire(blocking=False)
+    if taken:
+        lock.release()
+    return taken
 
 
 def _renew() -> None:
-    for model in list(_watched.values()):
-        for name in ("_fit_lock", "_step_lock"):
-            lock = getattr(model, name)
-            # Free, or held by the thread that forked, which is the one that is left.
-            if lock.acquire(blocking=False):
-                lock.release()
-                continue
-            setattr(model, name, threading.RLock())
-            if name == "_fit_lock":
-                model._run = None
+    for owner in list(_watched.values()):
+        owner.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

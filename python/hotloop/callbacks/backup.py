@@ -73,7 +73,7 @@ class BackupAndRestore(Callback):
         with explained(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            self.model._run.resume = training_state.read(self.path)
+            self.model._trainer.run.resume = training_state.read(self.path)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Remember the epoch."""

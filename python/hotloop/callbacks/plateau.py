@@ -50,7 +50,7 @@ class Monitor(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Refuse a figure of unknown direction before an epoch is spent, where metrics are known."""
-        if getattr(self.model, "_found_metrics", None) is not None:
+        if getattr(self.model, "knows_its_metrics", False):
             self._rises()
 
     def _rises(self) -> bool:

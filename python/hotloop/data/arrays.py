@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NoReturn, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,32 +17,6 @@ from hotloop.data.targets import real_array
 
 Array = NDArray[Any]
 Rows = Array | slice
-
-
-class TakesTargets(Protocol):
-    """A loss, as data are made for it."""
-
-    def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return targets as it wants them; a ValueError when they do not fit."""
-
-
-class TakesBatches(Protocol):
-    """A recorded step, as a batch gets into it."""
-
-    t_buffer: Array
-    w_buffer: Array | None
-
-    def load(self, batch: Array) -> None:
-        """Take a batch, in place where possible."""
-
-    def gather(self, x: Array, rows: Array | None) -> None:
-        """Take some rows of the samples."""
-
-    def load_targets(self, t: Array) -> None:
-        """Take targets, in place where possible."""
-
-    def release_targets(self) -> None:
-        """Read targets from `t_buffer` again."""
 
 
 def input_array(name: str, owner: str, x: Any, shape: tuple[int | None, ...]) -> Array:
@@ -162,78 +136,78 @@ class ArrayData:
 
     Attributes
     ----------
-    x, y : ndarray
-        As given, checked; nothing is copied, so `x` may be a memmap larger than the memory.
-    t : ndarray
-        Targets as the loss wants them: int64 ids, or values of the model's dtype.
-    w : ndarray or None
-        One weight for each sample.
+    xs : list of ndarray
+        For each input, as given, checked; nothing is copied, so an `x` may be a memmap larger than
+        the memory.
+    ys : list of ndarray
+        For each output, as given.
+    ts : list of ndarray or None
+        For each output, as its loss wants them: int64 ids, or values of the model's dtype; None
+        without a loss.
+    ws : list of ndarray or None
+        For each output, one weight for each sample.
+    form : tuple of (bool or None, bool)
+        For each output: whether it is compared with ids, and whether samples have weights.
     """
 
-    def __init__(self, x: Array, y: Array, t: Array, w: Array | None) -> None:
-        self.x, self.y, self.t, self.w = x, y, t, w
-        self.ids = t.dtype == np.int64
-        self.direct = is_direct(x)
+    def __init__(
+        self,
+        xs: Sequence[Array],
+        ys: Sequence[Any],
+        ts: Sequence[Array | None],
+        ws: Sequence[Array | None],
+    ) -> None:
+        self.xs, self.ys, self.ts, self.ws = xs, ys, ts, ws
+        self.form = tuple(
+            (None if t is None else t.dtype == np.int64, w is not None)
+            for t, w in zip(ts, ws, strict=True)
+        )
+        # In the order of a step's ports, and whether the core can read rows of them as they stand.
+        self._arrays = [(array, is_direct(array)) for array in (*xs, *ts, *ws) if array is not None]
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self.x)
+        return len(self.xs[0])
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether samples have weights for any output."""
+        return any(w is not None for w in self.ws)
 
     def part(self, rows: slice) -> ArrayData:
         """Return views of some rows."""
-        w = None if self.w is None else self.w[rows]
-        return ArrayData(self.x[rows], self.y[rows], self.t[rows], w)
 
-    def weighed(self, name: str, known: int | None, given: Any, dtype: Any) -> ArrayData:
-        """Return the same samples, their weights multiplied by those of their classes."""
-        w = class_weights(name, self.t, known, given, dtype)
-        return ArrayData(self.x, self.y, self.t, w if self.w is None else w * self.w)
+        def cut(arrays: Sequence[Any]) -> list[Any]:
+            return [None if array is None else array[rows] for array in arrays]
 
-    def load(self, step: TakesBatches, rows: Rows) -> None:
-        """Load a batch: by one gathering call for indices, in place where possible for a slice."""
+        return ArrayData(cut(self.xs), cut(self.ys), cut(self.ts), cut(self.ws))
+
+    def weighed(self, by_class: Sequence[Array | None]) -> ArrayData:
+        """Return the same samples, the weights of each output's multiplied by others."""
+        ws = [
+            old if new is None else new if old is None else new * old
+            for old, new in zip(self.ws, by_class, strict=True)
+        ]
+        return ArrayData(self.xs, self.ys, self.ts, ws)
+
+    def load(self, step: Any, rows: Rows) -> None:
+        """Load a batch: by gathering calls for indices, in place where possible for a slice."""
         if isinstance(rows, slice):
-            batch = self.x[rows]
-            step.load(batch if self.direct else direct(batch))
-            step.load_targets(self.t[rows])
+            for port, (array, plain) in zip(step.ports, self._arrays, strict=True):
+                part = array[rows]
+                port.load(part if plain else direct(part))
         else:
-            if self.direct:
-                step.gather(self.x, rows)
-            else:
-                step.gather(direct(self.x[rows]), None)
-            step.release_targets()
-            np.take(self.t, rows, axis=0, out=step.t_buffer, mode="clip")
-        if step.w_buffer is not None and self.w is not None:
-            step.w_buffer[...] = self.w[rows]
+            for port, (array, plain) in zip(step.ports, self._arrays, strict=True):
+                if plain:
+                    port.gather(array, rows)
+                else:
+                    port.gather(direct(array[rows]), None)
 
     def batches(self, batch_size: int, order: Array | None) -> Iterator[Rows]:
         """Yield the rows of each batch, in the given order or as they stand."""
         for start in range(0, len(self), batch_size):
             stop = min(len(self), start + batch_size)
             yield slice(start, stop) if order is None else order[start:stop]
-
-
-def array_data(
-    name: str,
-    x: Array,
-    y: Any,
-    loss: TakesTargets,
-    output_shape: tuple[int | None, ...],
-    dtype: Any,
-    sample_weight: Any = None,
-) -> ArrayData:
-    """Return checked data; a ValueError names `name` when the lengths differ."""
-    if y is None:
-        msg = f"{name}: y is missing"
-        raise ValueError(msg)
-    targets = real_array(name, "y", y)
-    if targets.ndim == 0 or len(targets) != len(x):
-        rows = len(targets) if targets.ndim else "no"
-        msg = f"{name}: x has {len(x)} samples but y has {rows}"
-        raise ValueError(msg)
-    shape = (len(x), *(size or 0 for size in output_shape[1:]))
-    t = loss.targets(targets, shape, dtype)
-    w = weight_array(name, len(x), sample_weight, dtype)
-    return ArrayData(x, targets, t, w)
 
 
 def batches_of(name: str, x: Any, size: Any, *, shuffle: bool = False, **beside: Any) -> Any:
@@ -280,7 +254,7 @@ def batches_of(name: str, x: Any, size: Any, *, shuffle: bool = False, **beside:
     if size is not None:
         warnings.warn(
             f"{name}: batch_size={size!r} has no effect, {type(x).__name__} brings its own batches",
-            stacklevel=3,
+            stacklevel=4,
         )
     return found
 
@@ -299,3 +273,10 @@ def refuse_no_batch(name: str, source: Any) -> NoReturn:
 def iter_is_itself(source: Any) -> bool:
     """Whether `source` is an iterator, which can be gone over once only."""
     return hasattr(source, "__next__") and not isinstance(source, ArrayData | DataLoader)
+
+
+def require_samples(name: str, data: ArrayData) -> None:
+    """Raise a ValueError for data without samples."""
+    if not len(data):
+        msg = f"{name}: the data has no samples, the mean loss of an empty batch does not exist"
+        raise ValueError(msg)

@@ -200,7 +200,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return made
 
     def _outputs(self, x: Array) -> Array:
-        return self.model_.predict(x, batch_size=1024, verbose=0)
+        outputs: Array = self.model_.predict(x, batch_size=1024, verbose=0)
+        return outputs
 
     # -- training ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hotloop import losses
 from hotloop._support.quoting import quoted
 from hotloop.data.targets import as_array
+from hotloop.engine.objective import Objective
 from hotloop.gradcheck.by_hand import ByHand
 from hotloop.gradcheck.calls import check_call, check_loss
 from hotloop.gradcheck.compare import Settings
@@ -199,5 +200,5 @@ def _model(
 
 def _is_loss(asked: Any) -> bool:
     """Whether `compile` takes it."""
-    plain = isinstance(asked, str | list | tuple | Mapping | Loss | type)
+    plain = isinstance(asked, str | list | tuple | Mapping | Loss | Objective | type)
     return plain or (isinstance(asked, Callable) and not hasattr(asked, "backward"))  # type: ignore[arg-type]

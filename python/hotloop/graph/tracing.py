@@ -52,6 +52,11 @@ def own_call(unit: Unit) -> Callable[..., Any] | None:
     return call if callable(call) else None
 
 
+def wants_training(call: Callable[..., Any]) -> bool:
+    """Whether a `call` is told if it is run in training."""
+    return "training" in inspect.signature(call).parameters
+
+
 def _in_containers(value: Any) -> Iterator[Unit]:
     if isinstance(value, Unit):
         yield value
@@ -80,8 +85,7 @@ def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
         When the call does anything but use layers, models and ``+ - *`` on values.
     """
     call: Any = own_call(unit)
-    wants = "training" in inspect.signature(call).parameters
-    told = {"training": TRAINING if training is None else training} if wants else {}
+    told = {"training": TRAINING if training is None else training} if wants_training(call) else {}
     kind = type(unit).__name__
     advice = (
         f"{kind} {unit.name!r}: a call may use layers, models, operators and hotloop.ops on values, "
@@ -115,4 +119,12 @@ def _replaced(answer: Any, old: Any, new: Any) -> Any:
     return new
 
 
-__all__ = ["INFERENCE", "TRAINING", "call_on_symbols", "fixed", "own_call", "parts_of"]
+__all__ = [
+    "INFERENCE",
+    "TRAINING",
+    "call_on_symbols",
+    "fixed",
+    "own_call",
+    "parts_of",
+    "wants_training",
+]

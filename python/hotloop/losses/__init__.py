@@ -35,7 +35,6 @@ from hotloop.losses.regression import (
     MeanSquaredError,
     SumSquaredError,
 )
-from hotloop.losses.several import PerOutput
 from hotloop.registry import deserialize, enter, lookup, snake_case
 
 CLASSES: dict[str, type[Loss]] = enter(
@@ -60,8 +59,7 @@ STRINGS: dict[str, type[Loss]] = {
     "sse": SumSquaredError,
 }
 # Made by `Model.compile`, never asked for by name.
-CLASSES |= enter("loss", (PerOutput, FunctionLoss))
-_MADE = ("PerOutput", "FunctionLoss")
+CLASSES |= enter("loss", (FunctionLoss,))
 
 
 def get(identifier: Any) -> Loss:
@@ -87,7 +85,7 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, str):
-        cls = None if identifier in _MADE else CLASSES.get(identifier)
+        cls = None if identifier == "FunctionLoss" else CLASSES.get(identifier)
         return (cls or lookup("loss", identifier, STRINGS))()
     if isinstance(identifier, dict):
         made: Loss = deserialize("loss", identifier, CLASSES)

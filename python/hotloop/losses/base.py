@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import config
+from hotloop import _core, config
 from hotloop._support.describing import Described
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
@@ -45,13 +45,22 @@ class Loss(Described, Watched):
     # Whether targets may be class ids.
     counts_ids: ClassVar[bool] = False
 
+    # The core's function for losses of this very class: a subclass may compute something else.
+    kernel: ClassVar[str | None] = None
+    kernel_parameter = 0.0
+
     @property
     def trains(self) -> Any:
         """The call of the core that computes loss and gradient of rows, or None.
 
         ``trains(y, t, total, dy)`` writes the loss to ``total[0]`` and, if asked, the gradient.
         """
-        return None
+        plain = self.kernel_scale(2) == 1.0 and self.kernel_applies(self.from_logits)
+        return self._train if plain else None
+
+    def _train(self, y: Array, t: Array, total: Array, dy: Array | None) -> None:
+        kernel: Any = self.kernel
+        _core.element_loss_train(kernel, y, t, None, total, dy, self.kernel_parameter)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Check what the methods of a loss of the user's own take."""
@@ -84,6 +93,21 @@ class Loss(Described, Watched):
     def takes_targets_as_they_are(self) -> bool:
         """Whether `targets` changes nothing but shape and dtype."""
         return self.builtin and not self.label_smoothing
+
+    def kernel_applies(self, logits: bool) -> bool:
+        """Whether the core's function `kernel` computes this loss, of logits or of other outputs."""
+        return "kernel" in vars(type(self)) and (logits or self.fuses is None)
+
+    def kernel_scale(self, size: int) -> float:
+        """Return this loss over the mean of `kernel`, for samples of `size` elements."""
+        del size
+        return 1.0
+
+    def of_logits(self) -> Loss:
+        """Return this loss for outputs before the activation that it takes over."""
+        made = self.from_config(self.get_config())
+        made.from_logits = True
+        return made
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the loss of each sample ``(N,)`` and, if asked, its gradient by `y`.

@@ -35,6 +35,7 @@ class BinaryCrossentropy(Loss, builtin=True):
 
     _name = "binary_crossentropy"
     fuses = "sigmoid"
+    kernel = "binary_cross_entropy"
 
     def __init__(
         self,
@@ -46,6 +47,11 @@ class BinaryCrossentropy(Loss, builtin=True):
         super().__init__(name, reduction)
         self.from_logits = bool(from_logits)
         self.label_smoothing = check_smoothing(self.name, label_smoothing)
+
+    @property
+    def kernel_parameter(self) -> float:  # type: ignore[override]
+        """The label smoothing."""
+        return self.label_smoothing
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the entropies' means and their gradient."""
@@ -85,12 +91,6 @@ def check_smoothing(name: str, value: float) -> float:
     return number(name, "label_smoothing", value, "lie in [0, 1]", lambda s: 0.0 <= s <= 1.0)
 
 
-def _train(y: Array, t: Array, total: Array, dy: Array | None) -> None:
-    """Write the mean cross entropy of logits and its gradient."""
-    correct = np.zeros(1, np.int64)
-    _core.softmax_cross_entropy_train(y, t, None, total, correct, None, dy)
-
-
 class CategoricalLoss(Loss, builtin=True):
     """Cross entropy over the last axis, from class ids or from rows."""
 
@@ -100,8 +100,11 @@ class CategoricalLoss(Loss, builtin=True):
     @property
     def trains(self) -> Any:
         """The core's softmax with cross entropy, for logits without label smoothing."""
-        plain = self.fuses and self.from_logits and not self.label_smoothing
-        return _train if plain and self.builtin else None
+        return None if self.label_smoothing else super().trains
+
+    def _train(self, y: Array, t: Array, total: Array, dy: Array | None) -> None:
+        correct = np.zeros(1, np.int64)
+        _core.softmax_cross_entropy_train(y, t, None, total, correct, None, dy)
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return int64 ids or smoothed rows of `dtype`; a ValueError when they do not fit."""
@@ -178,6 +181,7 @@ class SparseCategoricalCrossentropy(CategoricalLoss, builtin=True):
     """
 
     _name = "sparse_categorical_crossentropy"
+    kernel = "softmax_cross_entropy"
 
     def __init__(
         self,
@@ -219,6 +223,7 @@ class CategoricalCrossentropy(CategoricalLoss, builtin=True):
     """
 
     _name = "categorical_crossentropy"
+    kernel = "softmax_cross_entropy"
 
     def __init__(
         self,

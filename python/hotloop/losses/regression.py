@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _core
 from hotloop._support.arguments import number
 from hotloop.losses.base import Array, Loss
 from hotloop.losses.derived import over_samples
@@ -30,11 +29,7 @@ class MeanSquaredError(Loss, builtin=True):
     """
 
     _name = "mean_squared_error"
-
-    @property
-    def trains(self) -> Any:
-        """The core's mean squared error."""
-        return _core.mean_squared_error_train if type(self) is MeanSquaredError else None
+    kernel = "squared_error"
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return squares' means and ``2 (y - t) / size``."""
@@ -58,6 +53,7 @@ class MeanAbsoluteError(Loss, builtin=True):
     """
 
     _name = "mean_absolute_error"
+    kernel = "absolute_error"
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return absolute values' means and ``sign(y - t) / size``."""
@@ -83,6 +79,7 @@ class Huber(Loss, builtin=True):
     """
 
     _name = "huber_loss"
+    kernel = "huber"
 
     def __init__(
         self,
@@ -92,6 +89,11 @@ class Huber(Loss, builtin=True):
     ) -> None:
         super().__init__(name, reduction)
         self.delta = number("Huber", "delta", delta, "be positive", lambda d: d > 0.0)
+
+    @property
+    def kernel_parameter(self) -> float:  # type: ignore[override]
+        """The `delta`."""
+        return self.delta
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return the means of the pieces, and the clipped difference / size."""
@@ -127,6 +129,11 @@ class SumSquaredError(Loss, builtin=True):
     """
 
     _name = "sum_squared_error"
+    kernel = "squared_error"
+
+    def kernel_scale(self, size: int) -> float:
+        """Return half the number of elements: nothing is averaged over a sample."""
+        return size / 2
 
     def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
         """Return half the sums of squares, and ``y - t``."""

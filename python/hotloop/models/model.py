@@ -1,84 +1,285 @@
-"""What every model is: weights in one flat array, forward and backward by hand, training."""
+"""`Model`: a network of layers, and a trainer for it, under Keras's names."""
 
 from __future__ import annotations
 
 import os
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from hotloop import config, saving
 from hotloop._support.quoting import quoted
-from hotloop._support.typing import Shape
 from hotloop.autodiff.variable import Variable, penalties_of
-from hotloop.data.arrays import direct
-from hotloop.data.targets import as_array
+from hotloop.callbacks import History
 from hotloop.engine import eager
-from hotloop.engine.executor import Executor, ForwardStep, LossStep
+from hotloop.engine.executor import Executor
+from hotloop.engine.network import Network
 from hotloop.graph.graph import Graph
-from hotloop.graph.symbol import Unit, one_call
-from hotloop.graph.tracing import parts_of
+from hotloop.graph.symbol import Symbol, calls_of, one_call, ordered, symbols_in
+from hotloop.graph.tracing import own_call, parts_of, wants_training
 from hotloop.layers.base import Layer
 from hotloop.layers.checks import assign_all, check_dtype
-from hotloop.models import cloning
+from hotloop.models import cloning, functional
+from hotloop.models.subclass import shapes_of, traced
 from hotloop.models.summary import print_summary
-from hotloop.parameters import ArrayDict, FlatParameters, Weight
+from hotloop.models.trained import Trained
+from hotloop.parameters import ArrayDict
 from hotloop.registry import snake_case
-from hotloop.training.fitting import Trainable
+from hotloop.training import in_order
+from hotloop.training.trainer import Trainer, compiled_before
 
 Array = NDArray[Any]
 
 
-class Model(Trainable, Unit):
-    """Base of all models: everything that does not depend on how the layers are connected.
+class Model(Trained):
+    """A graph of layers, from `Input` to outputs.
+
+    Call layers on what `Input` and other layers answer, and give the ends to this class. Layers
+    may be called several times, and share their weights then; a model may be called like a layer.
+    With several inputs or outputs, data come as lists in their order, or as dicts by the names of
+    the input and output layers.
+
+    A subclass may write ``call(x)`` or ``call(x, training)`` instead, as in Keras, over its layers,
+    operators and `hotloop.ops`. The call is traced when the first data, or `build`, say the shape;
+    what is saved is the graph, which loads as a `Model`. It may also write `train_step` and
+    `test_step`, which `fit` and `evaluate` then call.
 
     Parameters
     ----------
+    inputs, outputs : Symbol, list or dict of Symbol
+        Ends of the graph; a dict gives the names under which data come.
     name : str, optional
         Shown in summaries.
-    dtype : str, optional
-        ``"float32"`` or ``"float64"``; None takes what the layers were given, else
-        `hotloop.config.floatx`.
+
+    Raises
+    ------
+    TypeError
+        For ends that are no symbols.
+    ValueError
+        When an output needs an `Input` that is not given, for a cycle, and for two layers of
+        one name; the text names the layer. When a `call` differs between training and inference
+        in more than dropout.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> inputs = hl.Input(shape=(8,))
+    >>> left = hl.layers.Dense(4, activation="relu")(inputs)
+    >>> right = hl.layers.Dense(4, activation="tanh")(inputs)
+    >>> both = hl.layers.Concatenate()([left, right])
+    >>> model = hl.Model(inputs, hl.layers.Dense(1)(both))
+    >>> model.count_params(), model.output_shape
+    (81, (None, 1))
     """
 
     _said_built = False
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__()
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, dtype: Any = None
+    ) -> None:
         self.name = name or snake_case(type(self).__name__)
         # Whether the name may change where another model has it too.
         self.name_is_ours = name is None
         self._given_dtype = None if dtype is None else check_dtype(dtype)
-        self._graph: Graph | None = None
-        self._executor: Executor | None = None
-        self._by_hand: ForwardStep | None = None
+        self._inputs: list[Symbol] = []
+        self._outputs: list[Symbol] = []
+        # Every value from inputs to outputs, and every layer, the farthest from an output first.
+        self._order: list[Symbol] = []
+        self._ranked: list[Layer] = []
+        # The keys of the dicts that the ends were given in.
+        self._given_names: tuple[list[str] | None, list[str] | None] = (None, None)
+        self._network = Network(self)
+        self._trainer = Trainer(self._network, self)
+        self.history: History | None = None
+        if inputs is None and outputs is None:
+            return
+        if name is None and type(self) is Model:
+            self.name = "functional"
+        self._set_ends(inputs, outputs)
 
     def __repr__(self) -> str:
         """Return class and name, and the shapes once they are known; nothing is built for it."""
         told = f"<{type(self).__name__} name={quoted(vars(self).get('name'), 60)}"
-        if vars(self).get("_graph") is None:
+        if "_network" not in vars(self) or not self._network.is_built:
             return f"{told}, not built>"
         count = self.count_params()
         return f"{told}, {self.input_shape} -> {self.output_shape}, {count:,} parameters>"
 
-    # -- what subclasses give ----------------------------------------------------------------
+    # -- ends and layers ---------------------------------------------------------------------
+
+    def _set_ends(self, inputs: Any, outputs: Any) -> None:
+        self._inputs = functional.symbol_list("inputs", inputs)
+        self._outputs = functional.symbol_list("outputs", outputs)
+        self._order, self._ranked = ordered(self._outputs, self._inputs)
+        self._given_names = (
+            list(inputs) if isinstance(inputs, Mapping) else None,
+            list(outputs) if isinstance(outputs, Mapping) else None,
+        )
+        functional.name_layers(self._ranked)
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, without a leading Input."""
-        raise NotImplementedError
+    def inputs(self) -> list[Symbol]:
+        """The inputs, as symbols."""
+        return list(self._inputs)
 
-    def _make_graph(self, x: Any) -> Graph:
-        """Build the layers and return their calls; `x` gives the shape where nothing else does."""
-        raise NotImplementedError
+    @property
+    def outputs(self) -> list[Symbol]:
+        """The outputs, as symbols."""
+        return list(self._outputs)
+
+    @property
+    def input(self) -> Any:
+        """The input as a symbol; a list of them for several."""
+        return self._inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> Any:
+        """The output as a symbol; a list of them for several."""
+        return self._outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names by which a dict gives samples."""
+        return self._given_names[0] or [symbol.name for symbol in self._inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names by which a dict gives targets, losses and metrics."""
+        return self._given_names[1] or [symbol.name for symbol in self._outputs]
+
+    @property
+    def is_several(self) -> bool:
+        """Whether there is more than one input or output."""
+        return len(self._inputs) > 1 or len(self._outputs) > 1
+
+    def entrances(self) -> list[str]:
+        """Return the name of the layer that each input enters, for error texts."""
+        return [symbol.name for symbol in self._inputs]
+
+    @property
+    def layers(self) -> list[Any]:
+        """Every layer once, the farthest from the outputs first, as Keras orders them.
+
+        A model, or a layer made of layers, that was called like a layer stands for its own.
+        """
+        return parts_of(self) if self._is_traced() else functional.units(self._order, self._ranked)
 
     def all_layers(self) -> list[Layer]:
-        """Return every layer once, a leading Input too."""
-        raise NotImplementedError
+        """Return every layer once, also those inside of other models."""
+        return list(self._ranked)
 
-    # -- weights -----------------------------------------------------------------------------
+    def _is_traced(self) -> bool:
+        """Whether the model's class says what it does, in a `call`."""
+        return own_call(self) is not None
+
+    def knows_its_ends(self) -> bool:
+        """Whether no `call` has to be traced before the outputs are known."""
+        return bool(self._outputs) or not self._is_traced()
+
+    def _has_graph(self) -> bool:
+        """Whether the calls of this model are known, or will be without data."""
+        own = self._is_traced() or (not self._inputs and self.steps_by_itself())
+        return bool(self._outputs) or not own
+
+    def make_graph(self, x: Any) -> Graph:
+        """Build the layers and return their calls; `x` gives the shape where nothing else does."""
+        if x is not None:
+            self.settle(x)
+        if not self._outputs:
+            msg = (
+                f"model {self.name!r} is not built: give Model(inputs, outputs) its ends, or write "
+                "a call and let build, or the first data, say the shape"
+            )
+            raise ValueError(msg)
+        return functional.graph_of(self._inputs, self._outputs, self._order)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of a model that has a `call`; every other one has them already.
+
+        Parameters
+        ----------
+        input_shape : tuple, or list or dict of tuples
+            Of each input, batch in front.
+
+        Raises
+        ------
+        ValueError
+            Without a shape.
+        """
+        if not self._is_traced() or self._outputs:
+            return
+        if input_shape is None:
+            msg = f"model {self.name!r} is not built: give build the shape of its input"
+            raise ValueError(msg)
+        inputs, outputs = traced(self, input_shape)
+        self._set_ends(inputs, outputs)
+        functional.rank_by_attributes(self._ranked, parts_of(self))
+        self._trainer.compile_late()
+
+    def settle(self, x: Any) -> None:
+        """Trace the `call` for the first data."""
+        if self._is_traced() and not self._outputs:
+            self.build(shapes_of(x))
+
+    def alone(self, x: Any) -> Any:
+        """Return what may say the shape of an only input: the array in ``[x]``."""
+        return in_order.alone(x, None)
+
+    # -- as a layer --------------------------------------------------------------------------
+
+    def __call__(self, x: Any, training: Any = None) -> Any:
+        """Return the output for one batch, or symbols when called on symbols.
+
+        Of tensors, or inside a tape's block, the output is a tensor.
+        """
+        symbols = symbols_in(list(x.values()) if isinstance(x, Mapping) else x)
+        if symbols is None:
+            if eager.is_eager(x):
+                with one_call(self):
+                    return self._eagerly(x, bool(training))
+            return self.forward(x, bool(training))
+        if self._is_traced() and not self._outputs:
+            self.build(shapes_of(x))
+        with calls_of(self):
+            answer = self.connect(symbols, training)
+        self.first_output = answer if self.first_output is None else self.first_output
+        return answer
+
+    def _eagerly(self, x: Any, training: bool) -> Any:
+        """Run the `call` of the model's class, or the layers of its graph, on tensors."""
+        if self._is_traced():
+            call: Any = own_call(self)
+            told = {"training": training} if wants_training(call) else {}
+            return call(eager.tensors_in(x, self.dtype), **told)
+        given = list(x.values()) if isinstance(x, Mapping) else x
+        if isinstance(x, Mapping) and set(x) == set(self.input_names):
+            given = [x[name] for name in self.input_names]
+        several = isinstance(given, list | tuple) and len(self.inputs) > 1
+        inputs = list(given) if several else [given]
+        outputs = eager.evaluate(self.graph(x), inputs, training, self.dtype)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def connect(self, symbols: tuple[Symbol, ...], training: bool | None = None) -> Any:
+        """Call every layer of this model on further symbols; its weights are shared."""
+        answers = functional.connect_again(
+            self.name, self._inputs, self._outputs, self._order, symbols, training
+        )
+        return answers if len(answers) > 1 else answers[0]
+
+    # -- the network -------------------------------------------------------------------------
+
+    def graph(self, x: Any = None) -> Graph:
+        """Return the calls, building the model on the first use."""
+        return self._network.graph(x)
+
+    def executor(self, x: Any = None) -> Executor:
+        """Return the recorded steps, building the model for `x` when it is not built."""
+        return self._network.executor(x)
+
+    def relayout(self) -> None:
+        """Lay the weights out again at the next use, trainable ones first."""
+        self._network.relayout()
 
     @property
     def dtype(self) -> str:
@@ -99,60 +300,23 @@ class Model(Trainable, Unit):
     @property
     def built(self) -> bool:
         """Whether shapes and weights exist; a subclass may say so itself."""
-        return self._said_built or self._is_built()
+        return self._said_built or bool(self._outputs) or self._network.is_built
 
     @built.setter
     def built(self, value: bool) -> None:
         self._said_built = bool(value)
 
-    def _is_built(self) -> bool:
-        return self._graph is not None
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the input, batch in front (None); a list of them for several inputs."""
+        shapes = self._network.input_shapes
+        return shapes if len(shapes) > 1 else shapes[0]
 
-    def graph(self, x: Any = None) -> Graph:
-        """Return the calls, building the model on the first use."""
-        if self._graph is None:
-            self._graph = self._make_graph(x)
-        return self._graph
-
-    def executor(self, x: Any = None) -> Executor:
-        """Return the recorded steps, building the model for `x` when it is not built."""
-        if self._executor is None or self._executor.store.lost:
-            graph = self.graph(x)
-            trainable: dict[str, Weight] = {}
-            frozen: dict[str, Weight] = {}
-            for layer in self.all_layers():
-                for weight in layer.ordered_weights():
-                    kind = trainable if layer.trainable and weight.trainable else frozen
-                    kind[f"{layer.name}/{weight.name}"] = weight
-            store = FlatParameters(trainable, frozen, self.dtype, weakref.ref(self))
-            self._executor = Executor(graph, store, self.dtype)
-            self._by_hand = self._fast = None
-        return self._executor
-
-    def relayout(self) -> None:
-        """Lay the weights out again at the next use, trainable ones first."""
-        self._executor = None
-        self._by_hand = self._fast = None
-
-    def _is_current(self, step: LossStep) -> bool:
-        """Whether a step still works on this model's arrays."""
-        executor = self._executor
-        return (
-            executor is not None
-            and not executor.store.lost
-            and executor.is_current(step)
-            and self.optimizer is step.optimizer
-            and self.loss is step.loss
-            and (step.slots is None or step.optimizer._flat is step.slots)
-        )
-
-    def first_layer_name(self) -> str:
-        """Name of the layer that the input enters."""
-        return self.layers[0].name if self.layers else self.name
-
-    def _weights(self) -> list[Weight]:
-        self.executor()
-        return [w for layer in self.all_layers() for w in layer.ordered_weights()]
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, batch in front (None); a list of them for several outputs."""
+        shapes = self._network.output_shapes
+        return shapes if len(shapes) > 1 else shapes[0]
 
     @property
     def params(self) -> ArrayDict:
@@ -194,10 +358,6 @@ class Model(Trainable, Unit):
         self.executor()
         return [variable for layer in self.all_layers() for variable in layer.all_variables()]
 
-    def _has_graph(self) -> bool:
-        """Whether the calls of this model are known."""
-        return True
-
     @property
     def variables(self) -> list[Variable]:
         """Keras's other name of `weights`."""
@@ -225,30 +385,18 @@ class Model(Trainable, Unit):
 
     def get_weights(self) -> list[Array]:
         """Return copies of all weights, in the order of `weights`."""
-        with self._step_lock:
+        with self._trainer.step_lock:
             return [value.numpy() for value in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Copy `weights`, ordered as `get_weights` answers them; a ValueError changes nothing."""
-        with self._step_lock:
-            assign_all(f"model {self.name!r}", self._weights(), weights)
+        with self._trainer.step_lock:
+            assign_all(f"model {self.name!r}", self._live_weights(), weights)
 
     def count_params(self) -> int:
         """Return the number of weights' elements."""
         self.graph()
         return sum(layer.count_params() for layer in self.all_layers())
-
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the input, batch in front (None)."""
-        graph = self.graph()
-        return graph.shapes[graph.inputs[0]]
-
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the output, batch in front (None)."""
-        graph = self.graph()
-        return graph.shapes[graph.outputs[0]]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return a layer by name or index; a ValueError lists the names."""
@@ -264,46 +412,43 @@ class Model(Trainable, Unit):
         msg = f"get_layer: no layer {quoted(name)}; there are {quoted([layer.name for layer in layers])}"
         raise ValueError(msg)
 
+    def _live_weights(self) -> list[Any]:
+        self.executor()
+        return [w for layer in self.all_layers() for w in layer.ordered_weights()]
+
     # -- by hand -----------------------------------------------------------------------------
 
-    def forward(self, x: Any, training: bool = False) -> Array:
+    def forward(self, x: Any, training: bool = False) -> Any:
         """Return the output for one batch; with ``training=True``, `backward` may follow.
 
         Parameters
         ----------
-        x : array_like
-            ``(N, ...)``; may be changed afterwards, also before `backward`.
+        x : array_like, list or dict of array_like
+            One batch for each input.
         training : bool
             Whether layers run in training mode and keep what backward needs.
 
         Returns
         -------
-        ndarray
-            A new array of the model's dtype.
+        ndarray, list or dict of ndarray
+            New arrays of the model's dtype.
 
         Raises
         ------
         ValueError
             For samples of another shape.
         """
-        with self._step_lock:
-            array = self._input("forward", x)
-            step = self.executor().forward_step(len(array), bool(training))
-            step.load(direct(array))
-            step.run()
-            out = step.output.copy()
-            step.release()
-            if training:
-                self._by_hand = step
-            return out
+        with self._trainer.step_lock:
+            arrays = self._trainer.samples("forward", x)
+            return self._as_given(self._network.forward(arrays, bool(training)))
 
     def backward(self, dy: Any) -> None:
-        """Fill `grads` from the gradient of the last ``forward(x, training=True)``'s output.
+        """Fill `grads` from the gradients of the last ``forward(x, training=True)``'s outputs.
 
         Parameters
         ----------
-        dy : array_like
-            In the shape of that output.
+        dy : array_like, list or dict of array_like
+            In the shapes of those outputs.
 
         Raises
         ------
@@ -312,28 +457,10 @@ class Model(Trainable, Unit):
         ValueError
             For another shape.
         """
-        with self._step_lock:
-            step = self._by_hand
-            if step is None or self.executor().store.lost:
-                msg = "backward: call model.forward(x, training=True) first"
-                raise RuntimeError(msg)
-            array = as_array("backward", "dy", dy)
-            if array.shape != step.output.shape:
-                want = step.output.shape
-                msg = f"backward: dy must have the output's shape {want}, got {array.shape}"
-                raise ValueError(msg)
-            step.backward(array)
-
-    def __call__(self, x: Any, training: Any = False) -> Any:
-        """Return the output for one batch; of tensors, or inside a tape's block, as a tensor."""
-        if eager.is_eager(x):
-            with one_call(self):
-                return self._eagerly(x, bool(training))
-        return self.forward(x, bool(training))
-
-    def _eagerly(self, x: Any, training: bool) -> Any:
-        """Call the layers one by one on tensors."""
-        return eager.evaluate(self.graph(x), [x], training, self.dtype)[0]
+        with self._trainer.step_lock:
+            several = len(self._outputs) > 1
+            dys = in_order.by_name("backward", dy, self.output_names) if several else [dy]
+            self._network.backward(dys)
 
     # -- the rest ----------------------------------------------------------------------------
 
@@ -411,11 +538,25 @@ class Model(Trainable, Unit):
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""
-        raise NotImplementedError
+        ends = functional.described(self._inputs, self._outputs, self._order, self._ranked)
+        config = {"name": self.name, "dtype": self.dtype, **ends}
+        return {**config, "names": list(self._given_names)}
 
     def described(self) -> dict[str, Any]:
-        """Return the description of the model, as files hold it."""
-        raise NotImplementedError
+        """Return the description of the model as files hold it: of one's own class by its graph."""
+        self.graph()
+        return {"class": "Model", "config": Model.get_config(self)}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Model:
+        """Make a model from the result of `get_config`, with new weights."""
+        inputs, outputs, layers = functional.ends_from(config, custom_objects)
+        model = cls(inputs, outputs, config["name"], config["dtype"])
+        # The order of weights is that of the description.
+        model._ranked = layers
+        return model
 
     def to_json(self, **kwargs: Any) -> str:
         """Return `get_config` as JSON, for `models.model_from_json`; `kwargs` go to ``json.dumps``."""
@@ -423,21 +564,12 @@ class Model(Trainable, Unit):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but locks, flat arrays and recorded steps."""
-        with self._step_lock:
-            state = dict(vars(self))
-            for name in (
-                "_fit_lock",
-                "_step_lock",
-                "_graph",
-                "_executor",
-                "_by_hand",
-                "_fast",
-                "_batch_meter",
-                "_run",
-                "_added",
-                "first_output",
-            ):
+        with self._trainer.step_lock:
+            # Values in the order of their making: a deep graph needs no recursion.
+            state = {"_order": self._order, **vars(self)}
+            for name in ("_network", "_added", "first_output"):
                 state.pop(name, None)
+            state["_trainer"] = self._trainer.get_state()
             if state.get("history") is not None:
                 history = type(state["history"])()
                 for name in ("history", "epoch", "epochs"):
@@ -448,5 +580,13 @@ class Model(Trainable, Unit):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore; arrays are laid out and steps recorded at the next use."""
         Model.__init__(self)
+        trainer = self._trainer
         self.__dict__.update(state)
-        self._forget_metrics()
+        self._trainer = trainer
+        trainer.set_state(state["_trainer"] if "_trainer" in state else compiled_before(vars(self)))
+        for symbol in self._order:  # layers know their first calls again
+            if symbol.layer.first_output is None:
+                symbol.layer.first_output = symbol
+
+
+__all__ = ["Model"]

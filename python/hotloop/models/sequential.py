@@ -17,8 +17,9 @@ from hotloop.graph.symbol import Symbol, calls_of, ordered
 from hotloop.layers import InputLayer, Rescaling
 from hotloop.layers.base import Layer
 from hotloop.models.cloning import unit_from
-from hotloop.models.functional import Model, name_layers
+from hotloop.models.functional import name_layers
 from hotloop.models.layer_names import Names
+from hotloop.models.model import Model
 from hotloop.registry import enter, serialize, snake_case
 
 
@@ -86,7 +87,7 @@ class Sequential(Model):
         if not isinstance(layer, Layer | Model):
             msg = f"Sequential: expected a layer, got {quoted(layer)}"
             raise TypeError(msg)
-        with self._step_lock:  # another thread may be building the model
+        with self._trainer.step_lock:  # another thread may be building the model
             self._add(layer, rebuild)
 
     def _add(self, layer: Layer | Model, rebuild: bool) -> None:
@@ -127,16 +128,17 @@ class Sequential(Model):
 
     def _extends(self, layer: Layer | Model) -> bool:
         """Build a layer onto those before it, and tell whether that could be done."""
-        if self._graph is None or not self._in_a_row or isinstance(layer, Model):
+        network = self._network
+        if not network.is_built or not self._in_a_row or isinstance(layer, Model):
             return False
         dtype = self._outputs[0].dtype
         plain = type(layer) not in (InputLayer, Rescaling) and not layer.is_composite
         if not plain or layer.given_dtype not in (None, dtype):
             return False
         with calls_of(None):
-            self._graph = extended(self._graph, layer, dtype)
+            graph = extended(network.graph(), layer, dtype)
             self._append_symbol(layer, dtype)
-        self.relayout()
+        network.replace(graph)
         return True
 
     def pop(self) -> Layer:
@@ -147,7 +149,7 @@ class Sequential(Model):
         IndexError
             When there is none.
         """
-        with self._step_lock:
+        with self._trainer.step_lock:
             if not self._layers:
                 msg = "pop: the model has no layers"
                 raise IndexError(msg)
@@ -157,9 +159,8 @@ class Sequential(Model):
             return layer
 
     def _forget(self) -> None:
-        self._graph = None
         self._inputs, self._outputs, self._order = [], [], []
-        self.relayout()
+        self._network.replace(None)
 
     @property
     def layers(self) -> list[Any]:
@@ -203,13 +204,8 @@ class Sequential(Model):
             owner = type(self).__name__
             sizes = arguments.shape(owner, "input_shape", input_shape, least=0)
             self._build_shape = (None, *arguments.sample_shape(owner, "input_shape", sizes[1:]))
-        self._graph = None
+        self._network.replace(None)
         self.graph()
-
-    @property
-    def inputs(self) -> list[Symbol]:
-        """The input, as a symbol, once the model is built."""
-        return list(self._inputs)
 
     def _known_shape(self) -> Shape | None:
         first = self._layers[0] if self._layers else None
@@ -224,7 +220,8 @@ class Sequential(Model):
         if shape is not None and self.layers:
             self.graph()
 
-    def _make_graph(self, x: Any) -> Graph:
+    def make_graph(self, x: Any) -> Graph:
+        """Build the layers and return their calls; `x` gives the shape where nothing else does."""
         if not self._layers:
             msg = f"model {self.name!r} has no layers"
             raise ValueError(msg)
@@ -250,7 +247,7 @@ class Sequential(Model):
         known = self.all_layers()
         # Operations of a layer's `call` are in the graph alone.
         name_layers([*known, *(layer for layer in self._ranked if layer not in known)])
-        return super()._make_graph(x)
+        return super().make_graph(x)
 
     def _start(self, shape: Shape) -> Symbol:
         first = self._layers[0]
@@ -290,15 +287,9 @@ class Sequential(Model):
             value = layer(value, training=training)
         return value
 
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the input, batch in front (None)."""
-        graph = self.graph()
-        return graph.shapes[graph.inputs[0]]
-
-    def first_layer_name(self) -> str:
-        """Name of the layer that the input enters."""
-        return self.layers[0].name if self.layers else self.name
+    def entrances(self) -> list[str]:
+        """Return the name of the layer that the input enters."""
+        return [self.layers[0].name if self.layers else self.name]
 
     def __getstate__(self) -> dict[str, Any]:
         """Return everything but the symbols, which the layers in a row make again."""

@@ -9,6 +9,7 @@ from weakref import ReferenceType
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._support.watched import ASSIGNMENTS
 from hotloop.optimizers.arrays import FlatSlots, is_same
 from hotloop.optimizers.averaging import AVERAGE, GATHERED
 from hotloop.parameters import ArrayDict, Layout, Weight, aligned_zeros
@@ -28,6 +29,7 @@ class SlotOwner:
 
     def _begin(self) -> None:
         """Own nothing yet."""
+        ASSIGNMENTS[0] += 1
         self._named: dict[str, dict[str, Array]] = {}
         self._flat: FlatSlots | None = None
         # Whose slots they are, by key: weights of a model, or arrays that `update` was given.
@@ -122,6 +124,7 @@ class SlotOwner:
             and all(array.dtype == flat.dtype for array in known.flat.values())
         ):
             known.params = params
+            ASSIGNMENTS[0] += 1
             return known
         old = self.slot_values()
         layout = Layout(shapes, flat.dtype.itemsize)
@@ -133,6 +136,7 @@ class SlotOwner:
                 fits = value is not None and value.shape == view.shape
                 view[...] = value if fits else slots[slot]
         self._flat = made
+        ASSIGNMENTS[0] += 1
         for name in shapes:
             self._named.pop(name, None)
         return made

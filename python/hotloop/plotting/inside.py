@@ -281,8 +281,7 @@ def layer_outputs(model: Any, x: Any, wanted: Sequence[str] | None = None) -> di
     from hotloop.layers import Dropout  # noqa: PLC0415 - as above
 
     graph = model.graph(x)
-    several = len(graph.inputs) > 1
-    given = model._arrays("activations", x) if several else [model._input("activations", x)]
+    given = model._trainer.samples("activations", x)
     values = on_arrays(graph, given, False, model.dtype)
     found: dict[str, Array] = {}
     for node in graph.nodes:

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import losses, metrics, optimizers, registry
-from hotloop._support import archive
+from hotloop._support import archive, arguments
 from hotloop._support.quoting import quoted
+from hotloop.engine.objective import Objective
 from hotloop.parameters import values_from
 from hotloop.registry import deserialize, own, serialize
 from hotloop.version import __version__
@@ -81,7 +82,7 @@ def save_model(model: Any, filepath: str | os.PathLike[str], *, overwrite: bool 
     if not overwrite and path.exists():
         msg = f"save: {path} exists and overwrite is False"
         raise FileExistsError(msg)
-    with model._step_lock:
+    with model._trainer.step_lock:
         weights = {name: value.copy() for name, value in named_weights(model).items()}
         compiled, slots = _compile_description(model)
         description = {
@@ -159,16 +160,56 @@ def _compile_description(model: Any) -> tuple[dict[str, Any] | None, dict[str, A
         for slot, arrays in optimizer.slot_values().items()
         for name, array in arrays.items()
     }
-    names = [m if isinstance(m, str) else serialize(metrics.get(m)) for m in model._metric_names]
+    trainer = model._trainer
+    names = [m if isinstance(m, str) else serialize(metrics.get(m)) for _, m in trainer.rows]
     description = {
         "optimizer": _describe(optimizer),
         "iterations": optimizer.iterations,
-        "loss": None if model.loss is None else _describe(model.loss),
+        "loss": _describe_objective(trainer.objective, [i for i, _ in trainer.rows]),
         "metrics": names,
-        "weighted": model._weighted,  # so many of them, the last ones
+        "weighted": trainer.weighted,  # so many of them, the last ones
         "options": {name: getattr(model, name) for name in COMPILE_OPTIONS},
     }
     return description, slots
+
+
+def _describe_objective(objective: Objective | None, places: list[int]) -> dict[str, Any] | None:
+    """Return a loss alone, or losses and weights with the output that each metric looks at."""
+    if objective is None:
+        return None
+    if objective.alone is not None:
+        return _describe(objective.alone)
+    config = {
+        "losses": [None if loss is None else _describe(loss) for loss in objective.losses],
+        "weights": list(objective.weights),
+        "metric_outputs": places,
+        "name": "per_output",
+        "reduction": "sum_over_batch_size",
+    }
+    return {"class": "PerOutput", "config": config}
+
+
+def _objective_of(described: Any, metrics: int, outputs: int) -> tuple[Objective | None, list[int]]:
+    """Return what `_describe_objective` described; a ValueError when it fits no model."""
+    config = described.get("config") if isinstance(described, dict) else None
+    if not isinstance(config, dict) or described.get("class") != "PerOutput":
+        loss = None if described is None else deserialize("loss", described, losses.CLASSES)
+        return None if loss is None else Objective([loss], [1.0]), [0] * metrics
+    found = [
+        None if loss is None else deserialize("loss", loss, losses.CLASSES)
+        for loss in config["losses"]
+    ]
+    places = [
+        arguments.whole("compile", "each of metric_outputs", i, least=0)
+        for i in config["metric_outputs"]
+    ]
+    if len(found) != outputs or len(places) != metrics or max(places, default=0) >= outputs:
+        msg = (
+            f"compile: {len(found)} losses and metrics for the outputs {quoted(places)} do not "
+            f"fit {outputs} outputs and {metrics} metrics"
+        )
+        raise ValueError(msg)
+    return Objective(found, config["weights"]), places
 
 
 def load_model(
@@ -240,12 +281,11 @@ def _restore_compile(
     try:
         with registry.known(custom_objects):
             optimizer = deserialize("optimizer", compiled["optimizer"], optimizers.CLASSES)
-            if loss is not None:
-                loss = deserialize("loss", loss, losses.CLASSES)
             found = [
                 m if isinstance(m, str) else deserialize("metric", m, metrics.CLASSES)
                 for m in compiled["metrics"]
             ]
+            objective, places = _objective_of(loss, len(found), max(1, len(model.outputs)))
     except ValueError as error:
         if not str(error).startswith("unknown "):
             raise
@@ -255,12 +295,13 @@ def _restore_compile(
     if weighted > len(found) or not set(options) <= set(COMPILE_OPTIONS):
         msg = f"altered: compiled with {weighted} weighted metrics and {quoted(options)}"
         raise ValueError(msg)
-    plain = len(found) - weighted
     values = checked_slots(optimizer, named_weights(model), slots)
     iterations = check_count("iterations", compiled["iterations"])
     optimizer.set_slot_values(values)
     optimizer.iterations = iterations
-    model.compile(optimizer, loss, found[:plain], found[plain:], **options)
+    model.compile(optimizer, **options)
+    rows = list(zip(places, found, strict=True))
+    model._trainer.take(optimizer, objective, rows, weighted)
 
 
 def check_count(name: str, value: Any) -> int:
@@ -305,7 +346,7 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], *, overwrite: boo
     if not overwrite and path.exists():
         msg = f"save_weights: {path} exists and overwrite is False"
         raise FileExistsError(msg)
-    with model._step_lock:
+    with model._trainer.step_lock:
         weights = {name: value.copy() for name, value in named_weights(model).items()}
     description = {
         "format": _WEIGHTS_FORMAT,
@@ -349,7 +390,7 @@ def load_weights(model: Any, filepath: str | os.PathLike[str]) -> None:
     except archive.ERRORS as error:
         msg = f"load_weights: {path}: {archive.reason(error)}"
         raise ValueError(msg) from error
-    with model._step_lock:
+    with model._trainer.step_lock:
         for name, live in named.items():
             live[...] = weights[name]
 

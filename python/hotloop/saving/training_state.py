@@ -45,7 +45,7 @@ def write(model: Any, path: str | os.PathLike[str], epoch: int, batch: int) -> N
 
     The old file or the new one is there, never a part.
     """
-    run = model._run
+    run = model._trainer.run
     optimizer = model.optimizer
     arrays = {f"weight:{k}": v.copy() for k, v in model_files.named_weights(model).items()}
     for slot, values in optimizer.slot_values().items():
@@ -74,7 +74,7 @@ def write(model: Any, path: str | os.PathLike[str], epoch: int, batch: int) -> N
         "layers": model_files.layer_states(model),
         "meter": None if meter is None else {k: float(v).hex() for k, v in meter.items()},
         "callbacks": callbacks,
-        "targets": list(model._target_shape),
+        "targets": _as_one(model._trainer.target_shapes),
         "stop": bool(model.stop_training),
     }
     members = {
@@ -194,11 +194,11 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
     ValueError
         When the state is of another model, optimizer or batch size; no weight has changed then.
     """
-    run = model._run
+    run = model._trainer.run
     plain, optimizer = state.plain, model.optimizer
     named = model_files.named_weights(model)
     weights = {k[7:]: v for k, v in state.arrays.items() if k.startswith("weight:")}
-    before, knew_metrics = generators(), model._found_metrics is not None
+    before, knew_metrics = generators(), model._trainer.figures is not None
     try:
         model_files.check_weights(named, weights)
         slots = {k[5:]: v for k, v in state.arrays.items() if k.startswith("slot:")}
@@ -227,7 +227,7 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
     except (*archive.ERRORS, StopIteration) as error:
         set_generators(before)
         if not knew_metrics:
-            model._forget_metrics()
+            model._trainer.forget_figures()
         msg = f"resume: {state.path} does not fit this run: {archive.reason(error)}"
         raise ValueError(msg) from error
     for name, live in named.items():
@@ -273,9 +273,7 @@ def _check_place(place: Any, state: TrainingState, feed: Any) -> None:
 def _meter_at(model: Any, state: TrainingState) -> Any:
     """Return loss and metrics of the epoch under way as they stood."""
     targets = _shapes(state.plain["targets"])
-    if model._found_metrics is None:
-        model._resolve_metrics(targets)
-    meter = model._new_meter()
+    meter = model._trainer.new_meter(targets)
     meter.reset()
     sums = state.plain["meter"]
     if sums is None:
@@ -291,11 +289,16 @@ def _meter_at(model: Any, state: TrainingState) -> Any:
     return meter
 
 
-def _shapes(targets: Any) -> Any:
-    """Return the shape of targets, or of those of each output, as a file holds it."""
+def _as_one(shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the shape of the only targets, or a list of shapes."""
+    return list(shapes[0]) if len(shapes) == 1 else [list(shape) for shape in shapes]
+
+
+def _shapes(targets: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of targets, as a file holds them."""
     several = bool(targets) and isinstance(targets[0], list)
     for shape in targets if several else [targets]:
         if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
             msg = f"altered: the shape of the targets is {quoted(targets)}"
             raise ValueError(msg)
-    return tuple(tuple(shape) for shape in targets) if several else tuple(targets)
+    return [tuple(shape) for shape in (targets if several else [targets])]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hotloop import config
 from hotloop.data.arrays import ArrayData
-from hotloop.engine.executor import LossStep, activation_of
+from hotloop.engine.step import Step, activation_of
 from hotloop.layers import (
     Activation,
     Conv2D,
@@ -24,7 +24,6 @@ from hotloop.layers import (
     Reshape,
 )
 from hotloop.losses import BinaryCrossentropy, CategoricalLoss, Loss
-from hotloop.losses.several import PerOutput
 
 Array = NDArray[Any]
 
@@ -121,18 +120,20 @@ class Diagnosis:
         if not self._looked:
             self._looked = True
             self._look_at_inputs(data)
-            graph, loss = self.model.graph(), self.model.loss
-            several = isinstance(loss, PerOutput)
-            losses, targets = (loss.losses, data.ys) if several else ([loss], [data.y])
-            for one, y, value in zip(losses, targets, graph.outputs, strict=True):
+            graph, losses = self.model.graph(), self._losses()
+            for one, y, value in zip(losses, data.ys, graph.outputs, strict=True):
                 if one is not None:
                     _look_at_targets(one, y, graph.shapes[value], activation_of(graph, value))
+
+    def _losses(self) -> list[Any]:
+        loss = self.model.loss
+        return [loss] if loss is None or isinstance(loss, Loss) else list(loss.losses)
 
     def _look_at_inputs(self, data: ArrayData) -> None:
         graph = self.model.graph()
         if graph.rescale or len(graph.inputs) > 1 or self._normalizes(graph):
             return
-        sample = data.x[:: max(1, len(data.x) // _ROWS)][:_ROWS]
+        sample = data.xs[0][:: max(1, len(data) // _ROWS)][:_ROWS]
         if sample[0].size < 16:
             return
         low, high = float(sample.min()), float(sample.max())
@@ -151,13 +152,13 @@ class Diagnosis:
                 return not isinstance(node.layer, Dense | Conv2D | Activation)
         return True
 
-    def loss_is_nan(self, step: LossStep) -> None:
+    def loss_is_nan(self, step: Step) -> None:
         """Say in which layer the first number appeared that is none."""
         if "nan" in config.told:
             return
         where = "in the loss itself: every output is finite"
         seen = step.passed.seen
-        if not np.isfinite(step.bound).all():
+        if not all(np.isfinite(port.bound).all() for port in step.inputs):
             where = "in the inputs: x holds NaN or infinity"
         else:
             for node in self.model.graph().nodes:
@@ -171,7 +172,7 @@ class Diagnosis:
             "NaN in the data, and stop such runs early with callbacks.TerminateOnNaN",
         )
 
-    def epoch_ends(self, loss: float, steps: int, step: LossStep | None) -> None:
+    def epoch_ends(self, loss: float, steps: int, step: Step | None) -> None:
         """Look at the epoch's loss and the last batch's activations."""
         self._steps += steps
         if step is None or not math.isfinite(loss):
@@ -180,8 +181,8 @@ class Diagnosis:
         if "relu" not in config.told and step.n >= _FEW:
             self._look_for_dead_units(step)
 
-    def _look_at_loss(self, loss: float, step: LossStep) -> None:
-        k = step.classes
+    def _look_at_loss(self, loss: float, step: Step) -> None:
+        k = step.heads[0].classes
         if not isinstance(self.model.loss, CategoricalLoss) or k < 2:
             return
         guess = math.log(k)
@@ -195,7 +196,7 @@ class Diagnosis:
                 "weights are all equal; then try another learning rate",
             )
 
-    def _look_for_dead_units(self, step: LossStep) -> None:
+    def _look_for_dead_units(self, step: Step) -> None:
         for node in self.model.graph().nodes:
             layer = node.layer
             if not isinstance(layer, Dense | Conv2D | Activation):

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from hotloop import random
-from hotloop.callbacks import CallbackList
 from hotloop.data.arrays import ArrayData, Rows, iter_is_itself
 from hotloop.data.data_loader import DataLoader
 from hotloop.data.indexed import BatchesByIndex
-from hotloop.saving.training_state import TrainingState
-from hotloop.training.compiled import Meter
-
-
-@dataclass
-class Run:
-    """A `fit` that is under way: its batches, callbacks, figures, and what it goes on from."""
-
-    feed: Feed
-    calls: CallbackList
-    epochs: int
-    meter: Meter | None = None
-    resume: TrainingState | None = None
-    loss: type | None = None  # what the targets were checked for, once there was a step
 
 
 class Feed:

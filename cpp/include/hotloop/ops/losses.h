@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hotloop/common.h"
+#include "hotloop/dispatch.h"
 #include "hotloop/shape.h"
 
 namespace hotloop {
@@ -19,8 +20,9 @@ struct SoftmaxCrossEntropyArgs {
     double* loss;           // sum_i w_i * -sum_k t_ik log softmax(logits)_ik / N
     std::int64_t* correct;  // rows whose largest logit stands at the label
     T* probs;               // (N, K)
-    T* dlogits;             // (N, K)
+    T* dlogits;             // (N, K), of factor * loss
     index_t N, K;
+    double factor = 1;
     template <class F>
     void inputs(F f) {
         f(logits);
@@ -65,19 +67,24 @@ struct LabelledArgs {
     }
 };
 
-// The mean squared error of n elements and its gradient 2 (y - t) / n; each may be null. dy may be
-// exactly y or t.
+// The mean loss of n elements (dispatch.h: ElementLoss), and the gradient of factor * loss; each
+// may be null. dy may be exactly y, t or weights.
 template <class T>
-struct MeanSquaredErrorArgs {
+struct ElementLossArgs {
     const T* y;
     const T* t;
-    double* loss;
+    const T* weights;  // (n), or null for ones
+    double* loss;      // sum_i w_i loss(y_i, t_i) / n
     T* dy;
     index_t n;
+    ElementLoss kind;
+    T parameter = T{0};
+    double factor = 1;
     template <class F>
     void inputs(F f) {
         f(y);
         f(t);
+        f(weights);
     }
 };
 
@@ -110,9 +117,7 @@ template <class T>
 void nll_backward(const LabelledArgs<T>& args);
 
 template <class T>
-void mean_squared_error(const MeanSquaredErrorArgs<T>& args);
-template <class T>
-double binary_cross_entropy(const T* logits, const T* targets, index_t n);
+void element_loss(const ElementLossArgs<T>& args);
 
 // The work in floating-point operations of a loss over n elements.
 template <class T>
