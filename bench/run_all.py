@@ -12,6 +12,7 @@ import bench_fit
 import bench_import
 import bench_memory
 import bench_overhead
+import bench_own_steps
 from hotloop._bench.measure import say
 from topics import TOPICS, finish, parser, run
 
@@ -35,6 +36,7 @@ def main() -> int:
     report.extras["overhead"] = bench_overhead.main(0.3 if options.quick else 2.0)
     report.extras["fit"] = bench_fit.main(3 if options.quick else 9)
     report.extras["ends"] = bench_ends.main(1.0 if options.quick else 4.0)
+    report.extras["own steps"] = bench_own_steps.main(1.0 if options.quick else 6.0)
     if not options.quick:
         report.extras["memory"] = bench_memory.measure()
     report.write(options.json)

@@ -29,8 +29,9 @@ def batches(shapes: Any) -> Any:
 
 def test_every_layer_is_in_the_list() -> None:
     checked = {type(make()).__name__ for make, _ in LAYERS}
-    # What reads no value has no gradient of an input; own weights are checked within a model.
-    assert set(L.CLASSES) - checked == {"InputLayer", "OwnWeights", "RandomDraw"}
+    # What reads no value has no gradient of an input; own weights and added losses are checked
+    # within a model.
+    assert set(L.CLASSES) - checked == {"AddedLoss", "InputLayer", "OwnWeights", "RandomDraw"}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])

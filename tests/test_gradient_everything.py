@@ -34,8 +34,8 @@ MACHINERY = {
     *("ActivationFunction", "ByHand", "CategoricalLoss", "InputLayer", "Layer", "LayerLike", "Loss"),
     *("Model", "Network", "Pass", "PythonCall", "Regularizer", "Sequential", "Step"),
     # Automatic differentiation, whose rules test_ops.py checks, and nodes without an input.
-    *("Backward", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights", "RandomDraw"),
-    *("Rule", "Tensor"),
+    *("AddedLoss", "ByRules", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
+    *("RandomDraw", "Recorded", "Recorder", "Rule", "Tensor"),
 }  # fmt: skip
 
 

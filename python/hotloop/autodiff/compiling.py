@@ -27,21 +27,18 @@ _KEPT = 8
 _NUMBERS = (bool, int, float, str, type(None))
 
 
-class _Slot:
-    """Stands in a description of arguments for the array of this place."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, place: int) -> None:
-        self.place = place
+def _listed(array: Array, arrays: list[Array]) -> tuple[Any, ...]:
+    """Return the key of an array; NumPy adds up in the order in which elements lie."""
+    arrays.append(array)
+    order = None if array.flags.c_contiguous else array.strides
+    return array.shape, array.dtype, order
 
 
 def _described(value: Any, arrays: list[Array], held: list[Any]) -> Any:
     """Return a key of nested arguments; arrays are listed, other objects known by identity."""
     kind = type(value)
     if kind is np.ndarray:
-        arrays.append(value)
-        return value.shape, value.dtype
+        return _listed(value, arrays)
     if kind in _NUMBERS:
         return kind, value
     if kind is tuple or kind is list:
@@ -49,14 +46,11 @@ def _described(value: Any, arrays: list[Array], held: list[Any]) -> Any:
     if kind is dict:
         return kind, tuple([(k, _described(v, arrays, held)) for k, v in value.items()])
     if isinstance(value, TensorBase) and not value.requires_grad:
-        arrays.append(value.data)
-        return "tensor", value.data.shape, value.data.dtype
+        return "tensor", _listed(value.data, arrays)
     if isinstance(value, np.generic):
-        arrays.append(np.asarray(value))
-        return "number", value.dtype
+        return "number", _listed(np.asarray(value), arrays)
     if isinstance(value, np.ndarray) and not isinstance(value, Variable):
-        arrays.append(np.asarray(value))
-        return value.shape, value.dtype
+        return _listed(np.asarray(value), arrays)
     held.append(value)
     return id(value)
 
@@ -360,8 +354,11 @@ class Compiled:
         assert outside is not None
         inputs = []
         for array in arrays:
-            buffer = aligned_zeros(array.shape, array.dtype)
-            buffer[...] = array
+            if array.flags.c_contiguous:
+                buffer = aligned_zeros(array.shape, array.dtype)
+                buffer[...] = array
+            else:
+                buffer = np.copy(array, order="K")
             inputs.append(buffer)
         tensors = [Recorded(buffer) for buffer in inputs]
         before, tensors_before = outside.values(), outside.tensors()

@@ -306,7 +306,8 @@ class Recorder:
                 buffers.append(None)  # nothing, or a view of what lies where it lies
                 answers.append(part)
             else:
-                buffers.append(np.array(part, order="C"))
+                # In the order of its elements: NumPy adds up as they lie.
+                buffers.append(np.copy(part, order="K"))
                 answers.append(buffers[-1])
         if all(buffer is None for buffer in buffers) and not changes and not wide:
             # A view alone: later calls read it where it lies.

@@ -1,13 +1,15 @@
-"""Layers as lessons write them: ``forward(x)``, ``backward(dout)``, and ``dW`` beside ``W``."""
+"""What stands as a layer for the check: objects as lessons write them, and functions over tensors."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop.autodiff.tensor import Tensor
 from hotloop.layers import Cache, Layer
 from hotloop.parameters import Weight
 from hotloop.registry import snake_case
@@ -51,3 +53,38 @@ class ByHand(Layer):
         for name in self._weights:
             cache.grad(name)[...] = getattr(self.inner, f"d{name}")
         return dx
+
+
+class ByRules(Layer):
+    """A layer around a function of tensors, whose gradient the rules of `hotloop.ops` give.
+
+    Parameters
+    ----------
+    function : callable
+        Of as many tensors as there are inputs; answers one.
+    count : int
+        Number of inputs.
+    """
+
+    def __init__(self, function: Callable[..., Any], count: int) -> None:
+        name = snake_case(getattr(function, "__name__", "function").strip("<>"))
+        super().__init__(name=name, dtype="float64")
+        self.function, self.takes_several, self.built = function, count > 1, True
+
+    def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Call the function on tensors, and keep what it answers."""
+        parts = x if self.takes_several else (x,)
+        cache.given = [Tensor(part, requires_grad=True) for part in parts]
+        cache.answer = self.function(*cache.given)
+        if not isinstance(cache.answer, Tensor):
+            kind = type(cache.answer).__name__
+            msg = f"gradient_check: {self.name} must answer one tensor, got {kind}"
+            raise TypeError(msg)
+        return cache.answer.numpy()
+
+    def backward(self, dy: Array, cache: Cache) -> Any:
+        """Follow the rules back; an input that nothing depends on has a gradient of zeros."""
+        if cache.answer.requires_grad:
+            cache.answer.backward(dy)
+        grads = [np.zeros(t.shape) if t.grad is None else t.grad for t in cache.given]
+        return tuple(grads) if self.takes_several else grads[0]

@@ -97,7 +97,7 @@ def check_call(
     def f() -> float:
         return float((forward(_Watched(layer)) * dy).sum())
 
-    context = Context(len(y), 1, getattr(layer, "rate", None), inputs[0], y, dy)
+    context = Context(len(y) if y.ndim else 1, 1, getattr(layer, "rate", None), inputs[0], y, dy)
     context.weights = {weight.name: weight.value.copy() for weight in layer.ordered_weights()}
     size, kinks = float(np.abs(y * dy).sum()) + 1e-300, kinks_of(layer)
     entries = [] if whole.ok else [whole]

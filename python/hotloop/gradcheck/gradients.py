@@ -13,7 +13,7 @@ from hotloop import losses
 from hotloop._support.quoting import quoted
 from hotloop.data.targets import as_array
 from hotloop.engine.objective import Objective
-from hotloop.gradcheck.by_hand import ByHand
+from hotloop.gradcheck.by_hand import ByHand, ByRules
 from hotloop.gradcheck.calls import check_call, check_loss
 from hotloop.gradcheck.compare import Settings
 from hotloop.gradcheck.frozen import copy_of_layer, copy_of_model, global_chance_kept
@@ -52,11 +52,12 @@ def gradient_check(
 
     Parameters
     ----------
-    target : Layer, Loss or Model
+    target : Layer, Loss, Model or callable
         A layer is checked alone, under a random gradient of its output: its input and its weights. A loss is
         checked at outputs `x` and targets `y`. A model is checked whole, each weight; then, to find a fault, each
         of its calls alone. Objects as lessons write them will do: a layer with ``forward(x)``, ``backward(dout)``
-        and ``dW`` beside ``W``, a loss with ``forward(y, t)`` and ``backward()``.
+        and ``dW`` beside ``W``, a loss with ``forward(y, t)`` and ``backward()``. So will a plain function over
+        `hotloop.ops`: of tensors, one for each array of a list `x`, or with `y` a loss ``f(y_true, y_pred)``.
     x : array_like
         A batch. Several samples, more than features if that is cheap, show more than one; a list for several
         inputs.
@@ -135,6 +136,12 @@ def gradient_check(
                 if y is None
                 else _loss(target, x, y, sample_weight, settings)
             )
+        elif callable(target):
+            entries = (
+                _rules(target, x, training, settings)
+                if y is None
+                else _loss(losses.get(target), x, y, sample_weight, settings)
+            )
         else:
             msg = f"gradient_check: target must be a layer, a loss or a model, got {quoted(target)}"
             raise TypeError(msg)
@@ -154,6 +161,13 @@ def _by_hand(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCh
         raise ValueError(msg)
     batch = np.asarray(as_array("gradient_check", "x", x), np.float64)
     return check_call(ByHand(target, batch), [batch], training, settings)
+
+
+def _rules(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCheck]:
+    given = list(x) if isinstance(x, tuple | list) and np.ndim(x[0]) else [x]
+    parts = [np.asarray(as_array("gradient_check", "x", part), np.float64) for part in given]
+    several = len(parts) > 1
+    return check_call(ByRules(target, len(parts)), parts, training, settings, several)
 
 
 def _layer(target: Any, x: Any, training: bool, settings: Any) -> list[ArrayCheck]:

@@ -144,7 +144,8 @@ def check_calls(
         values = _run(model, x, training, restore)
         restore()
         for node in graph.nodes if wrong else own:
-            if not node.inputs:  # weights and random numbers as values: nothing is computed
+            # Weights and random numbers as values, and losses on their way: nothing is computed.
+            if not node.inputs or node.layer.adds_losses:
                 continue
             parts, told = [values[i] for i in node.inputs], node.told(training)
             for entry in check_call(node.layer, parts, told, settings, node.layer.takes_several):

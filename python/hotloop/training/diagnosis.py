@@ -23,6 +23,7 @@ from hotloop.layers import (
     Flatten,
     Reshape,
 )
+from hotloop.layers.operation import Operation
 from hotloop.losses import BinaryCrossentropy, CategoricalLoss, Loss
 
 Array = NDArray[Any]
@@ -100,6 +101,32 @@ def _look_at_targets(loss: Loss, y: Any, shape: tuple[int | None, ...], end: str
     config.teach("targets", f"{meant} from {least} to 1, but the targets {what}: {advice}")
 
 
+def _acts_as(node: Any) -> str | None:
+    """Return the activation that a call ends in, by a layer or by an operation."""
+    layer = node.layer
+    if isinstance(layer, Operation):
+        return layer.rule.name
+    known = isinstance(layer, Dense | Conv2D | Activation)
+    return layer.activation.name if known else None
+
+
+def _end_of(graph: Any, value: int) -> str | None:
+    """Return the activation that makes an output."""
+    maker = next((node for node in graph.nodes if node.output == value), None)
+    by_rule = maker is not None and isinstance(maker.layer, Operation)
+    return _acts_as(maker) if by_rule else activation_of(graph, value)
+
+
+def teach_nan(step: int, where: str) -> None:
+    """Warn of a loss that became NaN."""
+    config.teach(
+        "nan",
+        f"the loss became NaN in step {step}; the first value that is no number appeared {where}. Try "
+        "a smaller learning rate or clipnorm=1.0, look for NaN in the data, and stop such runs early "
+        "with callbacks.TerminateOnNaN",
+    )
+
+
 class Diagnosis:
     """Watches one `fit`.
 
@@ -123,7 +150,7 @@ class Diagnosis:
             graph, losses = self.model.graph(), self._losses()
             for one, y, value in zip(losses, data.ys, graph.outputs, strict=True):
                 if one is not None:
-                    _look_at_targets(one, y, graph.shapes[value], activation_of(graph, value))
+                    _look_at_targets(one, y, graph.shapes[value], _end_of(graph, value))
 
     def _losses(self) -> list[Any]:
         loss = self.model.loss
@@ -165,12 +192,7 @@ class Diagnosis:
                 if not np.isfinite(seen(node.output)).all():
                     where = f"in the output of layer {node.layer.name!r}"
                     break
-        config.teach(
-            "nan",
-            f"the loss became NaN in step {self.model.optimizer.iterations}; the first value that "
-            f"is no number appeared {where}. Try a smaller learning rate or clipnorm=1.0, look for "
-            "NaN in the data, and stop such runs early with callbacks.TerminateOnNaN",
-        )
+        teach_nan(self.model.optimizer.iterations, where)
 
     def epoch_ends(self, loss: float, steps: int, step: Step | None) -> None:
         """Look at the epoch's loss and the last batch's activations."""
@@ -199,10 +221,7 @@ class Diagnosis:
     def _look_for_dead_units(self, step: Step) -> None:
         for node in self.model.graph().nodes:
             layer = node.layer
-            if not isinstance(layer, Dense | Conv2D | Activation):
-                continue
-            activation = getattr(getattr(layer, "activation", None), "name", None)
-            if activation != "relu":
+            if _acts_as(node) != "relu":
                 continue
             y = step.passed.seen(node.output)
             # The axis of units is the last, or the second of images with channels first.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from hotloop import random
+from hotloop import config, random
 from hotloop._support.arguments import whole
 from hotloop.callbacks import History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.data.arrays import batches_of, refuse_no_batch
 from hotloop.data.targets import as_array
+from hotloop.training.diagnosis import teach_nan
 
 BATCH = 32
 
@@ -22,6 +24,16 @@ def parts_in(x: Any) -> list[Any]:
     if isinstance(x, Mapping):
         return list(x.values())
     return list(x) if isinstance(x, list | tuple) else [x]
+
+
+def floats_in(batch: Any) -> Iterator[Any]:
+    """Yield the arrays of floats in a batch, nested as it may be."""
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    for part in parts if isinstance(batch, Mapping | list | tuple) else [batch]:
+        if isinstance(part, Mapping | list | tuple):
+            yield from floats_in(part)
+        elif part is not None and np.asarray(part).dtype.kind == "f":
+            yield np.asarray(part)
 
 
 def rows_of(x: Any, rows: Any) -> Any:
@@ -146,6 +158,9 @@ def epoch(model: Any, batches: Batches, shuffle: bool, steps: int | None, calls:
             break
         calls.batch_begin("train", i)
         logs = figures("train_step", model.train_step(batch))
+        if math.isnan(logs.get("loss", 0.0)) and config.diagnosis():
+            given = all(np.isfinite(part).all() for part in floats_in(batch))
+            teach_nan(i + 1, "in the train_step" if given else "in the batch that it was given")
         calls.train_batch_end(i, lambda logs=logs: logs)
         if model.stop_training:
             break
