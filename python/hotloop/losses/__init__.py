@@ -20,8 +20,31 @@ from hotloop.losses.crossentropy import (
     SparseCategoricalCrossentropy,
 )
 from hotloop.losses.custom import FunctionLoss
+from hotloop.losses.distances import (
+    CosineSimilarity,
+    KLDivergence,
+    LogCosh,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    cosine_similarity,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_percentage_error,
+    mean_squared_logarithmic_error,
+    poisson,
+)
+from hotloop.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+)
 from hotloop.losses.functions import (
     CLASS_OF,
+    FORMULAS,
     binary_crossentropy,
     categorical_crossentropy,
     huber,
@@ -29,13 +52,28 @@ from hotloop.losses.functions import (
     mean_squared_error,
     sparse_categorical_crossentropy,
 )
+from hotloop.losses.margins import (
+    CategoricalHinge,
+    Circle,
+    Dice,
+    Hinge,
+    SquaredHinge,
+    Tversky,
+    categorical_hinge,
+    circle,
+    dice,
+    hinge,
+    squared_hinge,
+    tversky,
+)
 from hotloop.losses.regression import (
     Huber,
     MeanAbsoluteError,
     MeanSquaredError,
     SumSquaredError,
 )
-from hotloop.registry import deserialize, enter, lookup, snake_case
+from hotloop.registry import deserialize as _deserialize
+from hotloop.registry import enter, lookup, serialize, snake_case
 
 CLASSES: dict[str, type[Loss]] = enter(
     "loss",
@@ -48,13 +86,22 @@ CLASSES: dict[str, type[Loss]] = enter(
         Huber,
         NLL,
         SumSquaredError,
+        *FORMULAS,
     ),
 )
+_SHORT: dict[str, type[Loss]] = {
+    "mse": MeanSquaredError,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "bce": BinaryCrossentropy,
+    "kld": KLDivergence,
+}
 # Beside the class names.
 STRINGS: dict[str, type[Loss]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
-    "mse": MeanSquaredError,
-    "mae": MeanAbsoluteError,
+    **_SHORT,
+    **{name.upper(): cls for name, cls in _SHORT.items()},
     "huber_loss": Huber,
     "sse": SumSquaredError,
 }
@@ -88,8 +135,7 @@ def get(identifier: Any) -> Loss:
         cls = None if identifier == "FunctionLoss" else CLASSES.get(identifier)
         return (cls or lookup("loss", identifier, STRINGS))()
     if isinstance(identifier, dict):
-        made: Loss = deserialize("loss", identifier, CLASSES)
-        return made
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if callable(identifier) and not isinstance(identifier, type):
@@ -99,26 +145,95 @@ def get(identifier: Any) -> Loss:
     raise TypeError(msg)
 
 
+def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Loss:
+    """Make a loss from its description, which `serialize` answers.
+
+    Raises
+    ------
+    ValueError
+        When the class is unknown, or its arguments are refused.
+
+    Examples
+    --------
+    >>> deserialize(serialize(Huber(0.5))).delta
+    0.5
+    """
+    made: Loss = _deserialize("loss", config, CLASSES, custom_objects)
+    return made
+
+
+# Keras's short names of functions.
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kl_divergence
+bce = BCE = binary_crossentropy
+
 __all__ = [
+    "BCE",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "NLL",
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
     "CategoricalLoss",
+    "Circle",
+    "CosineSimilarity",
+    "Dice",
     "FunctionLoss",
+    "Hinge",
     "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "SumSquaredError",
+    "Tversky",
     "as_outputs",
+    "bce",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "deserialize",
+    "dice",
     "get",
+    "hinge",
     "huber",
+    "kl_divergence",
+    "kld",
+    "log_cosh",
+    "mae",
+    "mape",
     "mean_absolute_error",
+    "mean_absolute_percentage_error",
     "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "poisson",
+    "serialize",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
 ]
 
 serve(__name__)

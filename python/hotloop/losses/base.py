@@ -14,12 +14,12 @@ from hotloop._support.quoting import quoted
 from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase
 from hotloop.data.targets import as_array, matching_targets
-from hotloop.losses.derived import derived, free_targets, on_tensor
+from hotloop.losses.derived import derived, free_targets, on_tensor, values_on_tensor
 
 Array = NDArray[Any]
 # The order of arguments of a call.
 CALLED = "a call takes the targets first, loss(y_true, y_pred)"
-_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum")
+_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
 class Loss(Described, Watched):
@@ -32,7 +32,8 @@ class Loss(Described, Watched):
     reduction : str
         ``"sum_over_batch_size"`` (also called ``"mean"``): the weighted sum over the samples,
         divided by their number; ``"mean_with_sample_weight"``: divided by the sum of their
-        weights; or ``"sum"``.
+        weights; ``"sum"``; or None (also called ``"none"``): a call answers a loss for each sample,
+        and no model can be trained by it.
     dtype : optional
         Accepted as Keras does; a loss computes in the dtype of the outputs.
     """
@@ -70,7 +71,7 @@ class Loss(Described, Watched):
     def __init__(
         self,
         name: str | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,
     ) -> None:
         del dtype
@@ -92,11 +93,17 @@ class Loss(Described, Watched):
 
     def takes_targets_as_they_are(self) -> bool:
         """Whether `targets` changes nothing but shape and dtype."""
-        return self.builtin and not self.label_smoothing
+        return self.builtin and not self.label_smoothing and not self.leaves_out
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether some targets do not count."""
+        return False
 
     def kernel_applies(self, logits: bool) -> bool:
         """Whether the core's function `kernel` computes this loss, of logits or of other outputs."""
-        return "kernel" in vars(type(self)) and (logits or self.fuses is None)
+        known = "kernel" in vars(type(self)) and self.reduction not in (None, "none")
+        return known and (logits or self.fuses is None)
 
     def kernel_scale(self, size: int) -> float:
         """Return this loss over the mean of `kernel`, for samples of `size` elements."""
@@ -131,12 +138,10 @@ class Loss(Described, Watched):
         Raises
         ------
         ValueError
-            For an empty batch, whose mean does not exist.
+            For an empty batch, whose mean does not exist, and without a reduction.
         """
+        self.require_reduction(y)
         n = y.shape[0]
-        if n == 0:
-            msg = f"{self.name}: the mean loss of an empty batch does not exist"
-            raise ValueError(msg)
         values, gradient = self.per_sample(y, t, dy is not None)
         scale = 1.0 if self.reduction == "sum" else 1.0 / n
         if sample_weight is not None and self.reduction == "mean_with_sample_weight":
@@ -151,6 +156,18 @@ class Loss(Described, Watched):
         if sample_weight is not None:
             values = values * sample_weight
         return float(np.sum(values, dtype=np.float64) * scale)
+
+    def require_reduction(self, y: Array) -> None:
+        """Raise a ValueError where there is no one number."""
+        if self.reduction in (None, "none"):
+            msg = (
+                f"{self.name}: with reduction {self.reduction!r} it answers a loss for each sample; "
+                "training needs one number, reduction='sum_over_batch_size'"
+            )
+            raise ValueError(msg)
+        if y.shape[0] == 0:
+            msg = f"{self.name}: the mean loss of an empty batch does not exist"
+            raise ValueError(msg)
 
     def forward(self, y: Any, t: Any) -> float:
         """Return the loss of outputs `y` for targets `t`, and keep both for `backward`.
@@ -211,12 +228,21 @@ class Loss(Described, Watched):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss, in Keras's order of arguments: targets first, unlike `forward`.
 
-        Of a tensor it is a tensor.
+        Of a tensor it is a tensor; without a reduction, a loss for each sample.
         """
+        if self.reduction in (None, "none"):
+            values = self.values(y_true, y_pred)
+            if sample_weight is None:
+                return values
+            given = as_array(self.name, "sample_weight", sample_weight).astype(values.dtype)
+            if values.ndim == 0:
+                return values * given
+            lead = given.reshape(given.shape[: values.ndim])
+            return values * lead.reshape(lead.shape + (1,) * (values.ndim - lead.ndim))
         if isinstance(y_pred, TensorBase):
             return on_tensor(self, y_true, y_pred, sample_weight)
         outputs, targets = self.pair(y_pred, y_true, CALLED)
-        weights = None
+        weights: Array | None = None
         if sample_weight is not None:
             n = len(outputs)
             given = as_array(self.name, "sample_weight", sample_weight)
@@ -226,6 +252,16 @@ class Loss(Described, Watched):
                 raise ValueError(msg)
             weights = np.broadcast_to(weights.reshape(-1), (n,))
         return self.compute(outputs, targets, weights)
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of every row, whatever stands before the last axis; of a tensor as one."""
+        if isinstance(y_pred, TensorBase):
+            return values_on_tensor(self, y_true, y_pred)
+        outputs, targets = self.pair(y_pred, y_true, CALLED)
+        lead, k = outputs.shape[:-1], outputs.shape[-1]
+        rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
+        found, _ = self.per_sample(outputs.reshape(-1, k), rows, False)
+        return found.reshape(lead)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop import _core
-from hotloop._support.arguments import number
+from hotloop._support.arguments import number, whole
 from hotloop.data.targets import class_targets
 from hotloop.losses.base import Array, Loss
 from hotloop.losses.derived import over_samples
+from hotloop.losses.formula import axis_of
 
 EPSILON = 1e-7
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
 class BinaryCrossentropy(Loss, builtin=True):
@@ -24,7 +26,9 @@ class BinaryCrossentropy(Loss, builtin=True):
         Outputs are logits z, p = sigmoid(z); else probabilities, clipped to [1e-7, 1 - 1e-7].
     label_smoothing : float
         Targets become ``t (1 - s) + s / 2``.
-    name, reduction : str
+    axis : int
+        Accepted as Keras does: the mean is taken over each sample whole.
+    name, reduction, dtype
         As in `Loss`.
 
     Examples
@@ -41,12 +45,15 @@ class BinaryCrossentropy(Loss, builtin=True):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         name: str | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction)
+        super().__init__(name, reduction, dtype)
         self.from_logits = bool(from_logits)
         self.label_smoothing = check_smoothing(self.name, label_smoothing)
+        self.axis = axis_of(self.name, axis)
 
     @property
     def kernel_parameter(self) -> float:  # type: ignore[override]
@@ -83,7 +90,7 @@ class BinaryCrossentropy(Loss, builtin=True):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""
         own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {**own, **super().get_config()}
+        return {**own, "axis": self.axis, **super().get_config()}
 
 
 def check_smoothing(name: str, value: float) -> float:
@@ -96,6 +103,7 @@ class CategoricalLoss(Loss, builtin=True):
 
     fuses: ClassVar[str | None] = "softmax"
     counts_ids = True
+    axis = -1
 
     @property
     def trains(self) -> Any:
@@ -108,6 +116,12 @@ class CategoricalLoss(Loss, builtin=True):
 
     def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
         """Return int64 ids or smoothed rows of `dtype`; a ValueError when they do not fit."""
+        if self.axis not in (-1, len(output_shape) - 1):
+            msg = (
+                f"{self.name}: the classes must lie along the last axis of outputs {output_shape}, got "
+                f"axis {self.axis}; move it there, as ops.moveaxis does"
+            )
+            raise ValueError(msg)
         ids_or_rows = class_targets(self.name, t, output_shape, dtype)
         if not self.label_smoothing or ids_or_rows.dtype == np.int64:
             return ids_or_rows  # ids become rows batch by batch
@@ -165,7 +179,11 @@ class SparseCategoricalCrossentropy(CategoricalLoss, builtin=True):
     from_logits : bool
         Outputs are logits, p = softmax(logits); else probabilities, divided by their sum and
         clipped to [1e-7, 1 - 1e-7].
-    name, reduction : str
+    ignore_class : int, optional
+        Targets of this id do not count: the mean is over the others of the batch.
+    axis : int
+        Of the classes: the last one.
+    name, reduction, dtype
         As in `Loss`.
 
     Raises
@@ -186,15 +204,73 @@ class SparseCategoricalCrossentropy(CategoricalLoss, builtin=True):
     def __init__(
         self,
         from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
         name: str | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction)
+        super().__init__(name, reduction, dtype)
         self.from_logits = bool(from_logits)
+        self.ignore_class = (
+            None if ignore_class is None else whole(self.name, "ignore_class", ignore_class)
+        )
+        self.axis = axis_of(self.name, axis)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether some targets do not count."""
+        return self.ignore_class is not None
+
+    def kernel_applies(self, logits: bool) -> bool:
+        """Whether the core computes this loss: not where targets are left out."""
+        return super().kernel_applies(logits) and not self.leaves_out
+
+    def targets(self, t: Any, output_shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return class ids; with `ignore_class` rows, of zeros where a target does not count."""
+        if self.ignore_class is None:
+            return super().targets(t, output_shape, dtype)
+        given = np.asarray(t)
+        if given.shape == output_shape and given.shape[-1] > 1:
+            return given.astype(dtype)  # rows already
+        left_out = given == self.ignore_class
+        ids = super().targets(np.where(left_out, 0, given), output_shape, dtype)
+        rows: Array = (np.arange(output_shape[-1]) == ids[..., None]).astype(dtype)
+        rows[left_out.reshape(ids.shape)] = 0
+        return rows
+
+    def per_sample(self, y: Array, t: Array, gradient: bool) -> tuple[Array, Array | None]:
+        """Return the entropies and their gradient, over the targets that count."""
+        values, slope = super().per_sample(y, t, gradient)
+        if self.ignore_class is None or self.reduction not in _MEANS:
+            return values, slope
+        counted = self._counted(t, y)
+        scale: Any = y.dtype.type(1.0 / max(float(counted.mean()), 1.0 / max(1, t.size)))
+        if self.reduction == "mean_with_sample_weight":
+            scale = np.divide(1.0, counted, out=np.zeros_like(counted), where=counted > 0)
+        if slope is not None:
+            slope = slope * np.reshape(scale, np.shape(scale) + (1,) * (y.ndim - np.ndim(scale)))
+        return values * scale, slope
+
+    def compute(
+        self, y: Array, t: Array, sample_weight: Array | None = None, dy: Array | None = None
+    ) -> float:
+        """Return the reduced loss; a mean over weights leaves those of ignored targets out."""
+        if self.leaves_out and self.reduction == "mean_with_sample_weight":
+            counted = self._counted(t, y)
+            sample_weight = counted if sample_weight is None else sample_weight * counted
+        return super().compute(y, t, sample_weight, dy)
+
+    @staticmethod
+    def _counted(t: Array, y: Array) -> Array:
+        """Return which share of each sample's targets counts."""
+        share: Array = t.any(axis=-1).reshape(len(t), -1).mean(axis=1).astype(y.dtype)
+        return share
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""
-        return {"from_logits": self.from_logits, **super().get_config()}
+        own = {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
+        return {**own, "axis": self.axis, **super().get_config()}
 
 
 class CategoricalCrossentropy(CategoricalLoss, builtin=True):
@@ -207,7 +283,9 @@ class CategoricalCrossentropy(CategoricalLoss, builtin=True):
         clipped to [1e-7, 1 - 1e-7].
     label_smoothing : float
         Targets become ``t (1 - s) + s / K``.
-    name, reduction : str
+    axis : int
+        Of the classes: the last one.
+    name, reduction, dtype
         As in `Loss`.
 
     Raises
@@ -229,17 +307,20 @@ class CategoricalCrossentropy(CategoricalLoss, builtin=True):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
         name: str | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction)
+        super().__init__(name, reduction, dtype)
         self.from_logits = bool(from_logits)
         self.label_smoothing = check_smoothing(self.name, label_smoothing)
+        self.axis = axis_of(self.name, axis)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this loss again."""
         own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {**own, **super().get_config()}
+        return {**own, "axis": self.axis, **super().get_config()}
 
 
 class NLL(CategoricalLoss, builtin=True):
@@ -249,7 +330,7 @@ class NLL(CategoricalLoss, builtin=True):
 
     Parameters
     ----------
-    name, reduction : str
+    name, reduction, dtype
         As in `Loss`.
 
     Raises

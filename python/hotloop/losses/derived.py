@@ -24,7 +24,7 @@ class LossLike(Protocol):
     """What is asked of a loss here."""
 
     name: str
-    reduction: str
+    reduction: str | None
     counts_ids: ClassVar[bool]
 
     @property

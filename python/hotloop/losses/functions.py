@@ -8,26 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotloop.autodiff.rule import TensorBase
-from hotloop.losses.base import CALLED, Array, Loss
+from hotloop.losses.base import Array, Loss
 from hotloop.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
 )
-from hotloop.losses.derived import values_on_tensor
+from hotloop.losses.distances import (
+    CosineSimilarity,
+    KLDivergence,
+    LogCosh,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+)
+from hotloop.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+)
+from hotloop.losses.formula import FormulaLoss
+from hotloop.losses.margins import (
+    CategoricalHinge,
+    Circle,
+    Dice,
+    Hinge,
+    SquaredHinge,
+    Tversky,
+)
 from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
-
-
-def _values(loss: Loss, y_true: Any, y_pred: Any) -> Any:
-    """Return the loss of every row, whatever stands before the last axis; of a tensor as one."""
-    if isinstance(y_pred, TensorBase):
-        return values_on_tensor(loss, y_true, y_pred)
-    outputs, targets = loss.pair(y_pred, y_true, CALLED)
-    lead, k = outputs.shape[:-1], outputs.shape[-1]
-    rows = targets.reshape(-1) if targets.ndim < outputs.ndim else targets.reshape(-1, k)
-    values, _ = loss.per_sample(outputs.reshape(-1, k), rows, False)
-    return values.reshape(lead)
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
@@ -48,7 +57,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]])
     array([5.])
     """
-    return _values(MeanSquaredError(), y_true, y_pred)
+    return MeanSquaredError().values(y_true, y_pred)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
@@ -69,7 +78,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     >>> mean_absolute_error([[0.0, 0.0]], [[1.0, 3.0]])
     array([2.])
     """
-    return _values(MeanAbsoluteError(), y_true, y_pred)
+    return MeanAbsoluteError().values(y_true, y_pred)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
@@ -92,11 +101,15 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     >>> huber([[0.0, 0.0]], [[1.0, 3.0]])
     array([1.5])
     """
-    return _values(Huber(delta), y_true, y_pred)
+    return Huber(delta).values(y_true, y_pred)
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Any:
     """Return the mean of ``-t log(p) - (1 - t) log(1 - p)`` over the last axis.
 
@@ -104,7 +117,7 @@ def binary_crossentropy(
     ----------
     y_true, y_pred : array_like
         Targets and probabilities (or logits) of one shape ``(N, ..., K)``.
-    from_logits, label_smoothing
+    from_logits, label_smoothing, axis
         As in `BinaryCrossentropy`.
 
     Returns
@@ -117,11 +130,15 @@ def binary_crossentropy(
     >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(6)
     array([0.693147])
     """
-    return _values(BinaryCrossentropy(from_logits, label_smoothing), y_true, y_pred)
+    return BinaryCrossentropy(from_logits, label_smoothing, axis).values(y_true, y_pred)
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Any:
     """Return ``-sum t log p`` over the last axis.
 
@@ -129,7 +146,7 @@ def categorical_crossentropy(
     ----------
     y_true, y_pred : array_like
         Rows of target probabilities and of probabilities (or logits) ``(N, ..., K)``.
-    from_logits, label_smoothing
+    from_logits, label_smoothing, axis
         As in `CategoricalCrossentropy`.
 
     Returns
@@ -142,10 +159,16 @@ def categorical_crossentropy(
     >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).round(6)
     array([0.693147])
     """
-    return _values(CategoricalCrossentropy(from_logits, label_smoothing), y_true, y_pred)
+    return CategoricalCrossentropy(from_logits, label_smoothing, axis).values(y_true, y_pred)
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False) -> Any:
+def sparse_categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Any:
     """Return ``-log p[t]`` for class ids t.
 
     Parameters
@@ -154,7 +177,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
         Class ids ``(N, ...)``.
     y_pred : array_like
         Probabilities (or logits) ``(N, ..., K)``.
-    from_logits : bool
+    from_logits, ignore_class, axis
         As in `SparseCategoricalCrossentropy`.
 
     Returns
@@ -167,9 +190,28 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [1.0, 0.0]]).round(6)
     array([0.693147, 0.      ])
     """
-    return _values(SparseCategoricalCrossentropy(from_logits), y_true, y_pred)
+    return SparseCategoricalCrossentropy(from_logits, ignore_class, axis, reduction="none").values(
+        y_true, y_pred
+    )
 
 
+FORMULAS: tuple[type[FormulaLoss], ...] = (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    CategoricalHinge,
+    Circle,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    KLDivergence,
+    LogCosh,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+    Tversky,
+)
 # The class that a function stands for where a loss is asked for.
 CLASS_OF: dict[Callable[..., Array], type[Loss]] = {
     mean_squared_error: MeanSquaredError,
@@ -178,6 +220,7 @@ CLASS_OF: dict[Callable[..., Array], type[Loss]] = {
     binary_crossentropy: BinaryCrossentropy,
     categorical_crossentropy: CategoricalCrossentropy,
     sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    **{cls.formula: cls for cls in FORMULAS},
 }
 
 __all__ = [

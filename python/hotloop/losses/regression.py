@@ -16,7 +16,7 @@ class MeanSquaredError(Loss, builtin=True):
 
     Parameters
     ----------
-    name, reduction : str
+    name, reduction, dtype
         As in `Loss`.
 
     Examples
@@ -43,7 +43,7 @@ class MeanAbsoluteError(Loss, builtin=True):
 
     Parameters
     ----------
-    name, reduction : str
+    name, reduction, dtype
         As in `Loss`.
 
     Examples
@@ -69,7 +69,7 @@ class Huber(Loss, builtin=True):
     ----------
     delta : float
         Where the two meet.
-    name, reduction : str
+    name, reduction, dtype
         As in `Loss`.
 
     Examples
@@ -85,9 +85,10 @@ class Huber(Loss, builtin=True):
         self,
         delta: float = 1.0,
         name: str | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction)
+        super().__init__(name, reduction, dtype)
         self.delta = number("Huber", "delta", delta, "be positive", lambda d: d > 0.0)
 
     @property
@@ -114,7 +115,7 @@ class SumSquaredError(Loss, builtin=True):
 
     Parameters
     ----------
-    name, reduction : str
+    name, reduction, dtype
         As in `Loss`: the mean over the batch by default; ``"sum"`` is the book's figure for a
         whole batch.
 
