@@ -210,6 +210,7 @@ class CategoricalGeneralizedCrossEntropy(FormulaLoss, builtin=True):
     _name = "categorical_generalized_cross_entropy"
     formula = staticmethod(categorical_generalized_cross_entropy)
     options = ("q",)
+    counts_ids = True
 
     def __init__(
         self,

@@ -291,6 +291,7 @@ class Circle(CoupledLoss, builtin=True):
     _name = "circle"
     formula = staticmethod(circle)
     options = ("gamma", "margin", "remove_diagonal")
+    counts_ids = True
 
     def __init__(
         self,

@@ -75,7 +75,7 @@ def _look_at_targets(loss: Loss, y: Any, shape: tuple[int | None, ...], end: str
             "Dense(1, 'sigmoid') with binary_crossentropy, for K classes Dense(K, 'softmax')",
         )
     entropy = isinstance(loss, BinaryCrossentropy | CategoricalLoss)
-    ids = isinstance(loss, CategoricalLoss) and np.shape(y) != (len(y), *shape[1:])
+    ids = loss.counts_ids and np.shape(y) != (len(y), *shape[1:])
     least = 0 if entropy else _REACH.get(end or "")
     values = np.asarray(y)[:: max(1, len(y) // _ROWS)]
     if least is None or ids or not values.size:
