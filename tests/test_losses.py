@@ -171,8 +171,8 @@ def test_other_errors() -> None:
         losses.get("mze")
     with pytest.raises(TypeError, match="a loss must be a name"):
         losses.get(3)
-    with pytest.raises(ValueError, match=r"reduction must be .* got 'nome'"):
-        losses.MeanSquaredError(reduction="nome")
+    with pytest.raises(ValueError, match=r"reduction must be .* got 'never'"):
+        losses.MeanSquaredError(reduction="never")
     with pytest.raises(ValueError, match="label_smoothing must lie in"):
         losses.CategoricalCrossentropy(label_smoothing=2)
 
