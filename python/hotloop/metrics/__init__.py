@@ -7,6 +7,35 @@ from typing import Any
 from hotloop import losses
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
+from hotloop.losses import (
+    KLD,
+    MAE,
+    MAPE,
+    MSE,
+    MSLE,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    kld,
+    log_cosh,
+    mae,
+    mape,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    mse,
+    msle,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+from hotloop.metrics import of_losses, overlap, thresholds
 from hotloop.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -15,11 +44,58 @@ from hotloop.metrics.accuracy import (
     TopKCategoricalAccuracy,
 )
 from hotloop.metrics.base import Array, FunctionMetric, Metric
-from hotloop.metrics.classification import F1Score, Precision, Recall, confusion_matrix
+from hotloop.metrics.classification import F1Score, FBetaScore, Precision, Recall, confusion_matrix
+from hotloop.metrics.functions import (
+    SparseTopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
 from hotloop.metrics.naming import log_keys
+from hotloop.metrics.of_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    ConcordanceCorrelation,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsolutePercentageError,
+    MeanMetricWrapper,
+    MeanSquaredLogarithmicError,
+    PearsonCorrelation,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    concordance_correlation,
+    pearson_correlation,
+)
+from hotloop.metrics.overlap import (
+    BinaryIoU,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+)
 from hotloop.metrics.reductions import Mean, Sum
 from hotloop.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
-from hotloop.registry import deserialize, lookup, serialize, snake_case
+from hotloop.metrics.thresholds import (
+    AUC,
+    FalseNegatives,
+    FalsePositives,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
+from hotloop.registry import deserialize as _deserialize
+from hotloop.registry import lookup, serialize, snake_case
 
 
 class LossMetric(Metric):
@@ -68,6 +144,11 @@ CLASSES: dict[str, type[Metric]] = {
         Precision,
         Recall,
         F1Score,
+        FBetaScore,
+        SparseTopKCategoricalAccuracy,
+        *of_losses.CLASSES,
+        *overlap.CLASSES,
+        *thresholds.CLASSES,
         MeanSquaredError,
         MeanAbsoluteError,
         R2Score,
@@ -76,9 +157,14 @@ CLASSES: dict[str, type[Metric]] = {
     )
 }
 # Made of something else, never asked for by name.
-_MADE = ("LossMetric", "FunctionMetric")
+_MADE = ("LossMetric", "FunctionMetric", "MeanMetricWrapper")
+# Those that need an argument.
+_NOT_NAMED = (
+    *_MADE,
+    *(cls.__name__ for cls in (*overlap.CLASSES, *thresholds.CLASSES[1:5])),
+)
 _STRINGS: dict[str, type[Metric]] = {
-    **{cls._name or snake_case(n): cls for n, cls in CLASSES.items() if n not in _MADE},
+    **{cls._name or snake_case(n): cls for n, cls in CLASSES.items() if n not in _NOT_NAMED},
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
 }
@@ -135,15 +221,14 @@ def get(identifier: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):
-        if identifier in CLASSES and identifier not in _MADE:
+        if identifier in CLASSES and identifier not in _NOT_NAMED:
             return CLASSES[identifier]()
         if identifier not in _STRINGS and identifier in losses.STRINGS:
             return LossMetric(identifier)
         names: dict[str, type[Metric]] = {**_STRINGS, "accuracy": Accuracy, "acc": Accuracy}
         return lookup("metric", identifier, names)()
     if isinstance(identifier, dict):
-        made: Metric = deserialize("metric", identifier, CLASSES)
-        return made
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
@@ -152,27 +237,111 @@ def get(identifier: Any) -> Metric:
     raise TypeError(msg)
 
 
+def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Metric:
+    """Make a metric from its description, which `serialize` answers.
+
+    Raises
+    ------
+    ValueError
+        When the class is unknown, or its arguments are refused.
+
+    Examples
+    --------
+    >>> deserialize(serialize(BinaryAccuracy(threshold=0.25))).threshold
+    0.25
+    """
+    made: Metric = _deserialize("metric", config, CLASSES, custom_objects)
+    return made
+
+
 __all__ = [
+    "AUC",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "Accuracy",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
     "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
     "FunctionMetric",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
     "LossMetric",
     "Mean",
     "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "PearsonCorrelation",
+    "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
     "confusion_matrix",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "kld",
+    "log_cosh",
     "log_keys",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "pearson_correlation",
+    "poisson",
     "resolve",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
 ]
 
 serve(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -144,20 +144,19 @@ class Recall(_Thresholded):
     _misses = True
 
 
-class F1Score(Metric):
-    """``2 P R / (P + R)`` of precision P and recall R, class by class.
+class FBetaScore(Metric):
+    """``(1 + beta^2) p r / (beta^2 p + r)`` of precision p and recall r, for each class or averaged.
 
     Parameters
     ----------
     average : None, "micro", "macro" or "weighted"
-        None gives one figure for each class; "micro" counts all classes together, "macro" is the
-        mean, "weighted" the mean by the classes' frequency.
+        As in `F1Score`.
+    beta : float
+        Above 1 the recall counts more.
     threshold : float, optional
         Outputs above it are positives; None takes each row's largest.
-    name : str, optional
-        Key in logs.
-    dtype : optional
-        Accepted as Keras does.
+    name, dtype
+        As in `Metric`.
 
     Raises
     ------
@@ -166,18 +165,19 @@ class F1Score(Metric):
 
     Examples
     --------
-    >>> metric = F1Score(average="macro")
+    >>> metric = FBetaScore("macro", beta=2.0)
     >>> round(metric([[1, 0], [0, 1], [0, 1]], [[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), 6)
-    0.666667
+    0.694444
     """
 
-    _name = "f1_score"
+    _name: ClassVar[str | None] = "fbeta_score"
     state_names = ("true_positives", "false_positives", "false_negatives")
     direction = "up"
 
     def __init__(
         self,
         average: str | None = None,
+        beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = None,
         dtype: Any = None,
@@ -187,6 +187,7 @@ class F1Score(Metric):
             msg = f"{self.name}: average must be None, 'micro', 'macro' or 'weighted', got {quoted(average)}"
             raise ValueError(msg)
         self.average = average
+        self.beta = number(self.name, "beta", beta, "be positive", lambda b: b > 0.0)
         self.threshold = None if threshold is None else number(self.name, "threshold", threshold)
         self.reset_state()
 
@@ -228,7 +229,8 @@ class F1Score(Metric):
         if tp is None or fp is None or fn is None:
             return 0.0
         precision, recall = tp / (tp + fp + _EPSILON), tp / (tp + fn + _EPSILON)
-        score = 2 * precision * recall / (precision + recall + _EPSILON)
+        square = self.beta**2
+        score = (1 + square) * precision * recall / (square * precision + recall + _EPSILON)
         if self.average is None:
             return score
         if self.average == "weighted":
@@ -238,7 +240,53 @@ class F1Score(Metric):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this metric again."""
-        return {"average": self.average, "threshold": self.threshold, **super().get_config()}
+        own = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
+        return {**own, **super().get_config()}
+
+
+class F1Score(FBetaScore):
+    """``2 P R / (P + R)`` of precision P and recall R, class by class.
+
+    Parameters
+    ----------
+    average : None, "micro", "macro" or "weighted"
+        None gives one figure for each class; "micro" counts all classes together, "macro" is the
+        mean, "weighted" the mean by the classes' frequency.
+    threshold : float, optional
+        Outputs above it are positives; None takes each row's largest.
+    name : str, optional
+        Key in logs.
+    dtype : optional
+        Accepted as Keras does.
+
+    Raises
+    ------
+    ValueError
+        For another `average`, and targets that do not fit the outputs.
+
+    Examples
+    --------
+    >>> metric = F1Score(average="macro")
+    >>> round(metric([[1, 0], [0, 1], [0, 1]], [[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), 6)
+    0.666667
+    """
+
+    _name = "f1_score"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this metric again."""
+        config = super().get_config()
+        del config["beta"]
+        return config
 
 
 def confusion_matrix(
