@@ -348,6 +348,7 @@ RecallAtPrecision = _at(
 class _Count(Counts):
     """Base of one of the four counts."""
 
+    direction = None
     which: ClassVar[str]
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
@@ -399,7 +400,7 @@ class FalsePositives(_Count):
     1.0
     """
 
-    which, direction = "false_positives", "down"
+    which = "false_positives"
 
 
 class TrueNegatives(_Count):
@@ -423,7 +424,7 @@ class FalseNegatives(_Count):
     1.0
     """
 
-    which, direction = "false_negatives", "down"
+    which = "false_negatives"
 
 
 CLASSES = (
