@@ -62,7 +62,10 @@ Part part_of(py::handle given) {
     if (!PyTuple_CheckExact(given.ptr())) return {nullptr, given, nullptr};
     const py::handle first = PyTuple_GetItem(given.ptr(), 0);
     const py::handle second = PyTuple_GetItem(given.ptr(), 1);
-    if (!second || !py::isinstance<py::array_t<double>>(first))
+    // By its number, as comparing dtypes takes longer than the rest of a small step's overhead.
+    static const int kDouble = py::dtype::of<double>().num();
+    if (!second || !py::isinstance<py::array>(first) ||
+        py::reinterpret_borrow<py::array>(first).dtype().num() != kDouble)
         throw py::type_error("run_whole: a tuple must be an array of float64 and a function");
     return {nullptr, second,
             static_cast<const double*>(py::reinterpret_borrow<py::array>(first).data())};

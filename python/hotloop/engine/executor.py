@@ -42,7 +42,8 @@ class Executor:
         # What `trainable` says now may not be what it said when the weights were laid out.
         self.frozen = frozenset(id(node.layer) for node in graph.nodes if not node.layer.trainable)
         self.settings: Any = None
-        self._assignments = -1
+        # How many attributes had been set when the settings were last looked at.
+        self.seen = -1
         self._steps: OrderedDict[Any, Step] = OrderedDict()
         # Arrays whose views must never be bound: a step would mistake them for its own operands.
         self.private = frozenset(
@@ -87,22 +88,18 @@ class Executor:
         """Take what the next steps are made for."""
         if objective is not self.objective or optimizer is not self.optimizer:
             self.objective, self.optimizer = objective, optimizer
-            self._assignments = -1
-
-    def is_current(self, step: Step) -> bool:
-        """Whether a step is what would be recorded now; False also where that takes a look."""
-        return step.settings is self.settings and self._assignments == ASSIGNMENTS[0]
+            self.seen = -1
 
     def _refresh(self) -> None:
         """Forget the recorded steps where something that they were made from has been set."""
         seen = ASSIGNMENTS[0]
-        if self._assignments == seen:
+        if self.seen == seen:
             return
         now = self._settings()
         if self.settings is None or now != self.settings:
             self._steps.clear()
             self.settings = now
-        self._assignments = seen
+        self.seen = seen
 
     def forward_step(self, n: int, training: bool) -> Step:
         """Return the forward for batches of `n`."""

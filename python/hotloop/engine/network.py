@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from hotloop._support.watched import ASSIGNMENTS
 from hotloop.data.arrays import direct
 from hotloop.data.targets import as_array
 from hotloop.engine.executor import Executor
@@ -101,14 +102,18 @@ class Network:
     def is_current(self, step: Step) -> bool:
         """Whether a step still works on this network's arrays, and is what would be recorded now."""
         executor = self._executor
-        return executor is not None and executor.is_current(step)
+        return (
+            executor is not None
+            and step.settings is executor.settings
+            and executor.seen == ASSIGNMENTS[0]
+        )
 
     def forward(self, arrays: Sequence[Array], training: bool) -> list[Array]:
         """Return the outputs for one batch of checked samples; with `training`, keep it for `backward`."""
         step = self.executor().forward_step(len(arrays[0]), training)
         for port, array in zip(step.ports, arrays, strict=True):
             port.load(direct(array))
-        step.run()
+        step.forward()
         outs = [y.copy() for y in step.outputs]
         step.release()
         if training:

@@ -82,6 +82,8 @@ class Port:
         self.shape, self.dtype = buffer.shape, buffer.dtype
         self.scale, self.offset = scaling
         self.binds = False
+        # Whether arrays come in the buffer's shape, as targets do; samples may lack an axis of 1.
+        self.is_exact = False
         self.plans: list[Any] = []
         # Ports of the same type: none of two may bind memory that the other reads too.
         self.beside: tuple[Port, ...] = ()
@@ -112,7 +114,7 @@ class Port:
         """Copy rows of `array` into the buffer, cast and rescaled by one kernel call."""
         if self.bound is not self.buffer:
             self.release()
-        if array.shape[1:] != self.shape[1:]:
+        if not self.is_exact and array.shape[1:] != self.shape[1:]:
             array = array.reshape(len(array), *self.shape[1:])
         _core.gather_rows(array, rows, self.buffer, self.scale, self.offset)
 
@@ -192,6 +194,7 @@ class Head:
         self.targets = Port(
             aligned_zeros(lead if ids else output.shape, np.int64 if ids else output.dtype)
         )
+        self.targets.is_exact = True
         self.targets.binds = self.ids or (
             self.kernel is not None and self.targets.buffer.nbytes >= _WORTH_BINDING
         )
@@ -377,6 +380,8 @@ class Step:
             *((head.value, head.check_ids) for head in self.heads if head.ids),
             *self.backward_program.steps,
         )
+        # A forward alone.
+        self.forward = self.forward_program.whole(self.saved)
         self._held = [head for head in self.heads if head.targets is not None]
         self._one = len(self._held) == 1 and self._held[0].weight * self._held[0].scale == 1.0
         self._value = self._held[0].value if self._one else np.zeros(1)
@@ -385,8 +390,9 @@ class Step:
     def _connect_ports(self) -> None:
         targets = [head.targets for head in self.heads if head.targets is not None]
         weights = [head.weights for head in self.heads if head.weights is not None]
-        # In the order of `Data.arrays`.
+        # In the order of the arrays of `ArrayData`.
         self.ports: list[Port] = [*self.inputs, *targets, *weights]
+        self.is_pair = len(self.inputs) == len(targets) == len(self.heads) == 1 and not weights
         plans = [*self.forward_program.plans, *self.backward_program.plans]
         for port in self.ports:
             port.plans = plans if port in self.inputs else self.forward_program.plans

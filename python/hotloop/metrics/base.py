@@ -102,7 +102,7 @@ class Metric(Described):
         outputs = as_rows(y_pred)
         values = self.values(like_outputs(y_true, outputs.shape), outputs)
         if sample_weight is None:
-            self.add(float(np.sum(values, dtype=np.float64)), values.size)
+            self.add(float(np.add.reduce(values, axis=None, dtype=np.float64)), values.size)
         else:
             weights = sample_weights(self.name, sample_weight, len(outputs))
             per_sample = values.reshape(len(outputs), -1).mean(axis=1, dtype=np.float64)

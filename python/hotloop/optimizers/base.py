@@ -262,7 +262,8 @@ class Optimizer(SlotOwner, Described, Watched):
 
         `ahead` counts the updates before it that are not counted yet.
         """
-        self._batches = count = self.iterations + ahead
+        # Not through __setattr__, which a small step would notice.
+        vars(self)["_batches"] = count = self.iterations + ahead
         self.step_array[0] = count // (self.gradient_accumulation_steps or 1) + 1
         if self._schedule is not None:
             self.lr_array[0] = self._scheduled(count)

@@ -14,7 +14,14 @@ from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
 from hotloop.callbacks.base import CallbackList, as_list
 from hotloop.callbacks.progress import figures
-from hotloop.data.arrays import ArrayData, batches_of, direct, refuse_no_batch, require_samples
+from hotloop.data.arrays import (
+    ArrayData,
+    batches_of,
+    direct,
+    is_direct,
+    refuse_no_batch,
+    require_samples,
+)
 from hotloop.data.indexed import one_pass
 from hotloop.training import own_steps
 from hotloop.training.meter import Meter
@@ -137,14 +144,16 @@ def _predicted(
     n = len(arrays[0]) if steps is None else min(len(arrays[0]), steps * size)
     shapes = [tuple(k or 0 for k in shape[1:]) for shape in network.output_shapes]
     outs = [np.empty((n, *shape), network.dtype) for shape in shapes]
+    plain = [is_direct(array) for array in arrays]
     for batch, start in enumerate(range(0, n, size), first):
         rows = slice(start, min(n, start + size))
         calls.batch_begin("predict", batch)
         with trainer.step_lock:
             step = network.executor().forward_step(rows.stop - start, training=False)
-            for port, array in zip(step.ports, arrays, strict=True):
-                port.load(direct(array[rows]))
-            step.run()
+            for port, array, whole_rows in zip(step.ports, arrays, plain, strict=True):
+                part = array[rows]
+                port.load(part if whole_rows else direct(part))
+            step.forward()
             for out, y in zip(outs, step.outputs, strict=True):
                 out[rows] = y
             step.release()

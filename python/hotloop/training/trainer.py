@@ -50,6 +50,7 @@ class Trainer:
         self.figures: list[Figure] | None = None
         self.target_shapes: list[tuple[int, ...]] = []
         self._reads: tuple[bool, ...] = ()
+        self._at_once = False  # whether kernels compute all figures by the way
         self._batch_meter: Meter | None = None
         self._fast: Step | None = None
         self.run: Any = None
@@ -124,6 +125,7 @@ class Trainer:
     def forget_figures(self) -> None:
         """Let the next data say again what the metrics are."""
         self.figures, self._batch_meter, self._fast = None, None, None
+        self._reads, self._at_once = (), False
 
     def settle(self, targets: list[tuple[int, ...]]) -> list[Figure]:
         """Return the figures of the logs, found by the shapes of targets at the first time."""
@@ -141,6 +143,7 @@ class Trainer:
             )
             looked = {figure.output for figure in self.figures if figure.reads}
             self._reads = tuple(i in looked for i in range(len(targets)))
+            self._at_once = bool(self.figures) and not looked
         return self.figures
 
     def new_meter(self, targets: list[tuple[int, ...]]) -> Meter:
@@ -218,6 +221,10 @@ class Trainer:
                 loss = fast.run()
                 if not self.figures and not return_dict:
                     return loss
+                if not return_dict:
+                    at_once = self._figures_at_once(fast, loss)
+                    if at_once is not None:
+                        return at_once
                 k = len(fast.inputs)
                 ys = arrays[k:]
                 data = ArrayData(arrays[:k], ys, ys, [None] * len(ys))
@@ -235,17 +242,30 @@ class Trainer:
 
     def _answer(self, step: Step, loss: float, data: ArrayData, return_dict: bool) -> Any:
         """Return loss and metrics of one batch."""
-        found = self.figures or []
-        if not return_dict and len(found) == 1 and found[0].counts:
-            head = step.heads[found[0].output]
-            if head.counts:
-                return [loss, head.correct.item() / head.rows]
+        at_once = None if return_dict else self._figures_at_once(step, loss)
+        if at_once is not None:
+            return at_once
         meter = self._batch_meter
         if meter is None:
-            meter = self._batch_meter = Meter(found)
+            meter = self._batch_meter = Meter(self.figures or [])
         meter.reset()
         meter.update(step, loss, data, slice(0, len(data)))
         return answer(meter.logs(), return_dict)
+
+    def _figures_at_once(self, step: Step, loss: float) -> list[float] | None:
+        """Return the figures where all stand in the step: no sums over batches are needed."""
+        if not self._at_once:
+            return None
+        heads, n, found = step.heads, step.n, [loss]
+        for figure in self.figures or []:
+            head = heads[figure.output]
+            if not figure.counts:
+                found.append(head.figure() * n / n)  # as a mean over batches has it
+            elif head.counts:
+                found.append(head.correct.item() / head.rows)
+            else:
+                return None
+        return found
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
         """See `Model.test_on_batch`."""
@@ -336,26 +356,36 @@ def compiled_before(state: dict[str, Any]) -> dict[str, Any]:
 
 def loaded_as_they_are(step: Step, x: Any, y: Any) -> Any:
     """Load arrays that need no check beyond their shapes, and return them; None for others."""
+    ports = step.ports
+    if step.is_pair:
+        first, second = ports
+        if (
+            type(x) is not np.ndarray
+            or type(y) is not np.ndarray
+            or x.shape != first.shape
+            or y.shape != second.shape
+            or y.dtype != second.dtype
+        ):
+            return None
+        if x is not first.bound:
+            first.load(x if x.dtype == first.dtype else direct(x))
+        if y is not second.bound:
+            second.load(y)
+        return x, y
     xs, ys = step.inputs, step.heads
     many = type(x) in (list, tuple) if len(xs) > 1 else None
-    given: Any
-    if many is None and len(ys) == 1:
-        given = (x, y)
-    else:
-        if many is False or (len(ys) > 1 and type(y) not in (list, tuple)):
-            return None
-        given = (*(x if many else (x,)), *(y if len(ys) > 1 else (y,)))
-    ports = step.ports
+    if many is False or (len(ys) > 1 and type(y) not in (list, tuple)):
+        return None
+    given = (*(x if many else (x,)), *(y if len(ys) > 1 else (y,)))
     if len(given) != len(ports):
         return None
-    first = len(xs)
     for i, port in enumerate(ports):
         array = given[i]
         if type(array) is not np.ndarray or array.shape != port.shape:
             return None
         if array.dtype == port.dtype:
             port.load(array)
-        elif i < first:
+        elif i < len(xs):
             port.load(direct(array))
         else:
             return None
