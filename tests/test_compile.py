@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 from typing import Any
 
 import numpy as np
@@ -478,6 +479,68 @@ def test_own_layers_and_gradients_of_ones_own_run_in_python() -> None:
         return [*found, model.get_weights()]
 
     assert agree(run(compiled=False), run(compiled=True))
+
+
+class OwnLoss(hl.losses.Loss):
+    """A loss over operations: in a recorded step it is these operations."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ops.mean(ops.square(ops.tanh(y_true - y_pred)), axis=-1)
+
+
+def test_losses_of_ones_own_and_weights_of_samples_are_recorded() -> None:
+    def run(compiled: bool) -> Any:
+        model, optimizer = the_model("softmax"), hl.optimizers.SGD(0.5)
+        own, weighed = OwnLoss(), hl.losses.MeanSquaredError()
+
+        def step(x: Any, y: Any, w: Any) -> Any:
+            with hl.GradientTape() as tape:
+                p = model(x, training=True)
+                loss = own(y, p) + weighed(y, p, w) + hl.losses.Huber()(y, p)
+            weights = model.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            return loss
+
+        go = hl.compile(step) if compiled else step
+        rng = np.random.default_rng(6)
+        found = []
+        for x, y in the_batches():
+            rows, w = np.eye(4, dtype=np.float32)[y], rng.random(6).astype(np.float32)
+            found.append([np.asarray(go(x, rows, w))])
+        return [*found, model.get_weights()]
+
+    assert agree(run(compiled=False), run(compiled=True))
+
+
+def test_a_signal_in_a_python_part_leaves_the_step_undone() -> None:
+    class Slow(hl.metrics.Metric):
+        def update_state(self, *_: Any, **__: Any) -> None:
+            if self.total:
+                signal.raise_signal(signal.SIGINT)
+            self.total += 1.0
+
+    model, optimizer, metric = the_model("softmax"), hl.optimizers.Adam(0.1), Slow()
+
+    @hl.compile
+    def step(x: Any, y: Any) -> Any:
+        with hl.GradientTape() as tape:
+            loss = ops.mean(ops.square(model(x, training=True)))
+        weights = model.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        metric.update_state(y, model(x))
+        return loss
+
+    x, y = the_batches()[0]
+    step(x, y)
+    before = model.get_weights()
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            step(x, y)
+        assert agree([before], [model.get_weights()])
+        assert (optimizer.iterations, metric.total) == (1, 1.0)
+    metric.reset_state()
+    step(x, y)
+    assert optimizer.iterations == 2
 
 
 class Stepper(hl.Sequential):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core
-from hotloop.autodiff import elementwise, shapes
+from hotloop.autodiff import elementwise, reductions, shapes
 from hotloop.autodiff.backward import one
 from hotloop.autodiff.rule import TensorBase, run
 from hotloop.autodiff.tensor import Tensor
@@ -131,9 +131,33 @@ def on_tensor(loss: LossLike, y_true: Any, y_pred: Any, sample_weight: Any = Non
         if targets is not None:
             call: Any = _CoreLoss(loss)
             return run(call, (y_pred, targets), {})
+    if plain and hasattr(loss, "call") and len(y_pred):
+        return _over_ops(loss, y_true, y_pred)
     call = _LossCall(loss)
     given = (y_pred, y_true) if sample_weight is None else (y_pred, y_true, sample_weight)
     return run(call, given, {})
+
+
+def _over_ops(loss: Any, y_true: Any, y_pred: Any) -> Any:
+    """Return a loss that is written over `hotloop.ops` by the operations that it consists of."""
+    outputs = y_pred if y_pred.ndim > 1 else shapes.reshape(y_pred, shape=(-1, 1))
+    targets = y_true
+    if not isinstance(y_true, TensorBase):
+        targets = loss.targets(np.asarray(y_true), outputs.shape, outputs.dtype)
+    elif targets.size == outputs.size:
+        targets = elementwise.cast(targets, dtype=outputs.dtype.name)
+        targets = shapes.reshape(targets, shape=outputs.shape)
+    values: Any = loss.call(targets, outputs)
+    if not isinstance(values, TensorBase):
+        values = Tensor(np.asarray(values, outputs.dtype))
+    rank, n = len(values.shape), outputs.shape[0]
+    if rank and values.shape[0] not in (1, n):
+        msg = (
+            f"{loss.name}: the function must answer a loss for each of {n} samples, or one number, "
+            f"got shape {values.shape}"
+        )
+        raise ValueError(msg)
+    return reductions.mean(values, axis=None, keepdims=False) if rank else values
 
 
 def _for_core(loss: LossLike, y_true: Any, y_pred: Any) -> Any:
