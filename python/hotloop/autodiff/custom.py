@@ -89,6 +89,6 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             msg = "custom_gradient: symbols are not taken; call the function in a layer's call"
             raise TypeError(msg)
         custom: Any = _Custom(f, kwargs)
-        return run(custom, args, {})
+        return run(custom, *args)
 
     return called

@@ -43,6 +43,77 @@ class Saved:
             """Any attribute may be stored."""
 
 
+_ARRAY = np.ndarray
+_ONE = (True,)
+_NONE = ((), (False,), (False, False), (False, False, False))
+
+
+def run(rule: Any, /, *inputs: Any, **options: Any) -> Any:
+    """Return what `rule` answers to arrays, tensors or symbols.
+
+    Raises
+    ------
+    TypeError
+        For an input that is no real array.
+    """
+    # Small arrays spend their time here: no generators, and each attribute is read once.
+    tapes = mode.tapes
+    if tapes and mode.recorder is not None:
+        return mode.recorder.apply(rule, inputs, options)
+    arrays: list[Any] = []
+    # The inputs that a gradient is wanted of, None in the place of others.
+    tensors: list[Any] = []
+    make: Any = None
+    track = False
+    for x in inputs:
+        kind = type(x)
+        if kind is make or isinstance(x, TensorBase):
+            arrays.append(x.data)
+            make = kind
+            if x.requires_grad:
+                tensors.append(x)
+                track = True
+            else:
+                tensors.append(None)
+            continue
+        tensor = None
+        if kind is _ARRAY:
+            arrays.append(x)
+            if tapes:
+                tensor = _watched(x)
+        elif kind is float or kind is int:
+            arrays.append(x)
+        elif hasattr(x, "__operation__"):
+            return x.__operation__(rule, inputs, options)
+        else:
+            arrays.append(operand(rule.name, x))
+            if tapes and isinstance(x, np.ndarray):
+                tensor = _watched(x)
+        if tensor is not None:
+            make = type(tensor)
+            if tensor.requires_grad:
+                track = True
+            else:
+                tensor = None
+        tensors.append(tensor)
+    saved = Saved()
+    if not (track and mode.enabled and rule.backward is not None):
+        saved.needs = _NONE[len(tensors)] if len(tensors) < 4 else (False,) * len(tensors)
+        answer = rule.forward(saved, *arrays, **options)
+        if make is None:
+            return answer
+        return make(answer) if type(answer) is not tuple else tuple(map(make, answer))
+    if len(tensors) == 1:
+        saved.needs = _ONE
+    else:
+        saved.needs = tuple([tensor is not None for tensor in tensors])
+    answer = rule.forward(saved, *arrays, **options)
+    if type(answer) is not tuple:
+        return make.made_by(answer, Entry(rule, saved, tensors, None), 0)
+    entry = Entry(rule, saved, tensors, [(part.shape, part.dtype) for part in answer])
+    return tuple([make.made_by(part, entry, i) for i, part in enumerate(answer)])
+
+
 class Rule:
     """One operation.
 
@@ -71,9 +142,7 @@ class Rule:
         self.name, self.forward, self.backward = name, forward, backward
         RULES[name] = self
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Return the answer for arrays, tensors or symbols."""
-        return run(self, inputs, options)
+    __call__ = run
 
     def __repr__(self) -> str:
         """Return the name."""
@@ -174,77 +243,6 @@ class Entry:
         """Return the gradients of the inputs, from those of the outputs."""
         answer: Sequence[Array | None] = self.rule.backward(self.saved, *self.filled(grads))
         return answer
-
-
-_ARRAY = np.ndarray
-_ONE = (True,)
-_NONE = ((), (False,), (False, False), (False, False, False))
-
-
-def run(rule: Rule, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Return what `rule` answers to arrays, tensors or symbols.
-
-    Raises
-    ------
-    TypeError
-        For an input that is no real array.
-    """
-    # Small arrays spend their time here: no generators, and each attribute is read once.
-    tapes = mode.tapes
-    if tapes and mode.recorder is not None:
-        return mode.recorder.apply(rule, inputs, options)
-    arrays: list[Any] = []
-    # The inputs that a gradient is wanted of, None in the place of others.
-    tensors: list[Any] = []
-    make: Any = None
-    track = False
-    for x in inputs:
-        kind = type(x)
-        if kind is make or isinstance(x, TensorBase):
-            arrays.append(x.data)
-            make = kind
-            if x.requires_grad:
-                tensors.append(x)
-                track = True
-            else:
-                tensors.append(None)
-            continue
-        tensor = None
-        if kind is _ARRAY:
-            arrays.append(x)
-            if tapes:
-                tensor = _watched(x)
-        elif kind is float or kind is int:
-            arrays.append(x)
-        elif hasattr(x, "__operation__"):
-            return x.__operation__(rule, inputs, options)
-        else:
-            arrays.append(operand(rule.name, x))
-            if tapes and isinstance(x, np.ndarray):
-                tensor = _watched(x)
-        if tensor is not None:
-            make = type(tensor)
-            if tensor.requires_grad:
-                track = True
-            else:
-                tensor = None
-        tensors.append(tensor)
-    saved = Saved()
-    if not (track and mode.enabled and rule.backward is not None):
-        saved.needs = _NONE[len(tensors)] if len(tensors) < 4 else (False,) * len(tensors)
-        answer = rule.forward(saved, *arrays, **options)
-        if make is None:
-            return answer
-        return make(answer) if type(answer) is not tuple else tuple(map(make, answer))
-    if len(tensors) == 1:
-        saved.needs = _ONE
-    else:
-        saved.needs = tuple([tensor is not None for tensor in tensors])
-    answer = rule.forward(saved, *arrays, **options)
-    if type(answer) is not tuple:
-        return make.made_by(answer, Entry(rule, saved, tensors, None), 0)
-    entry = Entry(rule, saved, tensors, [(part.shape, part.dtype) for part in answer])
-    return tuple([make.made_by(part, entry, i) for i, part in enumerate(answer)])
 
 
 def _watched(x: Array) -> Any:

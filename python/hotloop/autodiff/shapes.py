@@ -34,8 +34,11 @@ def _transpose_forward(saved: Saved, x: Any, *, axes: Sequence[int] | None) -> A
     if len(order) != x.ndim:
         msg = f"transpose: axes {axes!r} must name each of the {x.ndim} axes once"
         raise ValueError(msg)
-    saved.back = tuple(int(i) for i in np.argsort(order))
-    return np.transpose(x, order)
+    back = [0] * len(order)
+    for i, axis in enumerate(order):
+        back[axis] = i
+    saved.back = back
+    return x.transpose(order)
 
 
 def _transpose_backward(saved: Saved, dy: Array) -> tuple[Array]:

@@ -130,12 +130,12 @@ def on_tensor(loss: LossLike, y_true: Any, y_pred: Any, sample_weight: Any = Non
         targets = _for_core(loss, y_true, y_pred)
         if targets is not None:
             call: Any = _CoreLoss(loss)
-            return run(call, (y_pred, targets), {})
+            return run(call, y_pred, targets)
     if plain and hasattr(loss, "call") and len(y_pred):
         return _over_ops(loss, y_true, y_pred)
     call = _LossCall(loss)
     given = (y_pred, y_true) if sample_weight is None else (y_pred, y_true, sample_weight)
-    return run(call, given, {})
+    return run(call, *given)
 
 
 def _over_ops(loss: Any, y_true: Any, y_pred: Any) -> Any:
@@ -255,4 +255,4 @@ class _LossValues:
 def values_on_tensor(loss: LossLike, y_true: Any, y_pred: Any) -> Any:
     """Return the loss of every row of a tensor as a tensor, nothing reduced over the batch."""
     call: Any = _LossValues(loss)
-    return run(call, (y_pred, y_true), {})
+    return run(call, y_pred, y_true)
