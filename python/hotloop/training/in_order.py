@@ -207,10 +207,16 @@ def by_class(
     """
     if class_weight is None:
         return data
-    named = isinstance(class_weight, Mapping) and any(isinstance(k, str) for k in class_weight)
-    if named or isinstance(class_weight, list | tuple):
+    several = len(names) > 1
+    if isinstance(class_weight, Mapping):
+        texts = {key for key in class_weight if isinstance(key, str)}
+        by_output = bool(texts) and (several or texts <= set(names))
+    else:
+        items = class_weight if isinstance(class_weight, list | tuple) else ()
+        by_output = bool(items) and (several or isinstance(items[0], Mapping))
+    if by_output:
         given = by_name(f"{name}: class_weight", class_weight, names)
-    elif len(names) > 1:
+    elif several:
         msg = (
             f"{name}: class_weight is for models of one output, this one has several; give a dict "
             "of them by output, or sample_weight for each output instead"
