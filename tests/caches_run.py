@@ -77,12 +77,34 @@ def streamed(dtype: Any) -> dict[str, Any]:
     return {f"{name} {np.dtype(dtype)}": value for name, value in found.items()}
 
 
+def convolutions(dtype: Any) -> dict[str, Any]:
+    """Return all passes of convolutions by tiles, rows, scatter and depthwise kernels."""
+    found: dict[str, Any] = {}
+    for c, o, kernel, options in (
+        (12, 40, 3, {"padding": 1}),
+        (3, 4, 3, {}),
+        (1, 20, 5, {"padding": 2}),
+        (24, 24, 3, {"groups": 24, "stride": 2}),
+    ):
+        shape = (kernel, kernel, c // options.get("groups", 1), o)
+        x, w = arrays(dtype, 4, (9, 30, 30, c), shape)
+        y = F.conv2d(x, w, data_format="channels_last", **options)
+        dx, dw, db = F.conv2d_backward(y, x, w, data_format="channels_last", **options)
+        name = f"conv2d {c} {o} {np.dtype(dtype)}"
+        found |= {
+            f"{name} {key}": v
+            for key, v in zip(("y", "dx", "dw", "db"), (y, dx, dw, db), strict=True)
+        }
+    return found
+
+
 def main() -> None:
     """Print the sizes in use and the digest of every result."""
     results: dict[str, Any] = {}
     for dtype in (np.float32, np.float64):
         results |= {name: got for name, (got, _) in products(dtype, 0).items()}
         results |= streamed(dtype)
+        results |= convolutions(dtype)
     digests = {k: hashlib.sha256(np.asarray(v).tobytes()).hexdigest() for k, v in results.items()}
     sizes = hl.config.build_info()["cache_sizes"]
     sys.stdout.write(json.dumps({"sizes": sizes, "digests": digests}))

@@ -253,3 +253,52 @@ resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 print(json.dumps([alone, sums(), more({3 + (team == "openmp")})]))
 """
     assert run(code, HOTLOOP_THREADING=team) == [[300.0**3] * 3, 300.0**3, 3 + (team == "openmp")]
+
+
+MANY = """
+layers = hl.layers
+def trained(threads):
+    hl.set_num_threads(threads)
+    hl.utils.set_random_seed(0)
+    model = hl.Sequential([
+        layers.Input((14, 14, 8)),
+        layers.Conv2D(24, 3, padding="same", activation="relu"),
+        layers.Conv2D(24, 3, groups=24),
+        layers.MaxPool2D(2),
+        layers.Conv2D(16, 3, strides=2),
+        layers.BatchNormalization(),
+        layers.Flatten(),
+        layers.Dense(512, activation="tanh"),
+        layers.Dense(10),
+    ])
+    model.compile("adam", hl.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((96, 14, 14, 8), dtype=np.float32)
+    model.fit(x, rng.integers(0, 10, 96), batch_size=48, epochs=3, verbose=0, shuffle=False)
+    return b"".join(w.tobytes() for w in model.get_weights()).hex()
+want = trained(1)
+same = {str(n): trained(n) == want for n in (8, 16, 64)}
+print(json.dumps({"same": same, "finite": "nan" not in want, "regions": hl._core.region_count()}))
+"""
+
+
+@pytest.mark.parametrize("team", hl.config.build_info()["threading_available"])
+def test_many_more_threads_than_processors_give_the_bits_of_one(team: str) -> None:
+    answer = run(MANY, HOTLOOP_THREADING=team)
+    assert answer["same"] == {"8": True, "16": True, "64": True}
+    regions, parts = answer["regions"]
+    assert regions > 50
+    assert parts / regions > 4  # threads that had a part, on average
+
+
+def test_a_region_is_counted_with_its_parts(restore_threads: Set) -> None:
+    a = np.ones((300, 300), np.float32)
+    small = np.ones((4, 4), np.float32)
+    restore_threads(3)
+    before = hl._core.region_count()
+    F.matmul(a, a)
+    F.matmul(small, small)  # not worth a second thread
+    restore_threads(1)
+    F.matmul(a, a)
+    after = hl._core.region_count()
+    assert (after[0] - before[0], after[1] - before[1]) == (1, 3)

@@ -2,6 +2,7 @@
 #include "bind.h"
 #include "geometry.h"
 #include "hotloop/ops/conv_pool.h"
+#include "hotloop/ops/conv_route.h"
 
 namespace hotloop::bind {
 namespace {
@@ -96,6 +97,32 @@ py::tuple conv2d_backward_(py::handle dy,
     return py::make_tuple(dx.result(), dw.result(), db.result());
 }
 
+// The route of each pass, by shapes alone.
+py::dict conv2d_routes_(py::handle x,
+                        py::handle w,
+                        py::handle stride,
+                        py::handle padding,
+                        py::handle dilation,
+                        py::handle groups,
+                        py::handle data_format,
+                        py::handle algorithm,
+                        const std::string& dtype) {
+    constexpr const char* op = "explain_conv2d";
+    if (dtype != "float32" && dtype != "float64")
+        fail(op, "dtype must be 'float32' or 'float64', got '", dtype.substr(0, 40), "'");
+    const ConvShape s = make_conv_shape(
+        op, parse_shape(op, "x_shape", x), parse_shape(op, "w_shape", w), nullptr,
+        parse_pair(op, "stride", stride), parse_padding(op, padding),
+        parse_pair(op, "dilation", dilation), live_integer(op, "groups", groups).value,
+        parse_channels_last(op, data_format), parse_algorithm(op, algorithm));
+    py::dict routes;
+    for (const ConvPass pass :
+         {ConvPass::forward, ConvPass::input_gradient, ConvPass::weight_gradient})
+        routes[name_of(pass)] =
+            name_of(dtype == "float32" ? choose<float>(s, pass) : choose<double>(s, pass));
+    return routes;
+}
+
 }  // namespace
 
 void bind_conv(py::module_& m) {
@@ -108,6 +135,9 @@ void bind_conv(py::module_& m) {
           arg("padding") = 0, arg("dilation") = 1, arg("groups") = 1, arg("need_dx") = true,
           arg("need_db") = true, arg("data_format") = "channels_first", arg("algorithm") = none,
           arg("out") = none);
+    m.def("conv2d_routes", &conv2d_routes_, arg("x_shape"), arg("w_shape"), arg("stride") = 1,
+          arg("padding") = 0, arg("dilation") = 1, arg("groups") = 1,
+          arg("data_format") = "channels_first", arg("algorithm") = none, arg("dtype") = "float32");
 }
 
 }  // namespace hotloop::bind

@@ -42,6 +42,10 @@ void bind_runtime(py::module_& m) {
     m.def("set_num_threads", &set_threads, py::arg("n"));
     m.def("get_num_threads", &num_threads);
     m.def("set_threading", &set_threading, py::arg("name"));
+    m.def("region_count", [] {
+        const RegionCount count = region_count();
+        return py::make_tuple(count.regions, count.parts);
+    });
     m.def("config", &config);
     m.def(
         "fma_peak",

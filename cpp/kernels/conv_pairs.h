@@ -14,7 +14,6 @@ namespace hotloop {
 namespace {
 
 using Floats = simd::Vec<float>;
-constexpr int kMostTaps = 64;  // of a kernel
 constexpr int kMostPairs = HOTLOOP_VECTOR_BYTES == 64 ? 14 : 6;
 
 // x[0], x[1], x[0], x[1], ...
@@ -59,12 +58,6 @@ struct KernelRows {
         while (last > first && !holds_data(a, row + (last - 1) * a.dilation_h)) --last;
     }
 };
-
-// The weight gradient holds up to two pairs before the first windows are whole.
-bool in_pairs(const RowWindows& a, int n) {
-    return a.channels == 1 && a.pixel == 1 && a.dilation_w == 1 && a.OW % 2 == 0 && a.OW >= 4 &&
-           2 * n <= Floats::size;
-}
 
 // Output rows of `pixels` that a weight gradient sums before it adds to dw.
 template <class T>
@@ -124,7 +117,7 @@ void conv_pairs(const ConvRowsArgs<float>& a) {
     constexpr auto all = std::make_integer_sequence<int, kMostPairs>{};
     const index_t pairs = a.OW / 2;
     const index_t tiles = ceil_div(pairs, kMostPairs);
-    Floats w[kMostTaps];
+    Floats w[kMostPairTaps];
     for (index_t tap = 0; tap < a.KH * a.KW; ++tap) {
         const Floats once = Floats::load(a.w + tap * a.w_row);
         w[tap] = zip(once, once);

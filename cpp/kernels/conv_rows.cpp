@@ -16,7 +16,8 @@ namespace {
 
 using simd::Vec;
 
-constexpr int kVectors = row_vectors(HOTLOOP_VECTOR_BYTES);
+// Two where there are 32 registers of 64 bytes, so that a number of x meets twice as many weights.
+constexpr int kVectors = HOTLOOP_VECTOR_BYTES == 64 ? 2 : 1;
 template <int NV>
 constexpr int kPixels = HOTLOOP_VECTOR_BYTES != 64 ? 8
                         : NV == 2                  ? 10
@@ -206,11 +207,6 @@ void in_tiles(const ConvRowsArgs<T>& a) {
 
 template <class T>
 void conv_rows(const ConvRowsArgs<T>& a) {
-    if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a, a.n) && a.KH * a.KW <= kMostTaps) {
-            conv_pairs(a);
-            return;
-        }
     if constexpr (kVectors == 2)
         if (a.n > Vec<T>::size) {
             in_tiles<T, 2>(a);
@@ -367,11 +363,6 @@ void by_lines(const ConvRowsWeightsArgs<T>& a) {
 
 template <class T>
 void conv_rows_weights(const ConvRowsWeightsArgs<T>& a) {
-    if constexpr (sizeof(T) == sizeof(float))
-        if (in_pairs(a, a.n)) {
-            conv_pairs_weights(a);
-            return;
-        }
     if constexpr (kVectors == 2)
         if (a.n > Vec<T>::size) {
             if (a.KW == 3)
@@ -389,7 +380,10 @@ void conv_rows_weights(const ConvRowsWeightsArgs<T>& a) {
 
 template <class T>
 constexpr ConvRowsKernels<T> make() {
-    return {&conv_rows<T>, &conv_rows_weights<T>};
+    if constexpr (sizeof(T) == sizeof(float))
+        return {kVectors, &conv_rows<T>, &conv_rows_weights<T>, &conv_pairs, &conv_pairs_weights};
+    else
+        return {kVectors, &conv_rows<T>, &conv_rows_weights<T>, nullptr, nullptr};
 }
 
 }  // namespace

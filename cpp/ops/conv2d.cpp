@@ -10,6 +10,7 @@
 #include "hotloop/buffer.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/ops/conv_pool.h"
+#include "hotloop/ops/conv_route.h"
 #include "hotloop/ops/layout.h"
 #include "hotloop/ops/reduce.h"
 #include "hotloop/size.h"
@@ -62,11 +63,6 @@ Shape conv_output_shape(const ConvShape& s) {
 
 namespace {
 
-// Channels of each group apart: products would be one column wide.
-bool depthwise(const ConvShape& s) {
-    return s.groups > 1 && s.group_in() == 1 && s.group_out() == 1;
-}
-
 // Images and kernels in the layout that the kernels work in: as given, or turned into scratch. With
 // one channel both layouts are the same bytes.
 template <class T>
@@ -86,22 +82,28 @@ const T* weights_last(const ConvShape& s, const T* w) {
     return turned;
 }
 
-// The zeros around a framed gradient meet every weight, and zero times infinity is NaN. So weights
-// that are not all finite take a way that multiplies no zeros.
+// Tiles and rows multiply the zeros around a framed gradient with every weight, and zero times
+// infinity is NaN. So weights that are not all finite take a way that multiplies no zeros.
 template <class T>
-bool meets_infinity(const ConvShape& s, const T* w) {
-    return !scatters<T>(s) && !depthwise(s) && !all_finite(w, s.w_size());
+ConvRoute input_route(const ConvShape& s, const T* w) {
+    const ConvRoute route = choose<T>(s, ConvPass::input_gradient);
+    const bool zeros =
+        route == ConvRoute::tiles || route == ConvRoute::rows || route == ConvRoute::pairs;
+    return zeros && !all_finite(w, s.w_size()) ? ConvRoute::patches : route;
 }
 
 template <class T>
 void input_gradient(const ConvShape& s,
+                    ConvRoute route,
                     const OutputGradient<T>& dy,
                     const T* w,
                     T* dx,
                     const T* gate,
                     Activation gate_kind) {
-    (scatters<T>(s) ? conv_scatter_gradient<T> : conv_input_gradient<T>)(s, dy, w, dx, gate,
-                                                                         gate_kind);
+    if (route == ConvRoute::scatter)
+        conv_scatter_gradient(s, dy, w, dx, gate, gate_kind);
+    else
+        conv_input_gradient(s, route, dy, w, dx, gate, gate_kind);
 }
 
 bool turned(const ConvShape& s, index_t channels, index_t pixels) {
@@ -124,13 +126,15 @@ void empty_backward(const Conv2dBackwardArgs<T>& a) {
 template <class T>
 void conv2d(const Conv2dArgs<T>& a) {
     const ConvShape& s = a.shape;
-    if (s.y_size() == 0) return;
+    ConvRoute route = choose<T>(s, ConvPass::forward);
+    if (route == ConvRoute::empty) return;
     const index_t in_pixels = s.win.H * s.win.W;
     const index_t out_pixels = s.win.OH * s.win.OW;
     // The depthwise kernels leave out the padding. Where its zeros would have met an infinity, the
     // patches show them.
-    const bool zeros_tell = depthwise(s) && !input_frame(s).plain() && !all_finite(a.w, s.w_size());
-    if (s.algorithm == ConvAlgorithm::im2col || zeros_tell) {
+    if (route == ConvRoute::depthwise && !input_frame(s).plain() && !all_finite(a.w, s.w_size()))
+        route = ConvRoute::patches;
+    if (route == ConvRoute::patches) {
         patches_forward(a);
         return;
     }
@@ -138,10 +142,10 @@ void conv2d(const Conv2dArgs<T>& a) {
     const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
     const T* w = weights_last(s, a.w);
     T* y = turn ? scratch<T>(Scratch::images_out, s.y_size()) : a.y;
-    if (depthwise(s))
+    if (route == ConvRoute::depthwise)
         depthwise_forward(s, x, w, a.b, y, a.activation);
     else
-        conv_forward(s, x, w, a.b, y, a.activation);
+        conv_forward(s, route, x, w, a.b, y, a.activation);
     if (turn) transpose_batched(y, s.N, out_pixels, s.O, a.y);
 }
 
@@ -150,47 +154,48 @@ void conv2d_backward(const Conv2dBackwardArgs<T>& a) {
     const ConvShape& s = a.shape;
     const index_t in_pixels = s.win.H * s.win.W;
     const index_t out_pixels = s.win.OH * s.win.OW;
-    if (s.y_size() == 0 || s.w_size() == 0) {
+    const ConvRoute weights = choose<T>(s, ConvPass::weight_gradient);
+    if (weights == ConvRoute::empty) {
         empty_backward(a);
         return;
     }
-    if (s.algorithm == ConvAlgorithm::im2col) {
+    if (weights == ConvRoute::patches) {
         patches_backward(a);
         return;
     }
+    const bool depthwise = weights == ConvRoute::depthwise;
     const T* dy = images_last(s, a.dy, s.O, out_pixels, Scratch::images_out);
-    const bool with_weights = a.dw && !depthwise(s);
-    if (a.db && !with_weights) sum_rows(dy, s.N * out_pixels, s.O, a.db);
+    if (a.db && (!a.dw || depthwise)) sum_rows(dy, s.N * out_pixels, s.O, a.db);
     if (a.dw) {
         const T* x = images_last(s, a.x, s.C, in_pixels, Scratch::images);
         T* dw = s.channels_last ? a.dw : scratch<T>(Scratch::weights_out, s.w_size());
-        if (depthwise(s))
+        if (depthwise)
             depthwise_weight_gradient(s, dy, x, dw);
         else
-            conv_weight_gradient(s, {dy}, x, dw, a.db);
+            conv_weight_gradient(s, weights, {dy}, x, dw, a.db);
         if (!s.channels_last) reverse_axes(dw, s.taps(), s.group_in(), s.O, a.dw);
-        if (depthwise(s) && !input_frame(s).plain() &&
+        if (depthwise && !input_frame(s).plain() &&
             (windows_in_padding(s.win) || !all_finite(a.dw, s.w_size()))) {
-            Conv2dBackwardArgs<T> weights = a;
-            weights.dx = nullptr;
-            weights.db = nullptr;
-            patches_backward(weights);
+            Conv2dBackwardArgs<T> again = a;
+            again.dx = nullptr;
+            again.db = nullptr;
+            patches_backward(again);
         }
     }
-    if (a.dx && s.x_size() > 0 && meets_infinity(s, a.w)) {
-        Conv2dBackwardArgs<T> input = a;
-        input.dw = nullptr;
-        input.db = nullptr;
-        patches_backward(input);
-    } else if (a.dx && s.x_size() > 0) {
+    const ConvRoute input = a.dx ? input_route(s, a.w) : ConvRoute::empty;
+    if (input == ConvRoute::patches) {
+        Conv2dBackwardArgs<T> alone = a;
+        alone.dw = nullptr;
+        alone.db = nullptr;
+        patches_backward(alone);
+    } else if (input != ConvRoute::empty) {
         const bool turn = turned(s, s.C, in_pixels);
         const T* w = weights_last(s, a.w);
         T* dx = turn ? scratch<T>(Scratch::images, s.x_size()) : a.dx;
-        const T* gate = a.gate;
-        if (depthwise(s))
-            depthwise_input_gradient(s, dy, w, dx, gate, a.gate_kind);
+        if (input == ConvRoute::depthwise)
+            depthwise_input_gradient(s, dy, w, dx, a.gate, a.gate_kind);
         else
-            input_gradient(s, {dy}, w, dx, gate, a.gate_kind);
+            input_gradient(s, input, {dy}, w, dx, a.gate, a.gate_kind);
         if (turn) transpose_batched(dx, s.N, in_pixels, s.C, a.dx);
     }
 }
@@ -200,8 +205,10 @@ namespace {
 // Whether a convolution and its pool can share their images while those are in the cache.
 template <class T>
 bool shares_images(const ConvShape& s, bool pool_channels_last) {
-    return s.channels_last && pool_channels_last && s.O > 1 && s.y_size() > 0 && s.x_size() > 0 &&
-           s.algorithm == ConvAlgorithm::implicit_gemm && !depthwise(s);
+    const ConvRoute route = choose<T>(s, ConvPass::forward);
+    return s.channels_last && pool_channels_last && s.O > 1 && s.x_size() > 0 &&
+           route != ConvRoute::empty && route != ConvRoute::patches &&
+           route != ConvRoute::depthwise;
 }
 
 }  // namespace
@@ -210,7 +217,8 @@ template <class T>
 void conv_pool(const ConvPoolArgs<T>& a) {
     const Conv2dArgs<T>& c = a.conv;
     if (shares_images<T>(c.shape, a.pool.channels_last)) {
-        conv_forward(c.shape, c.x, c.w, c.b, c.y, c.activation, &a.pool, a.keep);
+        conv_forward(c.shape, choose<T>(c.shape, ConvPass::forward), c.x, c.w, c.b, c.y,
+                     c.activation, &a.pool, a.keep);
         return;
     }
     conv2d(c);
@@ -220,15 +228,18 @@ void conv_pool(const ConvPoolArgs<T>& a) {
 template <class T>
 void conv_pool_backward(const ConvPoolBackwardArgs<T>& a) {
     const Conv2dBackwardArgs<T>& c = a.conv;
-    if (!shares_images<T>(c.shape, a.pool.channels_last) ||
-        weight_gradient_blocks(c.shape, sizeof(T)) == 1 || (c.dx && meets_infinity(c.shape, c.w))) {
+    const ConvShape& s = c.shape;
+    const bool together = shares_images<T>(s, a.pool.channels_last) && s.w_size() > 0 &&
+                          weight_gradient_blocks(s, sizeof(T)) > 1;
+    const ConvRoute input = together && c.dx ? input_route(s, c.w) : ConvRoute::empty;
+    if (!together || input == ConvRoute::patches) {
         max_pool2d_backward(a.pool);
         conv2d_backward(c);
         return;
     }
     const OutputGradient<T> dy{nullptr, &a.pool};
-    if (c.dw) conv_weight_gradient(c.shape, dy, c.x, c.dw, c.db);
-    if (c.dx) input_gradient(c.shape, dy, c.w, c.dx, c.gate, c.gate_kind);
+    if (c.dw) conv_weight_gradient(s, choose<T>(s, ConvPass::weight_gradient), dy, c.x, c.dw, c.db);
+    if (c.dx) input_gradient(s, input, dy, c.w, c.dx, c.gate, c.gate_kind);
 }
 
 #define HOTLOOP_INSTANTIATE(T)                                      \

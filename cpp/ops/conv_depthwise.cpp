@@ -6,6 +6,7 @@
 #include "conv_frame.h"
 #include "hotloop/depthwise_args.h"
 #include "hotloop/dispatch.h"
+#include "hotloop/ops/conv_route.h"
 #include "hotloop/parallel.h"
 #include "totals.h"
 
@@ -162,6 +163,7 @@ double cost(const ConvShape& s) {
 template <class T>
 void depthwise_forward(
     const ConvShape& s, const T* x, const T* w, const T* b, T* y, Activation activation) {
+    trace<T>(s, ConvPass::forward, ConvRoute::depthwise);
     const Window& v = s.win;
     const Runs runs = forward_runs(s);
     parallel_for(s.N, cost<T>(s), [&](index_t begin, index_t end) {
@@ -183,6 +185,7 @@ void depthwise_forward(
 template <class T>
 void depthwise_input_gradient(
     const ConvShape& s, const T* dy, const T* w, T* dx, const T* gate, Activation gate_kind) {
+    trace<T>(s, ConvPass::input_gradient, ConvRoute::depthwise);
     const Window& v = s.win;
     std::vector<Runs> phases;
     const std::vector<Line> columns = backward_lines(columns_of(v));
@@ -208,6 +211,7 @@ void depthwise_input_gradient(
 
 template <class T>
 void depthwise_weight_gradient(const ConvShape& s, const T* dy, const T* x, T* dw) {
+    trace<T>(s, ConvPass::weight_gradient, ConvRoute::depthwise);
     const Window& v = s.win;
     const Runs runs = in_pieces(forward_runs(s), v.stride_w * s.C, s.C);
     const auto all = static_cast<index_t>(runs.run.size());

@@ -1,5 +1,7 @@
 #include "conv_frame.h"
 
+#include "hotloop/caches.h"
+
 namespace hotloop {
 namespace {
 
@@ -14,7 +16,9 @@ Pieces cut(index_t images, index_t image_bytes, index_t output_rows) {
     constexpr index_t kTasks = 16;
     Pieces p{};
     p.images = images;
-    const index_t fit = std::max<index_t>(1, kPieceBytes / std::max<index_t>(1, image_bytes));
+    // No sum goes from piece to piece, so they may follow the cache.
+    const index_t room = std::min(kPieceBytes, cache_sizes().l2 / 2);
+    const index_t fit = std::max<index_t>(1, room / std::max<index_t>(1, image_bytes));
     p.count = std::min(images, std::max(ceil_div(images, fit), kTasks));
     if (p.count < images) p.count = std::min(images, ceil_div(p.count, 4) * 4);
     p.stretches = p.count >= kTasks / 2 ? 1 : std::min(output_rows, ceil_div(kTasks, p.count));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hotloop/ops/conv2d.h"
+#include "hotloop/ops/conv_route.h"
 #include "hotloop/ops/pool2d.h"
 
 namespace hotloop {
@@ -17,9 +18,12 @@ struct OutputGradient {
     const T* images(const ConvShape& s, index_t first, index_t images) const;
 };
 
+// `route` is rows, pairs or tiles in all three passes.
+//
 // With a pool, which reads y, its output too; y is then written only if `keep` says so.
 template <class T>
 void conv_forward(const ConvShape& s,
+                  ConvRoute route,
                   const T* x,
                   const T* w,
                   const T* b,
@@ -29,6 +33,7 @@ void conv_forward(const ConvShape& s,
                   bool keep = true);
 template <class T>
 void conv_input_gradient(const ConvShape& s,
+                         ConvRoute route,
                          const OutputGradient<T>& dy,
                          const T* w,
                          T* dx,
@@ -38,6 +43,6 @@ void conv_input_gradient(const ConvShape& s,
 index_t weight_gradient_blocks(const ConvShape& s, index_t element_bytes);
 template <class T>
 void conv_weight_gradient(
-    const ConvShape& s, const OutputGradient<T>& dy, const T* x, T* dw, T* db);
+    const ConvShape& s, ConvRoute route, const OutputGradient<T>& dy, const T* x, T* dw, T* db);
 
 }  // namespace hotloop

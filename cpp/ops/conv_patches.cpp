@@ -1,6 +1,7 @@
 #include "conv_patches.h"
 
 #include "hotloop/buffer.h"
+#include "hotloop/ops/conv_route.h"
 #include "hotloop/ops/im2col.h"
 #include "hotloop/ops/layout.h"
 #include "hotloop/ops/pointwise.h"
@@ -39,6 +40,7 @@ const T* kernel_rows(const ConvShape& s, const T* w) {
 template <class T>
 void patches_forward(const Conv2dArgs<T>& a) {
     const ConvShape& s = a.shape;
+    trace<T>(s, ConvPass::forward, ConvRoute::patches);
     const index_t depth = s.group_in() * s.taps();
     const index_t out_pixels = s.win.OH * s.win.OW;
     const T* cols = patches_of(s, a.x);
@@ -72,6 +74,7 @@ void patches_backward(const Conv2dBackwardArgs<T>& a) {
     }
     if (a.db) sum_rows(dy, rows, s.O, a.db);
     if (a.dw) {
+        trace<T>(s, ConvPass::weight_gradient, ConvRoute::patches);
         const T* cols = patches_of(s, a.x);
         T* dw = s.channels_last ? scratch<T>(Scratch::weights_out, s.w_size()) : a.dw;
         for (index_t g = 0; g < s.groups; ++g) {
@@ -85,6 +88,7 @@ void patches_backward(const Conv2dBackwardArgs<T>& a) {
         if (s.channels_last) reverse_axes(dw, s.O, s.group_in(), s.taps(), a.dw);
     }
     if (a.dx) {
+        trace<T>(s, ConvPass::input_gradient, ConvRoute::patches);
         const T* w = kernel_rows(s, a.w);
         T* dcols = scratch<T>(Scratch::patches, rows * s.C * s.taps());
         for (index_t g = 0; g < s.groups; ++g) {

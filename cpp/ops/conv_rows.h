@@ -1,4 +1,4 @@
-// When the row kernels take a convolution, and how they walk its images.
+// How the row kernels walk the images of a convolution.
 #pragma once
 
 #include <algorithm>
@@ -6,27 +6,30 @@
 #include "conv_frame.h"
 #include "hotloop/conv_rows_args.h"
 #include "hotloop/dispatch.h"
+#include "hotloop/ops/conv_route.h"
 
 namespace hotloop {
 
-// Whether the row kernels take a convolution with `columns` output channels, rows of OW pixels and
-// these windows. Where one vector holds the channels, the tile kernel would wait for loads. With
-// two at a time they are ahead too (8 x 8 planes of 64 channels: 97 % of the peak, tiles 80 %),
-// unless a row is so short that sums would wait for themselves.
+// The row kernel of a route that is rows or pairs.
 template <class T>
-bool by_rows(index_t columns, index_t OW, index_t kernel_w, index_t stride_w, index_t dilation_w) {
-    if ((kernel_w != 3 && kernel_w != 5) || stride_w != 1) return false;
-    const index_t width = kernels<T>().gemm->vector_size;
-    return columns <= width ||
-           (row_vectors(width * static_cast<index_t>(sizeof(T))) == 2 && OW >= 6 * dilation_w);
+auto rows_forward(ConvRoute route) {
+    const ConvRowsKernels<T>& kernel = *kernels<T>().conv_rows;
+    return route == ConvRoute::pairs ? kernel.pairs_forward : kernel.forward;
 }
 
-// body(first column, columns) for the columns that one call takes: a panel of the packed weights.
+// body(first column, columns) for the columns that one call takes.
 template <class T, class Body>
-void each_panel(index_t columns, Body body) {
-    const index_t most = kernels<T>().gemm->tile_cols;
+void each_columns(index_t columns, Body body) {
+    const index_t most = index_t{kernels<T>().conv_rows->vectors} * kernels<T>().gemm->vector_size;
     for (index_t first = 0; first < columns; first += most)
         body(first, static_cast<int>(std::min(most, columns - first)));
+}
+
+// Where column `first` lies in packed panels of `depth` rows.
+template <class T>
+index_t packed_column(index_t first, index_t depth) {
+    const index_t cols = kernels<T>().gemm->tile_cols;
+    return first / cols * cols * depth + first % cols;
 }
 
 // The part of their arguments that says where the windows of framed images lie, whose first begins

@@ -8,31 +8,14 @@
 // It is col2im without columns.
 #include "conv_scatter.h"
 
-#include <cmath>
-
 #include "conv_frame.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/gemm_args.h"
 #include "hotloop/long_sums.h"
+#include "hotloop/ops/conv_route.h"
 #include "hotloop/parallel.h"
 
 namespace hotloop {
-
-// Vectors that the two ways multiply. This one meets each pixel of dy once, with whole rows of the
-// kernel, and pays some sums' worth for loading and storing the image; the other meets each pixel
-// of x once, with a vector for its channels, which may be more pixels than dy has.
-template <class T>
-bool scatters(const ConvShape& s) {
-    const Window& v = s.win;
-    if (s.groups != 1 || v.dilation_w != 1 || s.y_size() == 0 || s.taps() * s.O > kStretch)
-        return false;
-    const index_t width = kernels<T>().gemm->vector_size;
-    const auto product = [](auto... sizes) { return (static_cast<double>(sizes) * ...); };
-    const double here = product(v.OH, v.OW, ceil_div(v.KW * s.C, width), s.O + 6);
-    const double there = std::floor(product(v.H, v.W, v.KW, ceil_div(s.C, width), s.O) /
-                                    product(v.stride_h, v.stride_w));
-    return 10 * here < 9 * there;
-}
 
 template <class T>
 void conv_scatter_gradient(const ConvShape& s,
@@ -41,6 +24,7 @@ void conv_scatter_gradient(const ConvShape& s,
                            T* dx,
                            const T* gate,
                            Activation gate_kind) {
+    trace<T>(s, ConvPass::input_gradient, ConvRoute::scatter);
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const Frame frame = input_frame(s);
@@ -145,7 +129,6 @@ void conv_scatter_gradient(const ConvShape& s,
 }
 
 #define HOTLOOP_INSTANTIATE(T)                                                                   \
-    template bool scatters<T>(const ConvShape&);                                                 \
     template void conv_scatter_gradient<T>(const ConvShape&, const OutputGradient<T>&, const T*, \
                                            T*, const T*, Activation);
 HOTLOOP_INSTANTIATE(float)

@@ -5,9 +5,6 @@
 
 namespace hotloop {
 
-// Whether it is the faster way, by shape alone.
-template <class T>
-bool scatters(const ConvShape& s);
 template <class T>
 void conv_scatter_gradient(const ConvShape& s,
                            const OutputGradient<T>& dy,

@@ -35,13 +35,19 @@ void each_stretch(const Window& v, index_t images, index_t most, const Body& bod
     for (index_t i = 0; i < images; ++i)
         for (index_t row = 0; row < v.OH; row += rows)
             for (index_t p = 0; p < pieces; ++p) {
-                const index_t begin = v.OW * p / pieces;
-                body(Pixels{i, 1, row, std::min(rows, v.OH - row), begin,
-                            v.OW * (p + 1) / pieces - begin});
+                const index_t begin = v.OW * p / pieces / 2 * 2;
+                const index_t end = p == pieces - 1 ? v.OW : v.OW * (p + 1) / pieces / 2 * 2;
+                body(Pixels{i, 1, row, std::min(rows, v.OH - row), begin, end - begin});
             }
 }
 
-// The columns of a row that the row kernels sum at a time; even, so that they take them in pairs.
+// Rows of dy lie as far apart as there are output channels, where they collide in few sets of the
+// first-level cache, and every tile of dw reads them. So their panels are packed where so many
+// tiles do, for as many pixels as that cache holds beside those of x.
+constexpr index_t kWorthPacking = 6;
+constexpr index_t kTilePixels = 256;
+
+// The columns of a row that the row kernels sum at a time; even, as they may take them in pairs.
 index_t column_pieces(const Pixels& p) { return ceil_div(p.columns, kProductRun); }
 index_t column_piece(const Pixels& p, index_t i) {
     const index_t pieces = column_pieces(p);
@@ -59,7 +65,7 @@ index_t weight_gradient_blocks(const ConvShape& s, index_t element_bytes) {
 
 template <class T>
 void conv_weight_gradient(
-    const ConvShape& s, const OutputGradient<T>& dy, const T* x, T* dw, T* db) {
+    const ConvShape& s, ConvRoute route, const OutputGradient<T>& dy, const T* x, T* dw, T* db) {
     const Window& v = s.win;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t cg = s.group_in();
@@ -92,8 +98,14 @@ void conv_weight_gradient(
     T* const partial_bias = db && blocks > 1 ? partial + blocks * size : nullptr;
     const index_t depth = s.taps() * cg;
     // Where one block must do, threads share its rows instead, each with its own framed copy.
-    const bool rows_kernel = blocks > 1 && by_rows<T>(og, v.OW, v.KW, v.stride_w, v.dilation_w);
+    trace<T>(s, ConvPass::weight_gradient, route);
+    const bool rows_kernel = route != ConvRoute::tiles;
+    const ConvRowsKernels<T>& row_kernels = *kernels<T>().conv_rows;
+    const auto rows_weights =
+        route == ConvRoute::pairs ? row_kernels.pairs_weights : row_kernels.weights;
     const index_t shares = blocks > 1 ? 1 : std::min<index_t>(depth, 16);
+    const bool packs = !rows_kernel && s.O > kernel.tile_cols &&
+                       depth / shares >= kWorthPacking * kernel.tile_rows;
     const index_t in_block = ceil_div(s.N, blocks) * out_pixels;
     const bool is_long = in_block > kStretch;
     // The sums over some pixels of framed images at `from`, to rows [m0, m1) of dw.
@@ -116,31 +128,40 @@ void conv_weight_gradient(
                 from + p.image * frame.image() + p.row * r.row + column * v.stride_w * s.C;
             const T* const dy_at = gradient + ((p.image * v.OH + p.row) * v.OW + column) * s.O;
             for (index_t g = 0; g < s.groups; ++g)
-                each_panel<T>(og, [&](index_t o, int columns) {
+                each_columns<T>(og, [&](index_t o, int columns) {
                     r.x = x_at + g * cg;
                     r.dy = dy_at + g * og + o;
                     r.dw = to + g * og + o;
                     r.n = columns;
-                    kernels<T>().conv_rows->weights(r);
+                    rows_weights(r);
                 });
         }
     };
     const auto sum_tiles = [&](const Pixels& p, const T* from, const T* gradient, T* to,
                                bool accumulate, index_t m0, index_t m1) {
+        const index_t count = p.count();
+        const index_t cols = kernel.tile_cols;
+        T* const panels =
+            packs ? scratch<T>(Scratch::packed_b, ceil_div(og, cols) * cols * count) : nullptr;
         GemmArgs<T> a;
         a.a_row_offset = rows.data();
         a.a_step = v.stride_w * s.C;
         a.segments = p.images * p.rows;
         a.segment_length = p.columns;
         a.a_segment_offset = segments.data() + p.image * v.OH + p.row;
-        a.b_row_stride = s.O;
-        a.b_panel_stride = kernel.tile_cols;
+        a.b_padded = packs;
+        a.b_row_stride = packs ? cols : s.O;
+        a.b_panel_stride = packs ? cols * count : cols;
         a.c_row_stride = s.O;
         a.accumulate = accumulate;
         a.run = in_block > kOneRun ? kProductRun : 0;
         for (index_t g = 0; g < s.groups; ++g) {
             a.a = from + g * cg + p.column * a.a_step;
             a.b = gradient + ((p.image * v.OH + p.row) * v.OW + p.column) * s.O + g * og;
+            if (packs) {
+                kernel.pack(a.b, s.O, og, count, panels);
+                a.b = panels;
+            }
             a.c = to + g * og;
             kernel.gemm(a, m0, m1, 0, og);
         }
@@ -167,7 +188,7 @@ void conv_weight_gradient(
                         for (index_t o = 0; o < s.O; ++o)
                             bias[o] += static_cast<double>(bias_part[o]);
                     }
-                    each_stretch(v, images, kStretch, [&](const Pixels& p) {
+                    each_stretch(v, images, packs ? kTilePixels : kStretch, [&](const Pixels& p) {
                         if (is_long && summed > 0 && summed + p.count() > kStretch) {
                             totals.add();
                             summed = 0;
@@ -204,9 +225,9 @@ void conv_weight_gradient(
     if (leave_out && !all_finite(dw, size)) sum(true);
 }
 
-#define HOTLOOP_INSTANTIATE(T)                                                                  \
-    template void conv_weight_gradient<T>(const ConvShape&, const OutputGradient<T>&, const T*, \
-                                          T*, T*);
+#define HOTLOOP_INSTANTIATE(T)                                                                   \
+    template void conv_weight_gradient<T>(const ConvShape&, ConvRoute, const OutputGradient<T>&, \
+                                          const T*, T*, T*);
 HOTLOOP_INSTANTIATE(float)
 HOTLOOP_INSTANTIATE(double)
 

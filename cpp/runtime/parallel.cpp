@@ -96,6 +96,10 @@ std::atomic<int>& thread_count() {
     return count;
 }
 
+// Counted beside a region, which costs cache lines between cores anyway.
+std::atomic<std::uint64_t> regions{0};
+std::atomic<std::uint64_t> parts{0};
+
 // Below this many operations a thread, waking the others costs more than they bring: a region
 // costs 0.6 us while the team polls, which is 0.1 MFLOP of one core.
 constexpr double kWorthAThread = 2.5e5;
@@ -116,6 +120,10 @@ void select_num_threads() {
                                  " is not a number of threads from 1 to 4096");
 }
 
+RegionCount region_count() {
+    return {regions.load(std::memory_order_relaxed), parts.load(std::memory_order_relaxed)};
+}
+
 namespace detail {
 
 int threads_for(index_t tasks, double cost) {
@@ -130,8 +138,12 @@ int threads_for(index_t tasks, double cost) {
 bool worth_slices(int threads, double cost) { return cost >= threads * kWorthSlices; }
 
 void run_parallel(index_t tasks, int threads, bool sliced, Task task, void* context) {
-    if (!Team::instance(threading()).run(tasks, threads, sliced, task, context))
+    if (!Team::instance(threading()).run(tasks, threads, sliced, task, context)) {
         task(context, 0, tasks);
+        return;
+    }
+    regions.fetch_add(1, std::memory_order_relaxed);
+    parts.fetch_add(static_cast<std::uint64_t>(threads), std::memory_order_relaxed);
 }
 
 }  // namespace detail

@@ -35,8 +35,35 @@ HOTLOOP_INLINE f64v native_load(const double* p, int n) { return _mm256_maskload
 HOTLOOP_INLINE void native_stream(float* p, f32v a) { _mm256_stream_ps(p, a); }
 HOTLOOP_INLINE void native_stream(double* p, f64v a) { _mm256_stream_pd(p, a); }
 HOTLOOP_INLINE void native_stream_end() { _mm_sfence(); }
-HOTLOOP_INLINE void native_store(float* p, f32v a, int n) { _mm256_maskstore_ps(p, first8(n), a); }
-HOTLOOP_INLINE void native_store(double* p, f64v a, int n) { _mm256_maskstore_pd(p, first4(n), a); }
+// Half vectors that overlap, the second of the last lanes: AMD's processors take some 40 steps for
+// a masked store, even one of all lanes.
+HOTLOOP_INLINE void native_store(float* p, f32v a, int n) {
+    __m128 low = _mm256_castps256_ps128(a);
+    if (n >= 4) {
+        const __m256i last =
+            _mm256_add_epi32(_mm256_set1_epi32(n - 4), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        _mm_storeu_ps(p, low);
+        _mm_storeu_ps(p + n - 4, _mm256_castps256_ps128(_mm256_permutevar8x32_ps(a, last)));
+        return;
+    }
+    if (n & 2) {
+        _mm_storel_pi(reinterpret_cast<__m64*>(p), low);
+        low = _mm_movehl_ps(low, low);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, low);
+}
+HOTLOOP_INLINE void native_store(double* p, f64v a, int n) {
+    const __m128d low = _mm256_castpd256_pd128(a);
+    const __m128d high = _mm256_extractf128_pd(a, 1);
+    if (n >= 2) {
+        _mm_storeu_pd(p, low);
+        if (n == 4) _mm_storeu_pd(p + 2, high);
+        if (n == 3) _mm_store_sd(p + 2, high);
+        return;
+    }
+    if (n == 1) _mm_store_sd(p, low);
+}
 HOTLOOP_INLINE bool native_any(lanes a) { return _mm256_testz_si256((__m256i)a, (__m256i)a) == 0; }
 
 }  // namespace

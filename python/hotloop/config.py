@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
 from hotloop import _core
 from hotloop._support.names import serve
@@ -239,6 +239,71 @@ def set_threading(name: str) -> None:
     _core.set_threading(name)
 
 
+def explain_conv2d(
+    x_shape: Sequence[int],
+    w_shape: Sequence[int],
+    *,
+    stride: int | tuple[int, int] = 1,
+    padding: Any = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+    data_format: Literal["channels_first", "channels_last"] = "channels_first",
+    algorithm: Literal["im2col", "implicit_gemm"] | None = None,
+    dtype: str = "float32",
+) -> dict[str, str]:
+    """Return the route that each pass of a convolution of these shapes takes.
+
+    The shapes and the instruction set in use decide, never the number of threads. With
+    ``HOTLOOP_TRACE=1`` in the environment, the routes that run are written to stderr, each once.
+
+    ==========  ===================================================================================
+    route       what runs
+    ==========  ===================================================================================
+    tiles       the tile kernel of matrix products, over the images where they lie
+    rows        windows of 3 or 5 columns a pixel apart: a row of pixels at a time, each loaded once
+    pairs       the same with two pixels in a vector, for one channel and few filters
+    scatter     input gradient of few channels: rows of the kernel added to the image
+    depthwise   every channel with a kernel of its own
+    patches     `im2col`, one matrix product, `col2im` back: asked for, or strides, dilations and
+                paddings far beyond the image
+    empty       nothing to compute
+    ==========  ===================================================================================
+
+    Weights or gradients that are not finite may send a pass by ``patches`` all the same: a route
+    that leaves out the zeros around the images, or adds some, would answer otherwise.
+
+    Parameters
+    ----------
+    x_shape, w_shape : tuple of 4 int
+        Shapes of images and kernels, as `functional.conv2d` takes them.
+    stride, padding, dilation, groups, data_format, algorithm
+        As in `functional.conv2d`.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+
+    Returns
+    -------
+    dict of str to str
+        Routes of ``"forward"``, ``"input_gradient"`` and ``"weight_gradient"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes and options that `functional.conv2d` refuses, and for other dtypes.
+
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.config.explain_conv2d((8, 1, 28, 28), (6, 1, 5, 5), algorithm="im2col")["forward"]
+    'patches'
+    >>> hl.config.explain_conv2d((8, 32, 14, 14), (32, 1, 3, 3), groups=32, padding=1)
+    {'forward': 'depthwise', 'input_gradient': 'depthwise', 'weight_gradient': 'depthwise'}
+    """
+    return _core.conv2d_routes(
+        x_shape, w_shape, stride, padding, dilation, groups, data_format, algorithm, dtype
+    )
+
+
 def build_info() -> dict[str, Any]:
     """Return version, instruction sets, thread team, cache sizes and compiler as a dict."""
     return {"version": __version__, **_core.config()}
@@ -274,6 +339,7 @@ __all__ = [
     "build_info",
     "diagnosis",
     "epsilon",
+    "explain_conv2d",
     "floatx",
     "image_data_format",
     "set_diagnosis",

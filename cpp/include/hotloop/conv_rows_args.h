@@ -1,14 +1,13 @@
 // What the row kernels of convolution work on: channels-last images in their frame, windows one
-// pixel apart along a row, at most row_vectors vectors of output channels.
+// pixel apart along a row, as many vectors of output channels as the kernel table says.
 #pragma once
 
 #include "hotloop/common.h"
 
 namespace hotloop {
 
-// Vectors of columns that the row kernels take: two where there are 32 registers of 64 bytes, so
-// that a number of x meets twice as many weights.
-constexpr int row_vectors(index_t vector_bytes) { return vector_bytes == 64 ? 2 : 1; }
+// Taps of a kernel that the row kernels take in pairs of pixels.
+constexpr index_t kMostPairTaps = 64;
 
 // The windows of framed images: number c of tap (kh, kw) of window (i, oh, ow) lies at
 //     i * image + oh * row + kh * tap_row + (ow + kw * dilation_w) * pixel + c

@@ -78,9 +78,13 @@ struct ConvRowsWeightsArgs;
 
 template <class T>
 struct ConvRowsKernels {
-    // KW 3 or 5, windows one pixel apart, at most one vector of columns.
+    int vectors;  // of columns that a call takes at most
+    // KW 3 or 5, windows one pixel apart.
     void (*forward)(const ConvRowsArgs<T>& args);
     void (*weights)(const ConvRowsWeightsArgs<T>& args);
+    // The same with two pixels a vector, or null: one channel, half a vector of columns, OW even.
+    void (*pairs_forward)(const ConvRowsArgs<T>& args);
+    void (*pairs_weights)(const ConvRowsWeightsArgs<T>& args);
 };
 
 template <class T>

@@ -16,6 +16,13 @@ void set_num_threads(int n);  // n >= 1
 // OpenMP's, whose runtime reports what it cannot read.
 void select_num_threads();
 
+// Regions that this process has run on more than one thread so far, and the parts that they were
+// cut into. Each ends with one wait for all its slices, the only barrier that there is.
+struct RegionCount {
+    std::uint64_t regions, parts;
+};
+RegionCount region_count();
+
 namespace detail {
 using Task = void (*)(void* context, index_t begin, index_t end);
 void run_parallel(index_t tasks, int threads, bool sliced, Task task, void* context);
