@@ -129,7 +129,7 @@ def test_conversions_cannot_be_recorded() -> None:
         plan.recording(),
         pytest.raises(RuntimeError, match="affine: x would have to be converted"),
     ):
-        F.affine(make((3, 4)).T, make((3, 2)))
+        F.affine(make((4, 3)).astype(">f4"), make((3, 2)))
     with (
         plan.recording(),
         pytest.raises(RuntimeError, match="affine: w would have to be converted"),

@@ -1,5 +1,6 @@
 #include "arrays.h"
 
+#include "hotloop/ops/copy.h"
 #include "hotloop/size.h"
 
 #include <algorithm>
@@ -14,9 +15,7 @@ namespace hotloop::bind {
 std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
 
 bool is_native_contiguous(const py::array& a) {
-    const auto flags = a.flags();
-    return (flags & py::array::c_style) && (flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) &&
-           a.dtype().byteorder() != '>';
+    return (a.flags() & py::array::c_style) && is_native(a);
 }
 
 namespace {
@@ -49,7 +48,8 @@ bool overlap(const py::array& a, const py::array& b) {
 namespace {
 
 bool same_array(const py::array& a, const py::array& b) {
-    if (a.data() != b.data() || shape_of(a) != shape_of(b)) return false;
+    if (a.data() != b.data() || a.itemsize() != b.itemsize() || shape_of(a) != shape_of(b))
+        return false;
     for (py::ssize_t i = 0; i < a.ndim(); ++i)
         if (a.shape(i) > 1 && a.strides(i) != b.strides(i)) return false;
     return true;
@@ -162,7 +162,22 @@ void refuse_in_plan(const char* op, const char* name) {
                              " would have to be converted, which a plan cannot record");
 }
 
-Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
+bool is_native(const py::array& a) {
+    return (a.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) && a.dtype().byteorder() != '>';
+}
+
+py::array contiguous_copy(const char* op, const char* name, const py::array& a) {
+    const Shape shape = shape_of(a);
+    py::array made = new_array(op, name, a.dtype(), shape);
+    if (Plan* plan = Plan::recording()) plan->hold(a);
+    StridedAxes<2> axes;
+    push_axes<2>(axes, shape, {&a, &made});
+    submit<CopyArgs>({a.data(), made.mutable_data(), axes, static_cast<int>(a.itemsize())}, &copy,
+                     8.0 * static_cast<double>(a.nbytes()));
+    return made;
+}
+
+Inputs::Inputs(const char* op, std::initializer_list<Named> named, Lying lying) : op_(op) {
     bool any = false;
     for (const Named& n : named) {
         names_.push_back(n.name);
@@ -189,8 +204,12 @@ Inputs::Inputs(const char* op, std::initializer_list<Named> named) : op_(op) {
         const bool right_type =
             a.dtype().kind() == 'f' && a.itemsize() == (dtype_ == DType::f32 ? 4 : 8);
         Plan* plan = Plan::recording();
-        if (right_type && is_native_contiguous(a)) {
-            if (plan) plan->hold(value);
+        if (right_type && is_native(a)) {
+            if (lying == Lying::strided || (a.flags() & py::array::c_style)) {
+                if (plan) plan->hold(value);
+            } else {
+                value = contiguous_copy(op, n.name, a);
+            }
             continue;
         }
         if (plan) refuse_in_plan(op, n.name);

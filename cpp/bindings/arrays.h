@@ -19,6 +19,7 @@
 
 #include "hotloop/scalar.h"
 #include "hotloop/shape.h"
+#include "hotloop/strided.h"
 #include "plan.h"
 
 namespace hotloop::bind {
@@ -81,26 +82,32 @@ class SmallVector {
     std::size_t count_ = 0;
 };
 
+// How inputs may lie in memory.
+enum class Lying { contiguous, strided };
+
 // The floating inputs of an op, at most SmallVector::kMost, promoted together to float32 or
-// float64, C-contiguous and native.
+// float64, native and C-contiguous, or with the strides that they have. A plan records what makes
+// them contiguous.
 class Inputs {
   public:
-    Inputs(const char* op, std::initializer_list<Named> named);
+    Inputs(const char* op, std::initializer_list<Named> named, Lying lying = Lying::contiguous);
 
     const char* op() const { return op_; }
     DType dtype() const { return dtype_; }
     bool has(int i) const { return !values_[at(i)].is_none(); }
-    Shape shape(int i) const { return shape_of(array(i)); }  // TypeError for an input that is None
+    Shape shape(int i) const { return shape_of(array(i)); }
+    py::array array(int i) const;  // TypeError for an input that is None
     template <class T>
     const T* data(int i) const {
         return has(i) ? static_cast<const T*>(array(i).data()) : nullptr;
     }
     // What the caller passed, before conversion, as an array: aliasing is judged on it.
     const SmallVector<py::object>& originals() const { return originals_; }
+    // One more array that outputs may not overlap.
+    void keep_apart(const py::array& a) { originals_.push_back(a); }
 
   private:
     static std::size_t at(int i) { return static_cast<std::size_t>(i); }
-    py::array array(int i) const;
 
     const char* op_;
     DType dtype_ = DType::f64;
@@ -158,6 +165,30 @@ Activation parse_activation(const char* op, py::handle name);
 // A Python number, or a 1-element array that a recorded step reads at each run.
 Scalar<double> live_scalar(const char* op, const char* name, py::handle value);
 Scalar<std::int64_t> live_integer(const char* op, const char* name, py::handle value);
+
+// Appends the axes of `shape`, to which arrays (or null) are broadcast, to a pass over them; the
+// last `inner` axes of the arrays are left out.
+template <int N>
+void push_axes(StridedAxes<N>& axes,
+               const Shape& shape,
+               const py::array* const (&arrays)[N],
+               int inner = 0) {
+    for (int k = 0; k < shape.rank(); ++k) {
+        index_t by[N] = {};
+        for (int i = 0; i < N; ++i) {
+            if (!arrays[i]) continue;
+            const auto axis =
+                static_cast<py::ssize_t>(k) - shape.rank() + arrays[i]->ndim() - inner;
+            if (axis >= 0 && arrays[i]->shape(axis) != 1) by[i] = arrays[i]->strides(axis);
+        }
+        axes.push(shape[k], by);
+    }
+}
+
+// A C-contiguous copy of an array of native elements of 1, 2, 4 or 8 bytes; a plan records it.
+py::array contiguous_copy(const char* op, const char* name, const py::array& a);
+// Are the elements native, and where their type may lie?
+bool is_native(const py::array& a);
 
 // Raises RuntimeError: conversions cannot be recorded.
 void refuse_in_plan(const char* op, const char* name);

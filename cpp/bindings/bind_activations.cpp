@@ -133,7 +133,6 @@ void bind_activations(py::module_& m) {
     def_unary(m, "sigmoid", Unary::sigmoid);
     def_unary(m, "tanh", Unary::tanh);
 
-    def_binary(m, "add", Binary::add, {"a", "b"});
     def_binary(m, "relu_backward", Binary::relu_backward, {"dy", "y"});
     def_binary(m, "leaky_relu_backward", Binary::leaky_relu_backward, {"dy", "y"}, 0.01);
     def_binary(m, "elu_backward", Binary::elu_backward, {"dy", "y"}, 1.0);

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "arrays.h"
 #include "bind.h"
 #include "hotloop/ops/affine.h"
@@ -5,16 +7,53 @@
 namespace hotloop::bind {
 namespace {
 
+// A batch of matrices as the product reads them.
+struct Matrices {
+    py::array array;
+    index_t row, col;  // strides in elements
+};
+
+Matrices matrices(const char* name, const py::array& a, bool transposed, double cost) {
+    // From here on a product may sum the halves of k apart, where its factors lie as written: so
+    // that bits do not depend on strides, all factors do.
+    constexpr double kLarge = 5e5;
+    const auto at = [&](const py::array& from) {
+        const py::ssize_t rows = from.ndim() - 2;
+        const auto stride = [&](py::ssize_t axis, py::ssize_t natural) {
+            return from.shape(axis) == 1 ? natural : from.strides(axis) / from.itemsize();
+        };
+        const py::ssize_t col = stride(rows + 1, 1);
+        return Matrices{from, stride(rows, col == 1 ? from.shape(rows + 1) : 1), col};
+    };
+    Matrices m = at(a);
+    const bool straight = m.col == 1 && m.row >= a.shape(a.ndim() - 1);
+    const bool turned = m.row == 1 && m.col >= a.shape(a.ndim() - 2);
+    if (!straight && !(turned && cost < kLarge)) m = at(contiguous_copy("matmul", name, a));
+    if (transposed) std::swap(m.row, m.col);
+    return m;
+}
+
 py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_b, py::handle out) {
-    const Inputs in("matmul", {{"a", a}, {"b", b}});
+    const Inputs in("matmul", {{"a", a}, {"b", b}}, Lying::strided);
     const Shape sa = in.shape(0);
     const Shape shape = matmul_shape(sa, in.shape(1), transpose_a, transpose_b);
-    const index_t k = sa[transpose_a ? 0 : 1];
+    const int rank = shape.rank();
+    const index_t k = sa[sa.rank() - (transpose_a ? 2 : 1)];
     Output c(in, "out", out, shape, Alias::none);
+    const double cost = 2.0 * static_cast<double>(shape.size()) * static_cast<double>(k);
+    const Matrices left = matrices("a", in.array(0), transpose_a, cost);
+    const Matrices right = matrices("b", in.array(1), transpose_b, cost);
+    StridedAxes<2> batch;
+    Shape lead;
+    for (int i = 0; i < rank - 2; ++i) lead.push_back(shape[i]);
+    push_axes<2>(batch, lead, {&left.array, &right.array}, 2);
+    if (shape.size() == 0) return c.result();
     dispatch(in.dtype(), [&]<class T>() {
-        submit<MatmulArgs<T>>({in.data<T>(0), in.data<T>(1), c.data<T>(), shape[0], shape[1], k,
-                               transpose_a, transpose_b},
-                              &matmul<T>, 2.0 * static_cast<double>(shape.size() * k));
+        submit<MatmulArgs<T>>(
+            {static_cast<const T*>(left.array.data()), static_cast<const T*>(right.array.data()),
+             c.data<T>(), shape[rank - 2], shape[rank - 1], k, left.row, left.col, right.row,
+             right.col, batch},
+            &matmul<T>, cost);
     });
     return c.result();
 }

@@ -20,11 +20,15 @@ PYBIND11_MODULE(_core_unchecked, m) {
     bind::bind_gather(m);
     bind::bind_updates(m);
     bind::bind_activations(m);
+    bind::bind_elementwise(m);
+    bind::bind_reductions(m);
     bind::bind_softmax(m);
     bind::bind_losses(m);
     bind::bind_conv(m);
     bind::bind_im2col(m);
     bind::bind_pool(m);
+    bind::bind_moves(m);
+    bind::bind_picks(m);
     bind::bind_norm(m);
     bind::bind_dropout(m);
 }

@@ -66,7 +66,8 @@ void Plan::rebind(const py::array& old, const py::array& now) {
         fail("Plan.rebind",
              "the new array must be C-contiguous of the same dtype and shape as the old: ",
              shape_of(old), " and ", shape_of(now));
-    for (const std::unique_ptr<Step>& step : steps_) step->rebind(old.data(), now.data());
+    const auto bytes = static_cast<std::size_t>(old.nbytes());
+    for (const std::unique_ptr<Step>& step : steps_) step->rebind(old.data(), now.data(), bytes);
 }
 
 bool Plan::forget(const py::array& array) {

@@ -6,6 +6,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -20,8 +21,8 @@ namespace py = pybind11;
 struct Step {
     virtual ~Step() = default;
     virtual void run() const = 0;
-    // Reads `now` wherever the call reads `old`.
-    virtual void rebind(const void* old, const void* now) = 0;
+    // Reads `now` wherever the call reads `old`, an array of so many bytes, or a part of it.
+    virtual void rebind(const void* old, const void* now, std::size_t bytes) = 0;
     // Nothing reads `array` but this call itself, which may leave it unwritten.
     virtual bool forget(const void* array) = 0;
 };
@@ -31,9 +32,13 @@ template <class Args>
 struct Call final : Step {
     Call(const Args& a, void (*f)(const Args&)) : args(a), op(f) {}
     void run() const override { op(args); }
-    void rebind(const void* old, const void* now) override {
+    void rebind(const void* old, const void* now, std::size_t bytes) override {
+        const auto from = reinterpret_cast<std::uintptr_t>(old);
         args.inputs([=](auto*& p) {
-            if (p == old) p = static_cast<std::remove_reference_t<decltype(p)>>(now);
+            const auto at = reinterpret_cast<std::uintptr_t>(p) - from;
+            if (p == old || at < bytes)
+                p = reinterpret_cast<std::remove_reference_t<decltype(p)>>(
+                    reinterpret_cast<std::uintptr_t>(now) + at);
         });
     }
     bool forget(const void* array) override {

@@ -129,10 +129,6 @@ HOTLOOP_INLINE Vec<T> tanh_backward(Vec<T> dy, Vec<T> y, Vec<T>) {
 }
 
 template <class T>
-HOTLOOP_INLINE Vec<T> add(Vec<T> a, Vec<T> b, Vec<T>) {
-    return a + b;
-}
-template <class T>
 HOTLOOP_INLINE Vec<T> scaled_difference(Vec<T> a, Vec<T> b, Vec<T> alpha) {
     return (a - b) * alpha;
 }
@@ -154,7 +150,6 @@ constexpr PointwiseKernels<T> make() {
     one(Unary::sigmoid, &unary<T, sigmoid<T>, kCostly>);
     one(Unary::tanh, &unary<T, tanh<T>, kCostly>);
     const auto two = [&](Binary kind, auto f) { table.binary[static_cast<int>(kind)] = f; };
-    two(Binary::add, &binary<T, add<T>>);
     two(Binary::relu_backward, &binary<T, relu_backward<T>>);
     two(Binary::leaky_relu_backward, &binary<T, leaky_relu_backward<T>>);
     two(Binary::elu_backward, &binary<T, elu_backward<T>>);

@@ -1,19 +1,27 @@
 #include "hotloop/ops/affine.h"
 
+#include "hotloop/ops/elementwise.h"
 #include "hotloop/ops/product.h"
 #include "hotloop/ops/reduce.h"
 
 namespace hotloop {
 
 Shape matmul_shape(const Shape& a, const Shape& b, bool transpose_a, bool transpose_b) {
-    if (a.rank() != 2 || b.rank() != 2)
-        fail("matmul", "a and b must have 2 axes (a: ", a, ", b: ", b, ")");
-    const index_t inner_a = a[transpose_a ? 0 : 1];
-    const index_t inner_b = b[transpose_b ? 1 : 0];
+    if (a.rank() < 2 || b.rank() < 2)
+        fail("matmul", "a and b must have at least 2 axes (a: ", a, ", b: ", b, ")");
+    const index_t inner_a = a[a.rank() - (transpose_a ? 2 : 1)];
+    const index_t inner_b = b[b.rank() - (transpose_b ? 1 : 2)];
     if (inner_a != inner_b)
         fail("matmul", "the inner sizes ", inner_a, " and ", inner_b, " differ (a: ", a,
              transpose_a ? " transposed" : "", ", b: ", b, transpose_b ? " transposed" : "", ")");
-    return {a[transpose_a ? 1 : 0], b[transpose_b ? 0 : 1]};
+    Shape batch_a;
+    Shape batch_b;
+    for (int i = 0; i < a.rank() - 2; ++i) batch_a.push_back(a[i]);
+    for (int i = 0; i < b.rank() - 2; ++i) batch_b.push_back(b[i]);
+    Shape out = broadcast_shape("matmul", "the batch axes of a", batch_a, "of b", batch_b);
+    out.push_back(a[a.rank() - (transpose_a ? 1 : 2)]);
+    out.push_back(b[b.rank() - (transpose_b ? 2 : 1)]);
+    return out;
 }
 
 Shape affine_shape(const Shape& x, const Shape& w, const Shape* b) {
@@ -45,17 +53,33 @@ void affine_backward_check(const Shape& dy, const Shape& x, const Shape& w) {
 
 template <class T>
 void matmul(const MatmulArgs<T>& s) {
+    // A batch of many small products is shared out, one of few large ones each cut up.
+    constexpr double kSmall = 2e6;
     Product<T> p;
     p.m = s.m, p.n = s.n, p.k = s.k;
-    p.a = s.a;
-    p.a_row_stride = s.transpose_a ? 1 : s.k;
-    p.a_col_stride = s.transpose_a ? s.m : 1;
-    p.b = s.b;
-    p.b_row_stride = s.transpose_b ? 1 : s.n;
-    p.b_col_stride = s.transpose_b ? s.k : 1;
+    p.a = s.a, p.a_row_stride = s.a_row_stride, p.a_col_stride = s.a_col_stride;
+    p.b = s.b, p.b_row_stride = s.b_row_stride, p.b_col_stride = s.b_col_stride;
     p.c = s.c;
     p.c_row_stride = s.n;
-    product(p);
+    const index_t count = s.batch.count();
+    if (s.batch.rank == 1 && s.batch.stride[1][0] == 0 &&
+        s.batch.stride[0][0] == s.m * s.a_row_stride * static_cast<index_t>(sizeof(T))) {
+        p.m *= count;  // the rows of all matrices, one product
+        return product(p);
+    }
+    const auto some = [&](index_t begin, index_t end) {
+        for (index_t i = begin; i < end; ++i) {
+            Product<T> q = p;
+            q.a += s.batch.offset(0, i) / static_cast<index_t>(sizeof(T));
+            q.b += s.batch.offset(1, i) / static_cast<index_t>(sizeof(T));
+            q.c += i * s.m * s.n;
+            product(q);
+        }
+    };
+    const double cost =
+        2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+    if (cost >= kSmall) return some(0, count);
+    parallel_for(count, static_cast<double>(count) * cost, some);
 }
 
 template <class T>

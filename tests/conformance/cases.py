@@ -31,11 +31,12 @@ DTYPES = ("float32", "float64")
 #   running  a running statistic: changed in place, in its own dtype
 #   aside    read, cast to the dtype of the op, without a say in it
 #   ids      class ids: integers of any type
+#   moved    floats, integers or bools, in whose dtype the results are
 #   index    places that another op returned: int64
 #   mask     integers or bools of which not 0 counts
-Role = Literal["float", "changed", "cast", "running", "aside", "ids", "index", "mask"]
+Role = Literal["float", "changed", "cast", "running", "aside", "moved", "ids", "index", "mask"]
 WRITTEN: tuple[Role, ...] = ("changed", "running")
-FLOATING: tuple[Role, ...] = ("float", "changed", "cast", "running", "aside")
+FLOATING: tuple[Role, ...] = ("float", "changed", "cast", "running", "aside", "moved")
 
 # (op, property) -> cases that ran; `--conformance-table` prints it.
 RAN: Counter[tuple[str, str]] = Counter()

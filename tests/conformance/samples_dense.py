@@ -92,7 +92,7 @@ PRODUCTS = [
                 ValueError,
                 r"the inner sizes 3 and 2 differ \(a: \(2, 3\), b: \(2, 3\)\)",
             ),
-            (lambda: F.matmul(X, np.ones(3)), ValueError, "a and b must have 2 axes"),
+            (lambda: F.matmul(X, np.ones(3)), ValueError, "a and b must have at least 2 axes"),
         ),
         why_no_gradient="two more products",
     ),

@@ -8,12 +8,18 @@ from conformance import (
     samples_images,
     samples_losses,
     samples_norms,
+    samples_operators,
+    samples_picks,
     samples_pools,
+    samples_reductions,
 )
 from conformance.cases import Op
 
 ROWS: list[Op] = [
     *samples_elementwise.ROWS,
+    *samples_operators.ROWS,
+    *samples_reductions.ROWS,
+    *samples_picks.ROWS,
     *samples_dense.ROWS,
     *samples_losses.ROWS,
     *samples_images.ROWS,

@@ -136,6 +136,8 @@ def test_out(name: str, dtype: str) -> None:
                 (argument, op.name) == ("x", "batch_norm") and (sample.options["training"])
             ):
                 continue
+            if sample.arrays[argument].shape != call.plain[0].shape:
+                continue  # it is broadcast
             for layout in FOR_CHANGED[:4]:
                 own = lay(sample.arrays[argument], layout)
                 rest = [np.empty_like(a) for a in call.plain[1:]]

@@ -7,6 +7,7 @@
 
 #include "hotloop/common.h"
 #include "hotloop/element.h"
+#include "hotloop/elementwise_kind.h"
 #include "hotloop/pointwise_kind.h"
 #include "hotloop/softmax_kind.h"
 
@@ -52,6 +53,11 @@ template <class T>
 struct ReduceKernels {
     // out[c] = sum over r < rows of x[r * stride + c] for c < cols; even and odd rows added apart.
     void (*sum_rows)(const T* x, index_t rows, index_t stride, index_t cols, T* out);
+    // The same for the other kinds; rows > 0.
+    void (*down_rows)(
+        Reduction kind, const T* x, index_t rows, index_t stride, index_t cols, T* out);
+    // out[r] of the n > 0 contiguous numbers of row r.
+    void (*along_rows)(Reduction kind, const T* x, index_t rows, index_t n, T* out);
 };
 
 template <class T>
@@ -69,6 +75,37 @@ struct PointwiseKernels {
         const T* x, T* y, index_t n, T alpha, bool stream);
     void (*binary[static_cast<int>(Binary::count)])(
         const T* a, const T* b, T* z, index_t n, T alpha, bool stream);
+};
+
+// An operand's elements lie side by side (step 1), or one stands for all (step 0). Outputs may be
+// exactly an operand; with `stream` they are apart and go past the caches.
+template <class T>
+struct ElementwiseKernels {
+    void (*function)(Function kind, const T* x, index_t step, T* y, index_t n, bool stream);
+    // Not for Arithmetic::power.
+    void (*arithmetic)(Arithmetic kind,
+                       const T* a,
+                       index_t a_step,
+                       const T* b,
+                       index_t b_step,
+                       T* z,
+                       index_t n,
+                       bool stream);
+    void (*comparison)(Comparison kind,
+                       const T* a,
+                       index_t a_step,
+                       const T* b,
+                       index_t b_step,
+                       std::uint8_t* z,
+                       index_t n);
+    void (*where)(const std::uint8_t* condition,
+                  index_t condition_step,
+                  const T* a,
+                  index_t a_step,
+                  const T* b,
+                  index_t b_step,
+                  T* z,
+                  index_t n);
 };
 
 template <class T>
@@ -303,6 +340,7 @@ struct ProbeKernels {
     X(depthwise, DepthwiseKernels)        \
     X(reduce, ReduceKernels)              \
     X(pointwise, PointwiseKernels)        \
+    X(elementwise, ElementwiseKernels)    \
     X(softmax, SoftmaxKernels)            \
     X(cross_entropy, CrossEntropyKernels) \
     X(loss, LossKernels)                  \

@@ -20,7 +20,6 @@ enum class Unary : int {
 
 // z = f(a, b). In a backward a is dy and b is y, the output of the forward; for gelu b is x.
 enum class Binary : int {
-    add,
     relu_backward,
     leaky_relu_backward,
     elu_backward,

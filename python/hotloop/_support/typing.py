@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 __all__ = [
     "Activation",
     "Algorithm",
+    "AnyArray",
     "ArrayLike",
+    "BoolArray",
     "BuildFacts",
     "CellArray",
     "DTypeLike",
@@ -30,6 +32,9 @@ __all__ = [
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.int64]
+# Floats, integers or bools.
+AnyArray: TypeAlias = NDArray[Any]
+BoolArray: TypeAlias = NDArray[np.bool_]
 MaskArray: TypeAlias = NDArray[np.uint8]
 # The cell of its window that a maximum was in; int32 where a window has more than 255.
 CellArray: TypeAlias = NDArray[np.uint8] | NDArray[np.int32]

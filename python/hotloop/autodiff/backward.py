@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import Array, Entry, mode, quiet
 
 
@@ -63,7 +64,7 @@ def gradients(
             slots = pending[entry.order]
             before = slots[tensor.index]
             if before is not None:
-                plus = np.add if recorder is None else recorder.plus
+                plus = num.add if recorder is None else recorder.plus
                 grad = np.asarray(plus(before, grad))
             slots[tensor.index] = grad
 
@@ -101,5 +102,5 @@ def _add(found: dict[int, Array], owned: set[int], key: int, grad: Array) -> Non
     elif key in owned:
         np.add(found[key], grad, out=found[key])
     else:
-        found[key] = np.asarray(found[key] + grad)
+        found[key] = num.add(found[key], grad)
         owned.add(key)

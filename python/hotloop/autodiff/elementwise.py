@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import (
     Array,
     Rule,
@@ -47,33 +48,51 @@ def _unary(name: str, value: Callable[[Array], Array], derivative: _Derivative) 
     return Rule(name, forward, backward)
 
 
-def _flat(name: str, value: Callable[[Array], Array]) -> Rule:
-    """Make a rule of a function that is flat where it has a derivative, such as floor."""
-    value = quiet(value)
-
-    def forward(saved: Saved, x: Any) -> Array:  # noqa: ARG001
-        return np.asarray(value(floating(x)))
-
-    def backward(saved: Saved, dy: Array) -> tuple[Array]:  # noqa: ARG001
-        return (np.zeros_like(dy),)
-
-    return Rule(name, forward, backward)
-
-
-def _numeric(name: str, value: Callable[[Array], Array], derivative: _Derivative) -> Rule:
-    """Make a rule that keeps integers: ``abs`` of an int32 array is int32."""
+def _in_core(
+    name: str, value: Callable[[Array], Array], back: Callable[[Array, Array, Array], Array]
+) -> Rule:
+    """Make a rule of one floating input in terms of `numeric`; `back` sees dy, input and answer."""
 
     def forward(saved: Saved, x: Any) -> Array:
-        x = x if isinstance(x, np.ndarray | np.generic) else floating(x)
-        if x.dtype.kind == "b":
-            x = x.astype(np.int32)
-        y = np.asarray(value(x))
+        x = floating(x)
+        y = value(x)
         if saved.needs[0]:
             saved.x, saved.y = x, y
         return y
 
     def backward(saved: Saved, dy: Array) -> tuple[Array]:
-        return (np.asarray(dy * derivative(saved.x, saved.y)),)
+        return (back(dy, saved.x, saved.y),)
+
+    return Rule(name, forward, backward)
+
+
+def _flat(name: str, value: Callable[[Array], Array]) -> Rule:
+    """Make a rule of a function that is flat where it has a derivative, such as floor."""
+
+    def forward(saved: Saved, x: Any) -> Array:  # noqa: ARG001
+        return value(floating(x))
+
+    def backward(saved: Saved, dy: Array) -> tuple[Array]:  # noqa: ARG001
+        return (num.zeros(dy.shape, dy),)
+
+    return Rule(name, forward, backward)
+
+
+def _numeric(
+    name: str, value: Callable[[Array], Array], back: Callable[[Array, Array], Array]
+) -> Rule:
+    """Make a rule that keeps integers: ``abs`` of an int32 array is int32; `back` sees dy and input."""
+
+    def forward(saved: Saved, x: Any) -> Array:
+        x = x if isinstance(x, np.ndarray | np.generic) else floating(x)
+        if x.dtype.kind == "b":
+            x = x.astype(np.int32)
+        if saved.needs[0]:
+            saved.x = x
+        return value(x)
+
+    def backward(saved: Saved, dy: Array) -> tuple[Array]:
+        return (back(dy, saved.x),)
 
     return Rule(name, forward, backward)
 
@@ -95,22 +114,10 @@ def _core_unary(name: str, forward_op: Any, backward_op: Any, of_input: bool) ->
 
 
 def _erf(x: Array) -> Array:
-    """Return erf: the core's Gauss unit away from 0, and the power series near it.
-
-    ``gelu(x) = x (1 + erf(x / sqrt(2))) / 2`` (Hendrycks and Gimpel, 2016), solved for erf.
-    """
-    z = np.abs(x)
-    near = np.minimum(z, 1.0).astype(x.dtype)
-    square = near * near
-    term = near.copy()
-    series = near.copy()
-    for n in range(1, 20):
-        term = term * (-square / n)
-        series += term / (2 * n + 1)
-    far = np.clip(z, 1.0, 8.0).astype(x.dtype) * x.dtype.type(math.sqrt(2.0))
-    away = 2.0 * _core.gelu(far) / far - 1.0
-    y = np.where(z < 1.0, series * x.dtype.type(2.0 / math.sqrt(math.pi)), away)
-    return np.copysign(np.where(np.isnan(x), x, y), x).astype(x.dtype)
+    """Return erf; of other types than the core's, in the core's next one."""
+    near = x if x.dtype.char in num.CORE else x.astype(np.result_type(x.dtype, np.float32))
+    y: Array = _core.erf(near if near.dtype.char in num.CORE else near.astype(np.float64))
+    return y.astype(x.dtype, copy=False)
 
 
 def _erfinv(x: Array) -> Array:
@@ -133,22 +140,46 @@ def _i1(x: Array) -> Array:
     return np.asarray((np.exp(x[..., None] * turn) * turn).mean(axis=-1), x.dtype)
 
 
+def _scaled(factor: float, x: Array) -> Array:
+    return num.multiply(num.constant(factor, x), x)
+
+
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 
 # name: function, derivative of input x and answer y
-exp = _unary("exp", np.exp, lambda x, y: y)  # noqa: ARG005
+exp = _in_core("exp", num.exp, lambda d, x, y: num.multiply(d, y))  # noqa: ARG005
 exp2 = _unary("exp2", np.exp2, lambda x, y: y * y.dtype.type(_LN2))  # noqa: ARG005
-expm1 = _unary("expm1", np.expm1, lambda x, y: y + 1.0)  # noqa: ARG005
-log = _unary("log", np.log, lambda x, y: 1.0 / x)  # noqa: ARG005
+expm1 = _in_core(
+    "expm1",
+    num.expm1,
+    lambda d, x, y: num.multiply(d, num.add(y, num.constant(1.0, y))),  # noqa: ARG005
+)
+log = _in_core("log", num.log, lambda d, x, y: num.divide(d, x))  # noqa: ARG005
 log2 = _unary("log2", np.log2, lambda x, y: 1.0 / (x * x.dtype.type(_LN2)))  # noqa: ARG005
 log10 = _unary("log10", np.log10, lambda x, y: 1.0 / (x * x.dtype.type(_LN10)))  # noqa: ARG005
-log1p = _unary("log1p", np.log1p, lambda x, y: 1.0 / (1.0 + x))  # noqa: ARG005
-sqrt = _unary("sqrt", np.sqrt, lambda x, y: 0.5 / y)  # noqa: ARG005
-rsqrt = _unary("rsqrt", lambda x: 1.0 / np.sqrt(x), lambda x, y: -0.5 * y / x)
+log1p = _in_core(
+    "log1p",
+    num.log1p,
+    lambda d, x, y: num.divide(d, num.add(x, num.constant(1.0, x))),  # noqa: ARG005
+)
+sqrt = _in_core("sqrt", num.sqrt, lambda d, x, y: num.divide(_scaled(0.5, d), y))  # noqa: ARG005
+rsqrt = _in_core(
+    "rsqrt",
+    num.rsqrt,
+    lambda d, x, y: num.multiply(d, num.divide(_scaled(-0.5, y), x)),
+)
 cbrt = _unary("cbrt", np.cbrt, lambda x, y: 1.0 / (3.0 * y * y))  # noqa: ARG005
-reciprocal = _unary("reciprocal", lambda x: 1.0 / x, lambda x, y: -y * y)  # noqa: ARG005
-sin = _unary("sin", np.sin, lambda x, y: np.cos(x))  # noqa: ARG005
-cos = _unary("cos", np.cos, lambda x, y: -np.sin(x))  # noqa: ARG005
+reciprocal = _in_core(
+    "reciprocal",
+    num.reciprocal,
+    lambda d, x, y: num.negative(num.multiply(d, num.square(y))),  # noqa: ARG005
+)
+sin = _in_core("sin", num.sin, lambda d, x, y: num.multiply(d, num.cos(x)))  # noqa: ARG005
+cos = _in_core(
+    "cos",
+    num.cos,
+    lambda d, x, y: num.negative(num.multiply(d, num.sin(x))),  # noqa: ARG005
+)
 tan = _unary("tan", np.tan, lambda x, y: 1.0 + y * y)  # noqa: ARG005
 arcsin = _unary("arcsin", np.arcsin, lambda x, y: 1.0 / np.sqrt(1.0 - x * x))  # noqa: ARG005
 arccos = _unary("arccos", np.arccos, lambda x, y: -1.0 / np.sqrt(1.0 - x * x))  # noqa: ARG005
@@ -158,10 +189,12 @@ cosh = _unary("cosh", np.cosh, lambda x, y: np.sinh(x))  # noqa: ARG005
 arcsinh = _unary("arcsinh", np.arcsinh, lambda x, y: 1.0 / np.sqrt(x * x + 1.0))  # noqa: ARG005
 arccosh = _unary("arccosh", np.arccosh, lambda x, y: 1.0 / np.sqrt(x * x - 1.0))  # noqa: ARG005
 arctanh = _unary("arctanh", np.arctanh, lambda x, y: 1.0 / (1.0 - x * x))  # noqa: ARG005
-erf = _unary(
+erf = _in_core(
     "erf",
     _erf,
-    lambda x, y: x.dtype.type(2.0 / math.sqrt(math.pi)) * np.exp(-x * x),  # noqa: ARG005
+    lambda d, x, y: num.multiply(  # noqa: ARG005
+        d, _scaled(2.0 / math.sqrt(math.pi), num.exp(num.negative(num.square(x))))
+    ),
 )
 erfinv = _unary(
     "erfinv",
@@ -169,32 +202,32 @@ erfinv = _unary(
     lambda x, y: x.dtype.type(math.sqrt(math.pi) / 2) * np.exp(y * y),
 )
 i0 = _unary("i0", lambda x: np.i0(x).astype(x.dtype), lambda x, y: _i1(x))  # noqa: ARG005
-softplus = _unary(
+softplus = _in_core(
     "softplus",
-    lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),
-    lambda x, y: _core.sigmoid(x),  # noqa: ARG005
+    num.softplus,
+    lambda d, x, y: num.multiply(d, _core.sigmoid(x)),  # noqa: ARG005
 )
-silu = _unary(
+silu = _in_core(
     "silu",
-    lambda x: x * _core.sigmoid(x),
-    lambda x, y: _silu_slope(x),  # noqa: ARG005
+    _core.silu,
+    lambda d, x, y: num.multiply(d, _silu_slope(x)),  # noqa: ARG005
 )
 
 
 def _silu_slope(x: Array) -> Array:
-    s: Array = _core.sigmoid(x)
-    return s * (1.0 + x * (1.0 - s))
+    s, one = _core.sigmoid(x), num.constant(1.0, x)
+    return num.multiply(s, num.add(one, num.multiply(x, num.subtract(one, s))))
 
 
-floor = _flat("floor", np.floor)
-ceil = _flat("ceil", np.ceil)
-trunc = _flat("trunc", np.trunc)
-rint = _flat("rint", np.rint)
+floor = _flat("floor", num.floor)
+ceil = _flat("ceil", num.ceil)
+trunc = _flat("trunc", lambda x: np.asarray(np.trunc(x)))
+rint = _flat("rint", num.rint)
 
-negative = _numeric("negative", np.negative, lambda x, y: -1)  # noqa: ARG005
-absolute = _numeric("absolute", np.abs, lambda x, y: np.sign(x))  # noqa: ARG005
-square = _numeric("square", np.square, lambda x, y: x + x)  # noqa: ARG005
-sign = _numeric("sign", np.sign, lambda x, y: np.zeros_like(x))  # noqa: ARG005
+negative = _numeric("negative", num.negative, lambda d, x: num.negative(d))  # noqa: ARG005
+absolute = _numeric("absolute", num.absolute, lambda d, x: num.multiply(d, num.sign(x)))
+square = _numeric("square", num.square, lambda d, x: num.multiply(d, num.add(x, x)))
+sign = _numeric("sign", num.sign, lambda d, x: num.zeros(d.shape, d))  # noqa: ARG005
 
 relu = _core_unary("relu", _core.relu, _core.relu_backward, of_input=False)
 sigmoid = _core_unary("sigmoid", _core.sigmoid, _core.sigmoid_backward, of_input=False)
@@ -202,30 +235,37 @@ tanh = _core_unary("tanh", _core.tanh, _core.tanh_backward, of_input=False)
 gelu = _core_unary("gelu", _core.gelu, _core.gelu_backward, of_input=True)
 
 
-def _leaky_forward(saved: Saved, x: Any, *, alpha: float) -> Array:
-    x = floating(x)
+def _sloped(saved: Saved, x: Array, y: Array, slope: Array) -> Array:
+    """Keep the slope below 0, and what tells where that is."""
     if saved.needs[0]:
-        saved.slope = np.where(x > 0, x.dtype.type(1.0), x.dtype.type(alpha))
-    y: Array = np.where(x > 0, x, x * x.dtype.type(alpha))
+        saved.x, saved.slope = x, slope
     return y
 
 
-def _leaky_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    return (dy * saved.slope,)
+def _leaky_forward(saved: Saved, x: Any, *, alpha: float) -> Array:
+    x = floating(x)
+    slope = num.constant(float(alpha), x)
+    y = num.where(num.greater(x, num.constant(0.0, x)), x, num.multiply(x, slope))
+    return _sloped(saved, x, y, slope)
 
 
-leaky_relu = Rule("leaky_relu", _leaky_forward, _leaky_backward)
+def _sloped_backward(saved: Saved, dy: Array) -> tuple[Array]:
+    above = num.greater(saved.x, num.constant(0.0, dy))
+    return (num.where(above, dy, num.multiply(dy, saved.slope)),)
+
+
+leaky_relu = Rule("leaky_relu", _leaky_forward, _sloped_backward)
 
 
 def _elu_forward(saved: Saved, x: Any, *, alpha: float) -> Array:
     x = floating(x)
-    y: Array = np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)) * x.dtype.type(alpha))
-    if saved.needs[0]:
-        saved.slope = np.where(x > 0, x.dtype.type(1.0), y + x.dtype.type(alpha))
-    return y
+    zero, factor = num.constant(0.0, x), num.constant(float(alpha), x)
+    low = num.multiply(num.expm1(num.minimum(x, zero)), factor)
+    y = num.where(num.greater(x, zero), x, low)
+    return _sloped(saved, x, y, num.add(low, factor) if saved.needs[0] else low)
 
 
-elu = Rule("elu", _elu_forward, _leaky_backward)
+elu = Rule("elu", _elu_forward, _sloped_backward)
 
 
 # -- two operands ----------------------------------------------------------------------------------
@@ -240,15 +280,12 @@ def _binary(
     floats: bool = False,
 ) -> Rule:
     """Make a rule of two operands; `first` and `second` are the gradients of each, from dy."""
-    value = quiet(value)
 
     def forward(saved: Saved, x: Any, y: Any) -> Array:
         x, y = promoted_pair(x, y)
         if floats and x.dtype.kind != "f":
             x, y = floating(x), floating(y)
-        z: Array = value(x, y)
-        if type(z) is not np.ndarray:
-            z = np.asarray(z)
+        z = value(x, y)
         needs = saved.needs
         if needs[0] or needs[1]:
             saved.shapes = x.shape, y.shape
@@ -256,65 +293,102 @@ def _binary(
                 saved.x, saved.y, saved.z = x, y, z
         return z
 
-    @quiet
     def backward(saved: Saved, dz: Array) -> tuple[Array | None, Array | None]:
         a, b = saved.shapes
         needs = saved.needs
         return (
-            summed_to(np.asarray(first(dz, saved)), a) if needs[0] else None,
-            summed_to(np.asarray(second(dz, saved)), b) if needs[1] else None,
+            summed_to(first(dz, saved), a) if needs[0] else None,
+            summed_to(second(dz, saved), b) if needs[1] else None,
         )
 
     return Rule(name, forward, backward)
 
 
+def _in_numpy(function: Callable[..., Any]) -> Callable[..., Array]:
+    """Return a function of NumPy without its warnings, for what the core does not have."""
+    silent = quiet(function)
+    return lambda *arrays: np.asarray(silent(*arrays))
+
+
 def _power_of_base(dz: Array, s: Saved) -> Array:
-    slope = np.where(s.y == 0, 0, s.y * np.power(s.x, s.y - 1))
-    return dz * slope
+    x, y = s.x, s.y
+    zero, one = num.constant(0.0, y), num.constant(1.0, y)
+    slope = num.multiply(y, num.power(x, num.subtract(y, one)))
+    return num.multiply(dz, num.where(num.equal(y, zero), zero, slope))
 
 
 def _power_of_exponent(dz: Array, s: Saved) -> Array:
-    slope = np.where((s.x == 0) & (s.y >= 0), 0, s.z * np.log(s.x))
-    return dz * slope
+    x, y = s.x, s.y
+    zero = num.constant(0.0, y)
+    slope = num.multiply(s.z, num.log(x))
+    at_zero = num.where(num.greater_equal(y, zero), zero, slope)
+    return num.multiply(dz, num.where(num.equal(x, zero), at_zero, slope))
 
 
-def _share(dz: Array, chosen: Array, other: Array) -> Array:
-    """Return dz where `chosen` won, and half of it where both are equal."""
-    won: Array = np.where(chosen > other, dz, np.where(chosen == other, dz * 0.5, 0))
-    return won.astype(dz.dtype, copy=False)
+def _share(dz: Array, won: Array, s: Saved) -> Array:
+    """Return dz where an operand won, and half of it where both are equal."""
+    tied = num.where(num.equal(s.x, s.y), _scaled(0.5, dz), num.constant(0.0, dz))
+    return num.where(won, dz, tied)
 
 
-add = _binary("add", np.add, lambda d, s: d, lambda d, s: d, keeps=False)  # noqa: ARG005
-subtract = _binary("subtract", np.subtract, lambda d, s: d, lambda d, s: -d, keeps=False)  # noqa: ARG005
-multiply = _binary("multiply", np.multiply, lambda d, s: d * s.y, lambda d, s: d * s.x)
+add = _binary("add", num.add, lambda d, s: d, lambda d, s: d, keeps=False)  # noqa: ARG005
+subtract = _binary(
+    "subtract",
+    num.subtract,
+    lambda d, s: d,  # noqa: ARG005
+    lambda d, s: num.negative(d),  # noqa: ARG005
+    keeps=False,
+)
+multiply = _binary(
+    "multiply",
+    num.multiply,
+    lambda d, s: num.multiply(d, s.y),
+    lambda d, s: num.multiply(d, s.x),
+)
 divide = _binary(
     "divide",
-    np.divide,
-    lambda d, s: d / s.y,
-    lambda d, s: -d * s.z / s.y,
+    num.divide,
+    lambda d, s: num.divide(d, s.y),
+    lambda d, s: num.negative(num.divide(num.multiply(d, s.z), s.y)),
     floats=True,
 )
-power = _binary("power", np.power, _power_of_base, _power_of_exponent)
+power = _binary("power", num.power, _power_of_base, _power_of_exponent)
 maximum = _binary(
-    "maximum", np.maximum, lambda d, s: _share(d, s.x, s.y), lambda d, s: _share(d, s.y, s.x)
+    "maximum",
+    num.maximum,
+    lambda d, s: _share(d, num.greater(s.x, s.y), s),
+    lambda d, s: _share(d, num.greater(s.y, s.x), s),
 )
 minimum = _binary(
-    "minimum", np.minimum, lambda d, s: _share(d, -s.x, -s.y), lambda d, s: _share(d, -s.y, -s.x)
+    "minimum",
+    num.minimum,
+    lambda d, s: _share(d, num.less(s.x, s.y), s),
+    lambda d, s: _share(d, num.less(s.y, s.x), s),
 )
 arctan2 = _binary(
     "arctan2",
-    np.arctan2,
-    lambda d, s: d * s.y / (s.x * s.x + s.y * s.y),
-    lambda d, s: -d * s.x / (s.x * s.x + s.y * s.y),
+    _in_numpy(np.arctan2),
+    _in_numpy(lambda d, s: d * s.y / (s.x * s.x + s.y * s.y)),
+    _in_numpy(lambda d, s: -d * s.x / (s.x * s.x + s.y * s.y)),
     floats=True,
 )
-mod = _binary("mod", np.mod, lambda d, s: d, lambda d, s: -d * np.floor_divide(s.x, s.y))  # noqa: ARG005
-fmod = _binary("fmod", np.fmod, lambda d, s: d, lambda d, s: -d * np.trunc(s.x / s.y))  # noqa: ARG005
+mod = _binary(
+    "mod",
+    _in_numpy(np.mod),
+    lambda d, s: d,  # noqa: ARG005
+    _in_numpy(lambda d, s: -d * np.floor_divide(s.x, s.y)),
+)
+fmod = _binary(
+    "fmod",
+    _in_numpy(np.fmod),
+    lambda d, s: d,  # noqa: ARG005
+    _in_numpy(lambda d, s: -d * np.trunc(s.x / s.y)),
+)
 floor_divide = _binary(
     "floor_divide",
-    np.floor_divide,
-    lambda d, s: np.zeros_like(d),  # noqa: ARG005
-    lambda d, s: np.zeros_like(d),  # noqa: ARG005
+    _in_numpy(np.floor_divide),
+    lambda d, s: num.zeros(d.shape, d),  # noqa: ARG005
+    lambda d, s: num.zeros(d.shape, d),  # noqa: ARG005
     keeps=False,
 )
 
@@ -327,9 +401,9 @@ def _logaddexp_weight(d: Array, mine: Array, z: Array) -> Array:
 
 logaddexp = _binary(
     "logaddexp",
-    np.logaddexp,
-    lambda d, s: _logaddexp_weight(d, s.x, s.z),
-    lambda d, s: _logaddexp_weight(d, s.y, s.z),
+    _in_numpy(np.logaddexp),
+    _in_numpy(lambda d, s: _logaddexp_weight(d, s.x, s.z)),
+    _in_numpy(lambda d, s: _logaddexp_weight(d, s.y, s.z)),
     floats=True,
 )
 
@@ -340,17 +414,16 @@ def _where_forward(saved: Saved, condition: Any, x: Any, y: Any) -> Array:
         condition = condition != 0
     x, y = promoted(x, y)
     saved.condition, saved.shapes = condition, (x.shape, y.shape)
-    chosen: Array = np.where(condition, x, y)
-    return chosen
+    return num.where(condition, x, y)
 
 
 def _where_backward(saved: Saved, dz: Array) -> tuple[None, Array | None, Array | None]:
     a, b = saved.shapes
-    zero = dz.dtype.type(0)
+    zero = num.constant(0.0, dz)
     return (
         None,
-        summed_to(np.where(saved.condition, dz, zero), a) if saved.needs[1] else None,
-        summed_to(np.where(saved.condition, zero, dz), b) if saved.needs[2] else None,
+        summed_to(num.where(saved.condition, dz, zero), a) if saved.needs[1] else None,
+        summed_to(num.where(saved.condition, zero, dz), b) if saved.needs[2] else None,
     )
 
 
@@ -359,19 +432,28 @@ where = Rule("where", _where_forward, _where_backward)
 
 def _clip_forward(saved: Saved, x: Any, low: Any, high: Any) -> Array:
     x, low, high = (np.asarray(part) for part in promoted(x, low, high))
+    raised = num.maximum(x, low)
     if any(saved.needs):
-        # As maximum and minimum in turn: where the bounds cross, the upper one stands.
-        over = np.maximum(x, low) > high
-        saved.whose = ((x >= low) & (x <= high), (x < low) & ~over, over)
-        saved.shapes = x.shape, low.shape, high.shape
-    return np.asarray(np.minimum(np.maximum(x, low), high))
+        saved.parts, saved.raised = (x, low, high), raised
+    return num.minimum(raised, high)
 
 
 def _clip_backward(saved: Saved, dy: Array) -> tuple[Array | None, ...]:
-    zero = dy.dtype.type(0)
+    # As maximum and minimum in turn: where the bounds cross, the upper one stands.
+    x, low, high = saved.parts
+    zero = num.constant(0.0, dy)
+    over = num.greater(saved.raised, high)
+    grads: list[Array | None] = [None, None, None]
+    if saved.needs[0]:
+        inside = num.where(num.greater_equal(x, low), dy, zero)
+        grads[0] = num.where(num.less_equal(x, high), inside, zero)
+    if saved.needs[1]:
+        grads[1] = num.where(over, zero, num.where(num.less(x, low), dy, zero))
+    if saved.needs[2]:
+        grads[2] = num.where(over, dy, zero)
     return tuple(
-        summed_to(np.where(mine, dy, zero), shape) if needed else None
-        for mine, shape, needed in zip(saved.whose, saved.shapes, saved.needs, strict=True)
+        None if g is None else summed_to(g, part.shape)
+        for g, part in zip(grads, saved.parts, strict=True)
     )
 
 
@@ -396,7 +478,7 @@ cast = Rule("cast", _cast_forward, _cast_backward)
 
 
 def _copy_forward(saved: Saved, x: Any) -> Array:  # noqa: ARG001
-    return np.array(x)
+    return num.copy(np.asarray(x))
 
 
 copy = Rule("copy", _copy_forward, lambda saved, dy: (dy,))  # noqa: ARG005
@@ -406,9 +488,12 @@ stop_gradient = Rule("stop_gradient", _copy_forward)
 # -- without gradient ------------------------------------------------------------------------------
 
 
-def _logical(name: str, value: Callable[..., Array], same: bool = True) -> Rule:
-    """Make a rule without gradient; with `same`, operands come in one dtype."""
-    count = value.nargs - value.nout if isinstance(value, np.ufunc) else None
+def _logical(
+    name: str, value: Callable[..., Array], same: bool = True, count: int | None = None
+) -> Rule:
+    """Make a rule without gradient of `count` operands; with `same` they come in one dtype."""
+    if isinstance(value, np.ufunc):
+        count = value.nargs - value.nout
 
     def forward(saved: Saved, *arrays: Any) -> Array:  # noqa: ARG001
         # NumPy would write into one array more.
@@ -422,12 +507,12 @@ def _logical(name: str, value: Callable[..., Array], same: bool = True) -> Rule:
     return Rule(name, forward)
 
 
-equal = _logical("equal", np.equal)
-not_equal = _logical("not_equal", np.not_equal)
-less = _logical("less", np.less)
-less_equal = _logical("less_equal", np.less_equal)
-greater = _logical("greater", np.greater)
-greater_equal = _logical("greater_equal", np.greater_equal)
+equal = _logical("equal", num.equal, count=2)
+not_equal = _logical("not_equal", num.not_equal, count=2)
+less = _logical("less", num.less, count=2)
+less_equal = _logical("less_equal", num.less_equal, count=2)
+greater = _logical("greater", num.greater, count=2)
+greater_equal = _logical("greater_equal", num.greater_equal, count=2)
 logical_and = _logical("logical_and", np.logical_and)
 logical_or = _logical("logical_or", np.logical_or)
 logical_xor = _logical("logical_xor", np.logical_xor)

@@ -7,24 +7,16 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import Array, Rule, Saved, promoted, promoted_pair, summed_to
 
 
 def _product(a: Array, b: Array, transpose_a: bool = False, transpose_b: bool = False) -> Array:
-    """Return the matrix product; the core's where it is one of floating matrices."""
-    if a.ndim == 2 and b.ndim == 2 and a.dtype.kind == "f" and a.dtype.itemsize in (4, 8):
-        product: Array = _core.matmul(a, b, transpose_a, transpose_b)
-        return product
+    """Return the product of two batches of matrices; the core's of floats that it knows."""
+    if a.dtype.char in "fd" and b.dtype.char in "fd":
+        return _core.matmul(a, b, transpose_a, transpose_b)
     left = np.swapaxes(a, -1, -2) if transpose_a else a
     right = np.swapaxes(b, -1, -2) if transpose_b else b
-    if (
-        left.ndim > 2
-        and right.ndim == 2
-        and left.dtype.kind == "f"
-        and left.dtype.itemsize in (4, 8)
-    ):
-        rows = left.reshape(-1, left.shape[-1])
-        return _core.matmul(rows, b, False, transpose_b).reshape(*left.shape[:-1], -1)
     return np.asarray(np.matmul(left, right))
 
 
@@ -63,7 +55,7 @@ def _matmul_backward(saved: Saved, dz: Array) -> tuple[Array | None, Array | Non
     if saved.needs[1]:
         if b.ndim == 2 and a.ndim > 2:
             # One long product in place of a batch of them and a sum.
-            rows, ends = a.reshape(-1, a.shape[-1]), dz.reshape(-1, dz.shape[-1])
+            rows, ends = (num.contiguous(x).reshape(-1, x.shape[-1]) for x in (a, dz))
             dy = _product(rows, ends, transpose_a=True).reshape(y.shape)
         else:
             dy = summed_to(_product(a, dz, transpose_a=True), b.shape).reshape(y.shape)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hotloop import _core
+from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, quiet
 
 _SMALL = 1024  # elements
@@ -39,6 +41,8 @@ def _spread(saved: Saved, part: Array) -> Array:
 def _sum_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = as_array(x)
     saved.shape, saved.axes = x.shape, axes_of("sum", axis, x.ndim)
+    if x.dtype.char in num.CORE:
+        return _core.sum(x, saved.axes, keepdims)
     # As in Keras: small integers and bools are counted in int32, no wider than that.
     dtype = x.dtype
     kind = dtype.kind
@@ -49,11 +53,8 @@ def _sum_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
 
 def _repeated(part: Array, shape: tuple[int, ...]) -> Array:
     """Return `part` broadcast; small arrays are written out, which takes less than a view of them."""
-    if math.prod(shape) > _SMALL:
-        return np.broadcast_to(part, shape)
-    full: Array = np.empty(shape, part.dtype)
-    full[...] = part
-    return full
+    view = np.broadcast_to(part, shape)
+    return view if math.prod(shape) > _SMALL else num.copy(view)
 
 
 def _sum_backward(saved: Saved, dy: Array) -> tuple[Array]:
@@ -68,19 +69,21 @@ def _mean_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = floating(x)
     saved.shape, saved.axes = x.shape, axes_of("mean", axis, x.ndim)
     saved.count = math.prod(x.shape[a] for a in saved.axes)
+    if x.dtype.char in num.CORE:
+        return _core.mean(x, saved.axes, keepdims)
     total = _add_up(x, axis=saved.axes, keepdims=keepdims, dtype=x.dtype)
     return np.asarray(np.divide(total, x.dtype.type(saved.count)))
 
 
 def _mean_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    part = _spread(saved, dy) / dy.dtype.type(max(1, saved.count))
+    part = num.divide(_spread(saved, dy), num.constant(float(max(1, saved.count)), dy))
     return (_repeated(part, saved.shape),)
 
 
 mean = Rule("mean", _mean_forward, _mean_backward)
 
 
-def _extreme(name: str, value: Callable[..., Array]) -> Rule:
+def _extreme(name: str, value: Callable[..., Array], of_core: Callable[..., Array]) -> Rule:
     """Make a rule of a maximum or minimum; equal elements share its gradient."""
 
     def forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
@@ -89,22 +92,27 @@ def _extreme(name: str, value: Callable[..., Array]) -> Rule:
         if math.prod(x.shape[a] for a in saved.axes) == 0 and x.size == 0:
             msg = f"{name}: an empty array has no {name}, got shape {x.shape}"
             raise ValueError(msg)
-        y = np.asarray(value(x, axis=saved.axes, keepdims=keepdims))
+        if x.dtype.char in num.CORE:
+            y = of_core(x, saved.axes, keepdims)
+        else:
+            y = np.asarray(value(x, axis=saved.axes, keepdims=keepdims))
         if saved.needs[0]:
             saved.x, saved.y = x, y
         return y
 
     def backward(saved: Saved, dy: Array) -> tuple[Array]:
-        top = _spread(saved, saved.y)
-        chosen = (saved.x == top) | (np.isnan(saved.x) & np.isnan(top))
-        count = chosen.sum(axis=saved.axes, keepdims=True)
-        return (chosen * (_spread(saved, dy) / count.astype(dy.dtype)),)
+        x, top = saved.x, _spread(saved, saved.y)
+        zero, one = num.constant(0.0, dy), num.constant(1.0, dy)
+        # Where an element is NaN, so is the answer.
+        chosen = num.where(num.equal(x, top), one, num.where(num.not_equal(x, x), one, zero))
+        count = num.total(chosen, saved.axes, keepdims=True)
+        return (num.multiply(chosen, num.divide(_spread(saved, dy), count)),)
 
     return Rule(name, forward, backward)
 
 
-max_ = _extreme("max", np.max)
-min_ = _extreme("min", np.min)
+max_ = _extreme("max", np.max, _core.max)
+min_ = _extreme("min", np.min, _core.min)
 
 
 @quiet
@@ -112,7 +120,10 @@ def _prod_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = as_array(x)
     saved.shape, saved.axes = x.shape, axes_of("prod", axis, x.ndim)
     dtype = np.int32 if x.dtype.kind == "b" else x.dtype
-    y = np.asarray(x.prod(axis=saved.axes, keepdims=keepdims, dtype=dtype))
+    if x.dtype.char in num.CORE:
+        y = _core.prod(x, saved.axes, keepdims)
+    else:
+        y = np.asarray(x.prod(axis=saved.axes, keepdims=keepdims, dtype=dtype))
     if saved.needs[0]:
         saved.x = x
     return y
@@ -138,19 +149,23 @@ prod = Rule("prod", _prod_forward, _prod_backward)
 def _logsumexp_forward(saved: Saved, x: Any, *, axis: Axis, keepdims: bool) -> Array:
     x = floating(x)
     saved.shape, saved.axes = x.shape, axes_of("logsumexp", axis, x.ndim)
-    top = x.max(axis=saved.axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, x.dtype.type(0))
-    with np.errstate(all="ignore"):
-        y = np.log(np.exp(x - top).sum(axis=saved.axes, keepdims=True, dtype=x.dtype)) + top
+    zero = num.constant(0.0, x)
+    if x.size == 0 or x.dtype.char not in num.CORE:
+        top = x.max(axis=saved.axes, keepdims=True, initial=-np.inf)
+    else:
+        top = _core.max(x, saved.axes, True)
+    finite = num.less(num.absolute(top), num.constant(math.inf, x))
+    top = num.where(finite, top, zero)
+    y = num.add(num.log(num.total(num.exp(num.subtract(x, top)), saved.axes, keepdims=True)), top)
     if saved.needs[0]:
         saved.x, saved.y = x, y
-    return np.asarray(y if keepdims else y.squeeze(saved.axes))
+    return y if keepdims else y.squeeze(saved.axes)
 
 
 def _logsumexp_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    with np.errstate(all="ignore"):
-        share = np.where(saved.x == saved.y, 1, np.exp(saved.x - saved.y))
-    return ((share * _spread(saved, dy)).astype(dy.dtype, copy=False),)
+    part = num.exp(num.subtract(saved.x, saved.y))
+    share = num.where(num.equal(saved.x, saved.y), num.constant(1.0, part), part)
+    return (num.multiply(share, _spread(saved, dy)),)
 
 
 logsumexp = Rule("logsumexp", _logsumexp_forward, _logsumexp_backward)
@@ -159,7 +174,7 @@ logsumexp = Rule("logsumexp", _logsumexp_forward, _logsumexp_backward)
 def _along(name: str, axis: int | None, x: Array) -> tuple[Array, int]:
     """Return the array to run along, flat for axis None, and the axis."""
     if axis is None:
-        return x.reshape(-1), 0
+        return num.contiguous(x).reshape(-1), 0
     return x, axes_of(name, axis, x.ndim)[0]
 
 
@@ -167,11 +182,15 @@ def _cumsum_forward(saved: Saved, x: Any, *, axis: int | None) -> Array:
     x = as_array(x)
     saved.shape = x.shape
     rows, saved.axis = _along("cumsum", axis, x)
+    if x.dtype.char in num.CORE:
+        return _core.cumsum(rows, saved.axis)
     dtype = np.int32 if x.dtype.kind == "b" else x.dtype
     return np.asarray(np.cumsum(rows, axis=saved.axis, dtype=dtype))
 
 
 def _cumsum_backward(saved: Saved, dy: Array) -> tuple[Array]:
+    if dy.dtype.char in num.CORE:
+        return (_core.cumsum(dy, saved.axis, True).reshape(saved.shape),)
     back = np.flip(np.cumsum(np.flip(dy, saved.axis), axis=saved.axis), saved.axis)
     return (back.reshape(saved.shape),)
 
@@ -208,7 +227,7 @@ cumprod = Rule("cumprod", _cumprod_forward, _cumprod_backward)
 # -- without gradient ------------------------------------------------------------------------------
 
 
-def _argument(name: str, value: Callable[..., Array]) -> Rule:
+def _argument(name: str, value: Callable[..., Array], of_core: Callable[..., Array]) -> Rule:
     def forward(saved: Saved, x: Any, *, axis: int | None, keepdims: bool) -> Array:  # noqa: ARG001
         x = as_array(x)
         if axis is not None:
@@ -216,13 +235,14 @@ def _argument(name: str, value: Callable[..., Array]) -> Rule:
         if x.size == 0:
             msg = f"{name}: an empty array has no {name}, got shape {x.shape}"
             raise ValueError(msg)
-        return np.asarray(value(x, axis=axis, keepdims=keepdims)).astype(np.int32)
+        find = of_core if x.dtype.char in num.CORE else value
+        return np.asarray(find(x, axis=axis, keepdims=keepdims)).astype(np.int32)
 
     return Rule(name, forward)
 
 
-argmax = _argument("argmax", np.argmax)
-argmin = _argument("argmin", np.argmin)
+argmax = _argument("argmax", np.argmax, _core.argmax)
+argmin = _argument("argmin", np.argmin, _core.argmin)
 
 
 def _count(name: str, value: Callable[..., Array]) -> Rule:

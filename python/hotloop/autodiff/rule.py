@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import config
+from hotloop import _core, config
 
 Array = NDArray[Any]
 
@@ -396,7 +396,11 @@ def summed_to(grad: Array, shape: tuple[int, ...]) -> Array:
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and grad.shape[i + lead] != 1
     )
-    total: Array = grad.sum(axis=axes, keepdims=True, dtype=grad.dtype) if axes else grad
+    total = grad
+    if axes and grad.dtype.char in "fd":
+        total = _core.sum(grad, axes, True)
+    elif axes:
+        total = grad.sum(axis=axes, keepdims=True, dtype=grad.dtype)
     return total.reshape(shape)
 
 

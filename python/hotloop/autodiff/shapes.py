@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hotloop import _core
+from hotloop.autodiff import numeric as num
 from hotloop.autodiff.reductions import axes_of
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, promoted, summed_to
 
@@ -15,14 +17,14 @@ def _reshape_forward(saved: Saved, x: Any, *, shape: Sequence[int]) -> Array:
     x = as_array(x)
     saved.shape = x.shape
     try:
-        return np.reshape(x, shape)
+        return np.reshape(num.contiguous(x), shape)
     except ValueError as error:
         msg = f"reshape: an array of shape {x.shape} has no shape {tuple(shape)}"
         raise ValueError(msg) from error
 
 
 def _reshape_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    return (dy.reshape(saved.shape),)
+    return (num.contiguous(dy).reshape(saved.shape),)
 
 
 reshape = Rule("reshape", _reshape_forward, _reshape_backward)
@@ -51,7 +53,7 @@ transpose = Rule("transpose", _transpose_forward, _transpose_backward)
 def _broadcast_forward(saved: Saved, x: Any, *, shape: Sequence[int]) -> Array:
     x = as_array(x)
     saved.shape = x.shape
-    return np.array(np.broadcast_to(x, tuple(shape)))
+    return num.copy(np.broadcast_to(x, tuple(shape)))
 
 
 def _broadcast_backward(saved: Saved, dy: Array) -> tuple[Array]:
@@ -68,11 +70,13 @@ def _concatenate_forward(saved: Saved, *arrays: Any, axis: int) -> Array:
     parts = promoted(*(as_array(x) for x in arrays))
     saved.axis = axes_of("concatenate", axis, parts[0].ndim)[0]
     saved.sizes = [part.shape[saved.axis] if part.ndim > saved.axis else 0 for part in parts]
-    return np.concatenate(parts, axis=saved.axis)
+    return num.concatenate(parts, saved.axis)
 
 
 def _concatenate_backward(saved: Saved, dy: Array) -> tuple[Array, ...]:
-    return tuple(np.split(dy, np.cumsum(saved.sizes)[:-1], axis=saved.axis))
+    lead: tuple[Any, ...] = (slice(None),) * saved.axis
+    ends = np.cumsum(saved.sizes).tolist()
+    return tuple(dy[(*lead, slice(end - n, end))] for n, end in zip(saved.sizes, ends, strict=True))
 
 
 concatenate = Rule("concatenate", _concatenate_forward, _concatenate_backward)
@@ -87,7 +91,7 @@ def _stack_forward(saved: Saved, *arrays: Any, axis: int) -> Array:
         msg = f"stack: all arrays must have one shape, got {sorted({p.shape for p in parts})}"
         raise ValueError(msg)
     saved.axis = axes_of("stack", axis, parts[0].ndim + 1)[0]
-    return np.stack(parts, axis=saved.axis)
+    return num.concatenate([np.expand_dims(part, saved.axis) for part in parts], saved.axis)
 
 
 def _stack_backward(saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -97,25 +101,27 @@ def _stack_backward(saved: Saved, dy: Array) -> tuple[Array, ...]:
 stack = Rule("stack", _stack_forward, _stack_backward)
 
 
+def _basic(index: Any) -> tuple[Any, ...] | None:
+    """Return an index of whole numbers, slices, None and Ellipsis as what finds a view, else None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        plain = part is None or part is Ellipsis or isinstance(part, int | np.integer | slice)
+        if not plain or isinstance(part, bool):
+            return None
+    # With an Ellipsis one element is a view too.
+    return parts if any(part is Ellipsis for part in parts) else (*parts, ...)
+
+
 def _item_forward(saved: Saved, x: Any, *, index: Any) -> Array:
     x = as_array(x)
-    saved.shape, saved.index = x.shape, index
-    return np.asarray(x[index])
-
-
-def _is_basic(index: Any) -> bool:
-    """Whether an index reads no element twice: whole numbers, slices, None, Ellipsis, one mask."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None or part is Ellipsis or isinstance(part, int | np.integer | slice)
-        for part in parts
-    )
+    saved.shape, saved.index, saved.basic = x.shape, index, _basic(index)
+    return np.asarray(x[index if saved.basic is None else saved.basic])
 
 
 def _item_backward(saved: Saved, dy: Array) -> tuple[Array]:
-    dx = np.zeros(saved.shape, dy.dtype)
-    if _is_basic(saved.index):
-        dx[saved.index] = dy
+    dx = num.zeros(saved.shape, dy)
+    if saved.basic is not None:
+        num.copy_into(dx[saved.basic], dy)
     else:
         # Elements that were read more than once add up, in the order of the index.
         np.add.at(dx, saved.index, dy)
@@ -127,11 +133,15 @@ getitem = Rule("getitem", _item_forward, _item_backward)
 
 def _gather_sum(shape: tuple[int, ...], axis: int, indices: Array, dy: Array) -> Array:
     """Return zeros of `shape` with the rows `dy` added at `indices` along `axis`, in order."""
-    dx = np.zeros(shape, dy.dtype)
-    rows = np.moveaxis(dx, axis, 0)
-    lead = tuple(range(axis, axis + indices.ndim))
-    given = np.moveaxis(dy, lead, range(indices.ndim))
-    np.add.at(rows, indices.reshape(-1), given.reshape(indices.size, *rows.shape[1:]))
+    if dy.dtype.char in num.CORE:
+        lead, tail = shape[:axis], shape[axis + 1 :]
+        rows = num.contiguous(dy).reshape(*lead, indices.size, *tail)
+        return _core.scatter_add(rows, indices.reshape(-1), shape[axis], axis)
+    dx: Array = np.zeros(shape, dy.dtype)
+    into = np.moveaxis(dx, axis, 0)
+    places = tuple(range(axis, axis + indices.ndim))
+    given = np.moveaxis(dy, places, range(indices.ndim))
+    np.add.at(into, indices.reshape(-1), given.reshape(indices.size, *into.shape[1:]))
     return dx
 
 
@@ -157,16 +167,22 @@ def checked_indices(name: str, indices: Any, limit: int) -> Array:
     return np.where(array < 0, array + limit, array)
 
 
+def _whole(name: str, indices: Any) -> Array:
+    """Return indices as int32 or int64; the core sees that they lie inside."""
+    array = np.asarray(indices)
+    if array.size and array.dtype.kind not in "biu":
+        msg = f"{name}: indices must be whole numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    return array if array.dtype.char in "ilq" else array.astype(np.int64)
+
+
 def _take_forward(saved: Saved, x: Any, indices: Any, *, axis: int | None) -> Array:
     x = as_array(x)
     saved.shape = x.shape
-    rows = x.reshape(-1) if axis is None else x
+    rows = num.contiguous(x).reshape(-1) if axis is None else x
     saved.axis = 0 if axis is None else axes_of("take", axis, x.ndim)[0]
-    saved.rows, saved.indices = (
-        rows.shape,
-        checked_indices("take", indices, rows.shape[saved.axis]),
-    )
-    return np.asarray(np.take(rows, saved.indices, axis=saved.axis))
+    saved.rows, saved.indices = rows.shape, _whole("take", indices)
+    return _core.take(rows, saved.indices, saved.axis)
 
 
 def _take_backward(saved: Saved, dy: Array) -> tuple[Array, None]:
@@ -179,26 +195,36 @@ take = Rule("take", _take_forward, _take_backward)
 def _along_forward(saved: Saved, x: Any, indices: Any, *, axis: int | None) -> Array:
     x = as_array(x)
     saved.shape = x.shape
-    rows = x.reshape(-1) if axis is None else x
+    rows = num.contiguous(x).reshape(-1) if axis is None else x
     saved.axis = 0 if axis is None else axes_of("take_along_axis", axis, x.ndim)[0]
-    index = checked_indices("take_along_axis", indices, rows.shape[saved.axis])
-    saved.rows, saved.indices = rows.shape, index
+    index = _whole("take_along_axis", indices)
+    if index.ndim == rows.ndim:
+        # Sizes of 1 beside the axis are repeated, as in NumPy.
+        lead = [i for i in range(rows.ndim) if i != saved.axis]
+        sizes = np.broadcast_shapes(
+            tuple(rows.shape[i] for i in lead), tuple(index.shape[i] for i in lead)
+        )
+        full = [rows.shape[saved.axis]] * rows.ndim
+        for i, n in zip(lead, sizes, strict=True):
+            full[i] = n
+        saved.full = tuple(full)
+        full[saved.axis] = index.shape[saved.axis]
+        index = num.spread(index, tuple(full))
+        saved.rows, saved.indices = rows.shape, index
+        return _core.take_along_axis(num.spread(rows, saved.full), index, saved.axis)
     return np.take_along_axis(rows, index, axis=saved.axis)
 
 
 def _along_backward(saved: Saved, dy: Array) -> tuple[Array, None]:
-    dx = np.zeros(saved.rows, dy.dtype)
-    place = [
-        np.arange(n).reshape([-1 if i == j else 1 for j in range(dy.ndim)])
-        for i, n in enumerate(dy.shape)
-    ]
-    place[saved.axis] = saved.indices
-    lead = tuple(
-        np.zeros_like(p) if saved.rows[i] == 1 and i != saved.axis else p
-        for i, p in enumerate(place)
-    )
-    np.add.at(dx, lead, dy)
-    return dx.reshape(saved.shape), None
+    if dy.dtype.char in num.CORE:
+        n = saved.full[saved.axis]
+        dx = _core.scatter_add_along_axis(dy, saved.indices, n, saved.axis)
+    else:
+        dx = np.zeros(saved.full, dy.dtype)
+        place: list[Array] = list(np.indices(dy.shape, sparse=True))
+        place[saved.axis] = saved.indices
+        np.add.at(dx, tuple(place), dy)
+    return summed_to(dx, saved.rows).reshape(saved.shape), None
 
 
 take_along_axis = Rule("take_along_axis", _along_forward, _along_backward)
@@ -231,6 +257,8 @@ def _pad_forward(
 ) -> Array:
     x = as_array(x)
     saved.shape, saved.width, saved.mode = x.shape, [tuple(w) for w in width], mode
+    if mode == "constant" and np.ndim(value) == 0:
+        return _core.pad(x, saved.width, float(value))
     if mode == "constant":
         return np.pad(x, saved.width, "constant", constant_values=value)
     return np.pad(x, saved.width, mode)  # type: ignore[call-overload,no-any-return]
@@ -256,11 +284,11 @@ pad = Rule("pad", _pad_forward, _pad_backward)
 def _repeat_forward(saved: Saved, x: Any, *, repeats: Any, axis: int | None) -> Array:
     x = as_array(x)
     saved.shape = x.shape
-    rows = x.reshape(-1) if axis is None else x
+    rows = num.contiguous(x).reshape(-1) if axis is None else x
     saved.axis = 0 if axis is None else axes_of("repeat", axis, x.ndim)[0]
     saved.rows = rows.shape
     saved.source = np.repeat(np.arange(rows.shape[saved.axis]), repeats)
-    return np.asarray(np.take(rows, saved.source, axis=saved.axis))
+    return _core.take(rows, saved.source, saved.axis)
 
 
 def _repeat_backward(saved: Saved, dy: Array) -> tuple[Array]:
@@ -276,12 +304,16 @@ def _tile_forward(saved: Saved, x: Any, *, repeats: Sequence[int]) -> Array:
     saved.shape = x.shape
     saved.full = (1,) * (rank - x.ndim) + x.shape
     saved.repeats = (1,) * (rank - len(repeats)) + tuple(repeats)
-    return np.tile(x, repeats)
+    # Each axis with one before it, along which it is repeated.
+    pairs = [n for size in saved.full for n in (1, size)]
+    full = [n for pair in zip(saved.repeats, saved.full, strict=True) for n in pair]
+    rows = num.copy(np.broadcast_to(num.contiguous(x).reshape(pairs), full))
+    return rows.reshape([n * m for n, m in zip(saved.repeats, saved.full, strict=True)])
 
 
 def _tile_backward(saved: Saved, dy: Array) -> tuple[Array]:
     split = [n for pair in zip(saved.repeats, saved.full, strict=True) for n in pair]
-    total = dy.reshape(split).sum(axis=tuple(range(0, len(split), 2)), dtype=dy.dtype)
+    total = num.total(num.contiguous(dy).reshape(split), tuple(range(0, len(split), 2)))
     return (total.reshape(saved.shape),)
 
 
@@ -408,16 +440,20 @@ def _top_forward(saved: Saved, x: Any, *, k: int, largest_first: bool) -> tuple[
     if not 0 < k <= n:
         msg = f"top_k: k must lie in 1 to {n}, the size of the last axis, got {k}"
         raise ValueError(msg)
+    saved.shape = x.shape
+    if x.dtype.char in num.CORE:
+        values, saved.order = _core.top_k(x, k, largest_first)
+        return values, saved.order.astype(np.int32)
     # Stable from behind, so that of equal values the first comes first.
     order = np.flip(n - 1 - np.argsort(np.flip(x, -1), axis=-1, kind="stable"), -1)[..., :k]
-    if not largest_first:
-        order = np.sort(order, axis=-1)
-    saved.shape, saved.order = x.shape, order
-    return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
+    saved.order = order if largest_first else np.sort(order, axis=-1)
+    return np.take_along_axis(x, saved.order, axis=-1), saved.order.astype(np.int32)
 
 
 def _top_backward(saved: Saved, dy: Array, _: Array) -> tuple[Array]:
-    dx = np.zeros(saved.shape, dy.dtype)
+    if dy.dtype.char in num.CORE:
+        return (_core.scatter_add_along_axis(dy, saved.order, saved.shape[-1], -1),)
+    dx: Array = np.zeros(saved.shape, dy.dtype)
     np.put_along_axis(dx, saved.order, dy, axis=-1)
     return (dx,)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from hotloop.layers.cache import Array, Cache
 def summed_to(dy: Array, shape: tuple[int, ...]) -> Array:
     """Sum `dy` over the axes along which an input of `shape` was broadcast."""
     axes = tuple(i for i, (d, n) in enumerate(zip(dy.shape, shape, strict=True)) if d != n)
-    return dy.sum(axis=axes, keepdims=True) if axes else dy
+    return _core.sum(dy, axes, True) if axes else dy
 
 
 class _Merge(Layer, builtin=True):
@@ -78,20 +78,10 @@ class Add(_Elementwise, builtin=True):
     array([[4., 6.]], dtype=float32)
     """
 
-    def is_recordable(self, shapes: Sequence[Shape]) -> bool:
-        """Whether nothing is broadcast: the core adds arrays of one shape."""
-        return len(set(shapes)) == 1
-
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Add up."""
         cache.shapes = [part.shape for part in x]
-        if len(set(cache.shapes)) > 1:
-            y: Array = sum(x[1:], start=x[0])
-            return y
-        y = _core.add(x[0], x[1])
-        for part in x[2:]:
-            _core.add(y, part, out=y)
-        return y
+        return functools.reduce(_core.add, x)
 
     def backward(self, dy: Array, cache: Cache) -> Any:
         """Each input's gradient is that of the sum."""
@@ -118,17 +108,10 @@ class Multiply(_Elementwise, builtin=True):
     array([[3., 8.]], dtype=float32)
     """
 
-    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
-        """No: the core has no product of two arrays."""
-        return False
-
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Multiply."""
         cache.parts = x
-        y: Array = x[0] * x[1]
-        for part in x[2:]:
-            y *= part
-        return y
+        return functools.reduce(_core.multiply, x)
 
     def backward(self, dy: Array, cache: Cache) -> Any:
         """Each input's gradient: that of the product times the others."""
@@ -136,7 +119,7 @@ class Multiply(_Elementwise, builtin=True):
         for i, part in enumerate(cache.parts):
             d = dy
             for j, other in enumerate(cache.parts):
-                d = d * other if i != j else d
+                d = _core.multiply(d, other) if i != j else d
             grads.append(summed_to(d, part.shape))
         return tuple(grads)
 
@@ -163,10 +146,6 @@ class Concatenate(_Merge, builtin=True):
     array([[1., 2., 3.]], dtype=float32)
     """
 
-    def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
-        """No: the core joins no arrays."""
-        return False
-
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = whole("Concatenate", "axis", axis)
@@ -189,11 +168,11 @@ class Concatenate(_Merge, builtin=True):
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Copy the inputs side by side."""
         cache.cuts = np.cumsum([part.shape[self.axis] for part in x])[:-1]
-        return np.concatenate(x, axis=self.axis)
+        return _core.concatenate(x, self.axis)
 
     def backward(self, dy: Array, cache: Cache) -> Any:
         """Cut the gradient where the inputs met."""
-        return tuple(np.split(dy, cache.cuts, axis=self.axis))
+        return tuple(_core.copy(part) for part in np.split(dy, cache.cuts, axis=self.axis))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -3,16 +3,19 @@
 
 #include "hotloop/common.h"
 #include "hotloop/shape.h"
+#include "hotloop/strided.h"
 
 namespace hotloop {
 
+// c = a b for each pair of matrices of a batch. Strides in elements.
 template <class T>
 struct MatmulArgs {
-    const T* a;  // (m, k), or (k, m) when transpose_a
-    const T* b;  // (k, n), or (n, k) when transpose_b
-    T* c;        // (m, n), overwritten; apart from a and b
+    const T* a;  // (m, k)
+    const T* b;  // (k, n), its row or its column stride 1
+    T* c;        // (m, n), contiguous and side by side, overwritten; apart from a and b
     index_t m, n, k;
-    bool transpose_a, transpose_b;
+    index_t a_row_stride, a_col_stride, b_row_stride, b_col_stride;
+    StridedAxes<2> batch;  // where the matrices of a and b lie
     template <class F>
     void inputs(F f) {
         f(a);
