@@ -225,9 +225,9 @@ MUTATIONS = (
     ),
     Mutation(
         "transposed edge of B packed from the next row",
-        "cpp/kernels/gemm.cpp",
-        "j < lanes ? b[(p + j0 + j) * row_stride + k0 + kk] : T{0};",
-        "j < lanes ? b[(p + j0 + j + (kk > 2)) * row_stride + k0 + kk] : T{0};",
+        "cpp/kernels/gemm_pack.h",
+        "j < n - p ? b[j * row_stride + k0] : T{0};",
+        "j < n - p ? b[(j + (k0 > 2)) * row_stride + k0] : T{0};",
         ("matmul",),
     ),
 )

@@ -4,10 +4,10 @@
 // multiply-adds. Every tile shape adds in the same order (k ascending, one accumulator an element,
 // long sums in runs), so the bits of C depend neither on the tile nor on who computes it.
 #include "epilogue.h"
+#include "gemm_pack.h"
 #include "hotloop/gemm_runs.h"
 #include "kernels.h"
 #include "opaque.h"
-#include "simd/transpose.h"
 #include "simd/vec.h"
 
 namespace hotloop {
@@ -15,30 +15,22 @@ namespace {
 
 using simd::Vec;
 
-#if defined(HOTLOOP_ISA_AVX512)
-constexpr int kTileRows = 14;
-constexpr int kTileVectors = 2;
-#elif defined(HOTLOOP_ISA_AVX2)
-constexpr int kTileRows = 6;
-constexpr int kTileVectors = 2;
-#elif defined(HOTLOOP_ISA_NEON)
-constexpr int kTileRows = 8;
-constexpr int kTileVectors = 3;
-#else
-constexpr int kTileRows = 4;
-constexpr int kTileVectors = 2;
-#endif
-
-template <class T>
-constexpr int kTileCols = kTileVectors * Vec<T>::size;
-
-// Limits of blocks (GemmKernels), measured.
+// Limits of blocks (GemmKernels), measured. AVX2: 512 steps of k spare C a pass over memory that
+// they cost a panel of B in the first level (1024^3 float32: 88.8 to 90.9 % of the peak), and a B
+// that is not aligned to lines takes twice as many of them until it is packed (128 x 784 x 512: 83
+// to 93 %).
 #if defined(HOTLOOP_ISA_AVX512)
 constexpr int kPanelEighths = 32;
 constexpr int kPackBRows = 192;
+constexpr int kPackABytes = 4096 - 64 + 1;
+#elif defined(HOTLOOP_ISA_AVX2)
+constexpr int kPanelEighths = 8;
+constexpr int kPackBRows = 30;
+constexpr int kPackABytes = 0;
 #else
 constexpr int kPanelEighths = 4;
 constexpr int kPackBRows = 192;
+constexpr int kPackABytes = 0;
 #endif
 constexpr int kPackAPanels = 8;
 
@@ -72,6 +64,16 @@ struct PanelCopy {
 };
 constexpr index_t kStepsARow = 8;
 
+// What a tile copies beside its work: nothing, the next panel (PanelCopy), or the panel that it
+// reads itself, as the first of those that will read the copy: it has the numbers in registers
+// anyway.
+enum class Copies { none, next, own };
+#if defined(HOTLOOP_ISA_AVX512)
+constexpr Copies kCopies = Copies::next;
+#else
+constexpr Copies kCopies = Copies::own;
+#endif
+
 // The rarer epilogues run over the stored tile, which is still in the first-level cache.
 template <class T>
 __attribute__((noinline)) void finish(
@@ -89,7 +91,13 @@ __attribute__((noinline)) void finish(
 }
 
 // One tile: rows first_row .. first_row + MR, columns b / c / bias .. + (NV - 1) vectors + tail.
-template <class T, int MR, int NV, Rows kRows, bool kPartial, bool kMaskB, bool kCopies = false>
+template <class T,
+          int MR,
+          int NV,
+          Rows kRows,
+          bool kPartial,
+          bool kMaskB,
+          Copies kCopied = Copies::none>
 void tile(const GemmArgs<T>& g,
           index_t first_row,
           const T* __restrict b,
@@ -170,15 +178,28 @@ void tile(const GemmArgs<T>& g,
 
     const index_t step = g.a_step;
     const index_t b_row = g.b_row_stride;
+    T* own = copy.to;
     const auto rank_one = [&](index_t at) HOTLOOP_LAMBDA {
         V row[NV];
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j)
             row[j] = kMaskB && j == NV - 1 ? V::load(b + j * W, tail) : V::load(b + j * W);
-            // Rows of B from a strided matrix or from beyond the second-level cache, and rows of A
-            // that lie a stride apart, are not foreseen by the hardware: 3 to 6 % (bench_gemm.py).
+        // Rows of B from a strided matrix or from beyond the second-level cache, and rows of A
+        // that lie a stride apart, are not foreseen by the hardware: 3 to 6 % (bench_gemm.py).
+        if constexpr (kCopied == Copies::own) {
+            // To the second level: rows of B may fall into the same few sets of the first.
+            constexpr index_t kAhead = 48;
+            __builtin_prefetch(b + kAhead * b_row, 0, 2);
+            __builtin_prefetch(b + kAhead * b_row + NV * W - 1, 0, 2);
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) __builtin_prefetch(b + 16 * b_row + j * W);
+            for (int j = 0; j < NV; ++j) row[j].store(own + j * W);
+            own += NV * W;
+        } else {
+            constexpr int kLine = 64 / sizeof(T);
+#pragma GCC unroll 4
+            for (int j = 0; j < NV * W; j += kLine) __builtin_prefetch(b + 16 * b_row + j);
+            if constexpr (NV * W <= kLine) __builtin_prefetch(b + 16 * b_row + NV * W - 1);
+        }
         if constexpr (kRows == Rows::adjacent) __builtin_prefetch(a[0] + at + 8 * step + MR - 1);
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i) {
@@ -194,7 +215,7 @@ void tile(const GemmArgs<T>& g,
     for (index_t s = 0; s < g.segments; ++s) {
         index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
         if constexpr (kRows == Rows::equal) begin_at(at);
-        if constexpr (kCopies)
+        if constexpr (kCopied == Copies::next)
             for (index_t left = g.segment_length; left > 0; left -= kStepsARow) {
                 if (copied < to_copy) copy.row(copied++);
                 const index_t steps = left < kStepsARow ? left : kStepsARow;
@@ -203,7 +224,7 @@ void tile(const GemmArgs<T>& g,
         else
             for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);
     }
-    if constexpr (kCopies)
+    if constexpr (kCopied == Copies::next)
         while (copied < to_copy) copy.row(copied++);
 
     if (adds)
@@ -246,12 +267,19 @@ constexpr Tile<T> pick(int rows, std::integer_sequence<int, MR...>) {
 // of two heights and more are; a low one has no time for it.
 constexpr int kTall = kTileRows * 2 / 3;
 
-template <class T, int... MR>
-constexpr Tile<T> pick_copying(int rows, std::integer_sequence<int, MR...>) {
-    constexpr Rows kRows = kTileRows > 8 ? Rows::equal : Rows::pointers;
+template <class T, Rows kRows, int... MR>
+constexpr Tile<T> pick_copying(index_t rows, std::integer_sequence<int, MR...>) {
     constexpr Tile<T> by_rows[] = {
-        &tile<T, kTall + MR, kTileVectors, kRows, false, false, true>...};
+        &tile<T, kTall + MR, kTileVectors, kRows, false, false, kCopies>...};
     return by_rows[rows - kTall];
+}
+
+template <class T>
+Tile<T> pick_copying(const GemmArgs<T>& g, index_t rows) {
+    constexpr auto tall = std::make_integer_sequence<int, kTileRows - kTall + 1>{};
+    constexpr Rows kApart = kTileRows > 8 ? Rows::equal : Rows::pointers;
+    return g.a_packed || g.a_row_stride == 1 ? pick_copying<T, Rows::adjacent>(rows, tall)
+                                             : pick_copying<T, kApart>(rows, tall);
 }
 
 template <class T, Rows kRows, bool kPartial, bool kMaskB>
@@ -286,28 +314,6 @@ Tile<T> pick(const GemmArgs<T>& g, bool partial, int rows, int vectors) {
     return pick<T, Rows::pointers>(partial, mask_b, rows, vectors);
 }
 
-// Tiles of nearly equal height: 100 rows are 4 of 13 and 4 of 12, not 7 of 14 and one of 2.
-struct Heights {
-    explicit Heights(index_t rows)
-        : tiles(ceil_div(rows, kTileRows)), low(rows / tiles), taller(rows % tiles) {}
-    index_t tiles;
-    index_t low;
-    index_t taller;  // so many have a row more
-};
-
-// Copies n numbers, some 16 bytes at a time, the last with the end of those before.
-template <class T>
-HOTLOOP_INLINE void copy_few(const T* from, index_t n, T* to) {
-    constexpr index_t kBytes = 16;
-    constexpr index_t kAtOnce = kBytes / static_cast<index_t>(sizeof(T));
-    if (n < kAtOnce) {
-        for (index_t i = 0; i < n; ++i) to[i] = from[i];
-        return;
-    }
-    for (index_t i = 0; i < n - kAtOnce; i += kAtOnce) __builtin_memcpy(to + i, from + i, kBytes);
-    __builtin_memcpy(to + n - kAtOnce, from + n - kAtOnce, kBytes);
-}
-
 // Columns of the panel that begins at n, of those before `end`.
 template <class T>
 index_t panel_width(index_t n, index_t end) {
@@ -329,8 +335,7 @@ void multiply_panel(const GemmArgs<T>& g,
     const int vectors = static_cast<int>((cols + W - 1) / W);
     const int tail = static_cast<int>(cols - (vectors - 1) * W);
     const auto tile_of = [&](index_t height) {
-        constexpr auto tall = std::make_integer_sequence<int, kTileRows - kTall + 1>{};
-        return next.rows > 0 ? pick_copying<T>(static_cast<int>(height), tall)
+        return next.rows > 0 ? pick_copying<T>(g, height)
                              : pick<T>(g, tail < W, static_cast<int>(height), vectors);
     };
     const Tile<T> high_tile = tile_of(heights.taller ? heights.low + 1 : heights.low);
@@ -339,14 +344,14 @@ void multiply_panel(const GemmArgs<T>& g,
         return next.rows > 0 ? next.rows * t / heights.tiles : 0;
     };
     const KStretches<T> runs = g.run > 0 ? KStretches<T>(g, g.run) : KStretches<T>();
+    GemmArgs<T> packed = g;
     index_t m = m0;
     for (index_t t = 0; t < heights.tiles; ++t) {
         const bool high = t < heights.taller;
         const Tile<T> tile = high ? high_tile : low_tile;
         const index_t copies = copied(t + 1) - copied(t);
         if (g.a_packed) {
-            GemmArgs<T> packed = g;
-            packed.a += (m - m0) * g.segment_length - m;
+            packed.a = g.a + (m - m0) * g.segment_length - m;
             packed.a_step = high ? heights.low + 1 : heights.low;
             tile(packed, m, b, n, tail, next, copied(t), copied(t + 1));
         } else if (runs.count == 1) {
@@ -371,78 +376,23 @@ void gemm(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1) 
         multiply_panel<T>(g, m0, m1, g.b + n / kTileCols<T> * g.b_panel_stride, n, n1, {});
 }
 
-// Rows of memory are read whole, and parted among the tiles, so that none is fetched twice.
+// The first tile of a panel that lies at b, whose copy goes to `to`; returns its rows.
 template <class T>
-void pack_a(const GemmArgs<T>& g, index_t m0, index_t m1, T* out) {
-    if (m0 >= m1) return;
+index_t first_tile(const GemmArgs<T>& g, index_t m0, index_t m1, const T* b, index_t n, T* to) {
     const Heights heights{m1 - m0};
-    const index_t k = g.segment_length;
-    for (index_t j = 0; j < k; ++j) {
-        const T* from = g.a + j * g.a_step + m0;
-        T* to = out;
-        for (index_t t = 0; t < heights.tiles; ++t) {
-            const index_t height = t < heights.taller ? heights.low + 1 : heights.low;
-            copy_few(from, height, to + j * height);
-            from += height;
-            to += height * k;
-        }
+    const index_t height = heights.taller ? heights.low + 1 : heights.low;
+    GemmArgs<T> first = g;
+    if (g.a_packed) {
+        first.a -= m0;
+        first.a_step = height;
     }
+    pick_copying<T>(g, height)(first, m0, b, n, Vec<T>::size, {nullptr, 0, to, 0}, 0, 0);
+    return height;
 }
 
-// Panels of B^T for C = A B^T: out[p][k][j] = b[(p * cols + j) * row_stride + k], columns beyond
-// n zero. One W x W block at a time: read along rows, written along columns.
 template <class T>
-void pack_transposed(const T* b, index_t row_stride, index_t n, index_t k, T* out) {
-    constexpr int W = Vec<T>::size;
-    constexpr index_t cols = kTileCols<T>;
-    for (index_t p = 0; p < n; p += cols, out += cols * k) {
-        for (index_t j0 = 0; j0 < cols; j0 += W) {
-            const index_t lanes = n - p - j0;
-            for (index_t k0 = 0; k0 < k; k0 += W) {
-                const index_t depth = k - k0 < W ? k - k0 : W;
-                if (lanes >= W && depth == W) {
-                    simd::transpose<T>(b + (p + j0) * row_stride + k0, row_stride,
-                                       out + k0 * cols + j0, cols);
-                    continue;
-                }
-                for (index_t kk = 0; kk < depth; ++kk)
-                    for (index_t j = 0; j < W; ++j)
-                        out[(k0 + kk) * cols + j0 + j] =
-                            j < lanes ? b[(p + j0 + j) * row_stride + k0 + kk] : T{0};
-            }
-        }
-    }
-}
-
-// Panels of a B whose rows are contiguous: out[p][k][j] = b[k * row_stride + p * cols + j]. Several
-// panels at a time, so that the rows of B are read in long runs, which the hardware prefetches.
-template <class T>
-void pack(const T* b, index_t row_stride, index_t n, index_t k, T* out) {
-    using V = Vec<T>;
-    constexpr index_t cols = kTileCols<T>;
-    constexpr index_t kTogether = 8 * cols;
-    for (index_t n0 = 0; n0 < n; n0 += kTogether) {
-        const index_t end = n - n0 < kTogether ? n : n0 + kTogether;
-        for (index_t kk = 0; kk < k; ++kk) {
-            const T* row = b + kk * row_stride;
-            for (index_t p = n0; p < end; p += cols) {
-                T* to = out + p * k + kk * cols;
-                for (index_t j = 0; j < cols; j += V::size) {
-                    const index_t left = n - p - j;
-                    const V v = left >= V::size ? V::load(row + p + j)
-                                : left > 0      ? V::load(row + p + j, static_cast<int>(left))
-                                                : V::zero();
-                    v.store(to + j);
-                }
-            }
-        }
-    }
-}
-
-// The same with the rows of B side by side, in two panels by turns: one is multiplied, and the next
-// is copied meanwhile where there is time.
-template <class T>
-void gemm_packing(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1, T* panels) {
+void gemm_packing(
+    const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, index_t n1, T* panels, bool keep) {
     if (m0 >= m1) return;
     constexpr index_t cols = kTileCols<T>;
     const index_t k = g.segment_length;
@@ -451,26 +401,37 @@ void gemm_packing(const GemmArgs<T>& g, index_t m0, index_t m1, index_t n0, inde
     packed.b_padded = true;
     packed.b_row_stride = cols;
     T* now = panels;
-    T* next = panels + cols * k;
-    pack(g.b + n0, g.b_row_stride, panel_width<T>(n0, n1), k, now);
     for (index_t n = n0; n < n1; n += cols) {
-        const index_t after = n + cols;
-        const bool meanwhile = tall && after + cols <= n1;
-        const PanelCopy<T> copy = {g.b + after, g.b_row_stride, next, meanwhile ? k : 0};
-        multiply_panel<T>(packed, m0, m1, now, n, n1, copy);
-        if (after < n1 && !meanwhile)
-            pack(g.b + after, g.b_row_stride, panel_width<T>(after, n1), k, next);
-        T* const free = now;
+        const T* const b = g.b + n;
+        const index_t width = panel_width<T>(n, n1);
+        const bool whole = tall && width == cols;
+        T* const next = keep || now == panels ? now + cols * k : panels;
+        if constexpr (kCopies == Copies::own) {
+            index_t m = m0;
+            packed.a = g.a;
+            if (whole) {
+                m += first_tile(g, m0, m1, b, n, now);
+                if (g.a_packed) packed.a += (m - m0) * k;
+            } else {
+                pack(b, g.b_row_stride, width, k, now);
+            }
+            if (m < m1) multiply_panel<T>(packed, m, m1, now, n, n1, {});
+        } else {
+            // The panel before has copied this one, if it is whole.
+            if (n == n0 || !whole) pack(b, g.b_row_stride, width, k, now);
+            const bool ahead = tall && n + 2 * cols <= n1;
+            multiply_panel<T>(packed, m0, m1, now, n, n1,
+                              {b + cols, g.b_row_stride, next, ahead ? k : 0});
+        }
         now = next;
-        next = free;
     }
 }
 
 template <class T>
 constexpr GemmKernels<T> make() {
-    return {kTileRows,  kTileCols<T>,        Vec<T>::size, kPanelEighths,
-            kPackBRows, kPackAPanels,        &gemm<T>,     &gemm_packing<T>,
-            &pack<T>,   &pack_transposed<T>, &pack_a<T>};
+    return {kTileRows,        kTileCols<T>, Vec<T>::size,        kPanelEighths,
+            kPackBRows,       kPackAPanels, kPackABytes,         &gemm<T>,
+            &gemm_packing<T>, &pack<T>,     &pack_transposed<T>, &pack_a<T>};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "hotloop/gemm_args.h"
 #include "hotloop/long_sums.h"
 #include "hotloop/parallel.h"
+#include "matvec.h"
 #include "totals.h"
 
 namespace hotloop {
@@ -53,41 +54,27 @@ Blocks blocks_of(index_t m, index_t n, index_t k, index_t run) {
     return b;
 }
 
+// A block of A: rows [m0, m1) and all of g's k, packed if that is worth it for so many columns.
 // Rows of A that lie a page apart or more cost a look-up of the address each, and at multiples of a
 // page they fall into the same few sets of the first-level cache, fewer than a tile has rows.
 template <class T>
-bool rows_apart(index_t stride) {
-    constexpr index_t kPage = 4096;
-    return stride * static_cast<index_t>(sizeof(T)) > kPage - 64;
-}
-
-// A block of A: rows [m0, m1) and all of g's k, copied to where they lie together if that is worth
-// it for so many columns.
-template <class T>
 GemmArgs<T> block_of_a(const GemmArgs<T>& g, index_t m0, index_t m1, index_t columns) {
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
-    const index_t k = g.segment_length;
-    if (columns < kernel.pack_a_panels * kernel.tile_cols) return g;
+    const bool apart = g.a_step == 1 && g.a_row_stride * static_cast<index_t>(sizeof(T)) >=
+                                            index_t{kernel.pack_a_bytes};
+    if (columns < kernel.pack_a_panels * kernel.tile_cols || !(apart || g.a_row_stride == 1))
+        return g;
+    T* const together =
+        scratch<T>(Scratch::packed_a, (m1 - m0) * g.segment_length + kernel.vector_size);
+    kernel.pack_a(g, m0, m1, together);
     GemmArgs<T> block = g;
-    if (g.a_row_stride == 1) {
-        T* const together = scratch<T>(Scratch::packed_a, (m1 - m0) * k);
-        kernel.pack_a(g, m0, m1, together);
-        block.a = together;
-        block.a_packed = true;
-    } else if (g.a_step == 1 && rows_apart<T>(g.a_row_stride)) {
-        constexpr index_t kLine = 64 / sizeof(T);
-        const index_t apart = ceil_div(k, kLine) * kLine + kLine;
-        T* const together = scratch<T>(Scratch::packed_a, (m1 - m0) * apart);
-        for (index_t m = m0; m < m1; ++m)
-            std::copy_n(g.a + m * g.a_row_stride, k, together + (m - m0) * apart);
-        block.a = together - m0 * apart;
-        block.a_row_stride = apart;
-    }
+    block.a = together;
+    block.a_packed = true;
     return block;
 }
 
 // Rows [m0, m1) times columns [n0, n1), all of p.k, which is one block. Panels that are to be
-// packed are packed a few at a time and used at once where one block holds all rows of A.
+// packed are used at once, one by one, where one block holds all rows of A.
 template <class T>
 void compute_block(const Product<T>& p,
                    const GemmArgs<T>& g,
@@ -108,22 +95,21 @@ void compute_block(const Product<T>& p,
     }
     const index_t cols = kernel.tile_cols;
     const bool transposed = p.b_col_stride != 1;
+    const index_t together = !once ? size.cols : transposed ? cols : n1 - n0;
+    const index_t room = !once ? std::min(together, n1 - n0 + cols) : transposed ? cols : 2 * cols;
+    T* const panels = scratch<T>(Scratch::packed_b, room * p.k);
     GemmArgs<T> block = once ? block_of_a(g, m0, m1, n1 - n0) : g;
-    if (once && !transposed && !block.a_packed && block.a_row_stride != 1) {
-        kernel.gemm_packing(block, m0, m1, n0, n1, scratch<T>(Scratch::packed_b, 2 * cols * p.k));
-        return;
-    }
-    constexpr index_t kPanels = 4;
-    const index_t together = once ? kPanels * cols : size.cols;
-    T* const panels = scratch<T>(Scratch::packed_b, std::min(together, n1 - n0 + cols) * p.k);
     for (index_t n = n0; n < n1; n += together) {
         const index_t end = std::min(n + together, n1);
-        (transposed ? kernel.pack_transposed : kernel.pack)(
-            p.b + n * (transposed ? p.b_col_stride : 1),
-            transposed ? p.b_col_stride : p.b_row_stride, end - n, p.k, panels);
+        if (transposed)
+            kernel.pack_transposed(p.b + n * p.b_col_stride, p.b_col_stride, end - n, p.k, panels);
         for (index_t m = m0; m < m1; m += size.rows) {
             const index_t last = std::min(m + size.rows, m1);
             if (!once) block = block_of_a(g, m, last, end - n);
+            if (!transposed && m == m0) {
+                kernel.gemm_packing(block, m, last, n, end, panels, !once);
+                continue;
+            }
             block.b_padded = true;
             block.b_row_stride = cols;
             block.b_panel_stride = cols * p.k;
@@ -230,7 +216,7 @@ void compute_split_k(const Product<T>& p, const GemmArgs<T>& g, bool packed, dou
 
 template <class T>
 void product(const Product<T>& p) {
-    if (p.m == 0 || p.n == 0) return;
+    if (p.m == 0 || p.n == 0 || matvec(p)) return;
     const GemmKernels<T>& kernel = *kernels<T>().gemm;
     const index_t panels = ceil_div(p.n, kernel.tile_cols);
     const index_t tiles = ceil_div(p.m, kernel.tile_rows);

@@ -33,20 +33,34 @@ struct GemmKernels {
     // Limits of blocks, measured with bench_gemm.py.
     int panel_eighths;  // of the first-level cache that a panel of B fills
     int pack_b_rows;    // rows of A from which on a panel of B is worth a copy
-    int pack_a_panels;  // panels of B from which on a block of A is
+    int pack_a_panels;  // panels of B from which on a block of A is,
+    int pack_a_bytes;   // if its rows lie so far apart or further; always if its columns are
+                        // contiguous
     // Rows [m0, m1) and columns [n0, n1) of C; n0 a multiple of tile_cols.
     void (*gemm)(const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1);
-    // The same where rows of B lie far apart and those of A equally far, in one segment: copies B,
-    // a panel ahead, to `panels`, which holds two of tile_cols columns.
+    // The same where rows of B lie far apart and those of A equally far, in one segment of at most
+    // a run: copies B to `panels` as it goes. They are all left there with `keep`, as `pack` would
+    // leave them; else there is room for two.
     void (*gemm_packing)(
-        const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1, T* panels);
+        const GemmArgs<T>&, index_t m0, index_t m1, index_t n0, index_t n1, T* panels, bool keep);
     // Panels of tile_cols columns, k rows each, zeros beyond n: b(k, n) at b[k * row_stride + n].
     void (*pack)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
     // The same panels from the transpose: b(k, n) at b[n * row_stride + k].
     void (*pack_transposed)(const T* b, index_t row_stride, index_t n, index_t k, T* out);
-    // Rows [m0, m1) of an A with row stride 1, for gemm over the same rows with a_packed: a tile
-    // after the other, its numbers in the order of their use. (m1 - m0) * k numbers at `out`.
+    // Rows [m0, m1) of an A with contiguous rows or columns, for gemm over the same rows with
+    // a_packed: a tile after the other, its numbers in the order of their use. (m1 - m0) * k
+    // numbers at `out`, where one vector more may be written.
     void (*pack_a)(const GemmArgs<T>& g, index_t m0, index_t m1, T* out);
+};
+
+// One side of a product is a vector.
+template <class T>
+struct MatvecKernels {
+    // y[j] = sum over i < k of x[i * x_step] * b[i * b_stride + j] for j < n, i ascending; k >= 1.
+    void (*combine)(
+        const T* x, index_t x_step, const T* b, index_t b_stride, index_t k, index_t n, T* y);
+    // y[i] = sum over j < k of a[i * a_stride + j] * x[j] for i < rows; any k.
+    void (*dots)(const T* a, index_t a_stride, index_t rows, const T* x, index_t k, T* y);
 };
 
 template <class T>
@@ -336,6 +350,7 @@ struct ProbeKernels {
 // One row per topic; CONTRIBUTING.md lists what a new one needs.
 #define HOTLOOP_KERNEL_TOPICS(X)          \
     X(gemm, GemmKernels)                  \
+    X(matvec, MatvecKernels)              \
     X(conv_rows, ConvRowsKernels)         \
     X(depthwise, DepthwiseKernels)        \
     X(reduce, ReduceKernels)              \
