@@ -162,6 +162,13 @@ def seeds() -> dict[str, dict[str, bytes]]:
         arrays = {k: [str(a.dtype), list(a.shape)] for k, a in sample.arrays.items()}
         given: dict[str, Any] = {"op": op.name, "arrays": arrays, "options": sample.options}
         calls[op.name] = json.dumps(given).encode()
+    # One change away from frames of 2^32 x 2^32 and from 2^64 rows of patches.
+    one: dict[str, Any] = {"x": ["float32", [1, 1, 1, 1]], "w": ["float32", [1, 1, 4, 4]]}
+    same = {"padding": "same", "dilation": 1}
+    calls["conv2d-same"] = json.dumps({"op": "conv2d", "arrays": one, "options": same}).encode()
+    four = {"x": ["float32", [4, 1, 2, 2]]}
+    patches = {"kernel_size": 2, "padding": [[1, 0], [1, 0]]}
+    calls["im2col-four"] = json.dumps({"op": "im2col", "arrays": four, "options": patches}).encode()
     image = [2, 5, 6, 2]
     for name, layer, shape in (
         ("Conv2D", layers.Conv2D(4, 3, padding="same", groups=2), image),
