@@ -64,9 +64,6 @@ def main() -> int:
         ended = [alone([*left, name], name, args.crashes) for name in targets]
         return int(any(ended)) if ended else 2
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    # What runs in C hears no signal: then the system ends the process.
-    longest = int(args.seconds) + 3 * LONGEST
-    resource.setrlimit(resource.RLIMIT_CPU, (longest, longest))
     args.crashes.mkdir(parents=True, exist_ok=True)
     if args.plain or importlib.util.find_spec("atheris") is None:
         return plain(Judge(targets[0], args.crashes), args)
@@ -112,6 +109,9 @@ class Judge:
         os.pwrite(self.count, b"%d\n" % self.runs, 0)
         self.running.write_bytes(data)  # what is there when a process is gone, or has to be ended
         signal.setitimer(signal.ITIMER_PROF, LONGEST)
+        # What runs in C hears no signal: then the system ends the process.
+        longest = int(time.process_time()) + 2 * LONGEST
+        resource.setrlimit(resource.RLIMIT_CPU, (longest, resource.RLIM_INFINITY))
         try:
             self.targets.run(self.target, data)
         except self.targets.Fault as fault:
@@ -140,10 +140,16 @@ def plain(judge: Judge, args: argparse.Namespace) -> int:
     rng = random.Random(args.seed)
     folder = judge.targets.CORPUS / judge.target
     inputs = [path.read_bytes() for path in sorted(folder.iterdir())]
+    # Sizes have few edges: every input that is one of them away is tried, in turn with random ones.
+    steps = [step for data in inputs for step in fuzz_mutations.steps(judge.target, data)]
+    rng.shuffle(steps)
     end = time.process_time() + args.seconds
     while time.process_time() < end and not (args.first and judge.faults):
         if judge.runs < len(inputs):
             judge(inputs[judge.runs])
+            continue
+        if steps and rng.random() < 0.5:
+            judge(steps.pop())
             continue
         data = rng.choice(inputs)
         for _ in range(rng.choice((1, 1, 2, 5))):

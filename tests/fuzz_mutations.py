@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fuzz_sizes
@@ -37,6 +37,8 @@ TOKENS = (
     b"ccollections\nOrderedDict\n", b"c_codecs\nencode\n", b"Vlatin1\n", b"I2\n", b"I-1\n", b"N", b"\x88", b"Qh\x00", b"i\n\n", b"\x97", b"\x98",
     b"\0\0\x08\x03", b"\0\0\x0e\x01", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x1f\x8b\x08",
 )  # fmt: skip
+
+_COUNTS = (0, 1, 2, 30, 300, 9999)  # of a last layer that is repeated
 
 
 def blind(data: bytes, rng: random.Random) -> bytes:
@@ -134,6 +136,19 @@ def in_words(data: bytes, rng: random.Random) -> bytes:
     return b"\0".join(words)
 
 
+def steps(target: str, data: bytes) -> Iterator[bytes]:
+    """Yield each input that is one size away, or longer by many layers; none for other targets."""
+    if target == "calls":
+        yield from fuzz_sizes.steps(data)
+    elif target == "model" and data[:1] in (b"Z", b"L"):
+        start = 1 if data[:1] == b"Z" else 5
+        first, *others = data[start:].split(SEPARATOR)
+        for count in _COUNTS:
+            yield b"L%04d" % count + data[start:]
+        for changed in fuzz_sizes.steps(first):
+            yield data[:start] + SEPARATOR.join([changed, *others])
+
+
 def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) -> bytes:
     """Return a changed input of a target; `other` makes the changes that know nothing."""
     if target == "calls":
@@ -147,10 +162,10 @@ def mutate(target: str, data: bytes, rng: random.Random, other: Change = blind) 
     if target == "cli":
         return in_words(data, rng)
     if target == "model" and data[:1] == b"L":
-        count = b"%04d" % rng.choice((0, 1, 2, 30, 300, 9999))
+        count = b"%04d" % rng.choice(_COUNTS)
         return b"L" + count + mutate(target, b"Z" + data[5:], rng, other)[1:]
     if target == "model" and data[:1] == b"Z" and rng.random() < 0.01:
-        return b"L" + b"%04d" % rng.choice((1, 30, 300, 9999)) + data[1:]
+        return b"L" + b"%04d" % rng.choice(_COUNTS) + data[1:]
     if target in MEMBERS and data[:1] == b"Z" and rng.random() < 0.9:
         parts = data[1:].split(SEPARATOR)
         at = rng.choice([i for i in range(len(parts)) if i == 0 or i % 2])

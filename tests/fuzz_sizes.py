@@ -140,6 +140,31 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return json.dumps(tree).encode()
 
 
+def steps(data: bytes) -> Iterator[bytes]:
+    """Yield every change of one size in a JSON text to each edge: alone, and wherever the same size stands."""
+    try:
+        tree = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    places = list(_places(tree)) if isinstance(tree, dict | list) else []
+    for owner, key in places:
+        before = owner[key]
+        for edge in EDGES:
+            pairs = [[[edge - 1, 0], [edge - 1, 0]]] if key == "padding" else []
+            for value in (edge, *pairs):
+                owner[key] = value
+                yield json.dumps(tree).encode()
+        owner[key] = before
+    for size in sorted({o[k] for o, k in places if type(o[k]) is int and o[k] > 1}):
+        shared = [(o, k) for o, k in places if type(o[k]) is int and o[k] == size]
+        for edge in EDGES if len(shared) > 1 else ():
+            for owner, key in shared:
+                owner[key] = edge
+            yield json.dumps(tree).encode()
+        for owner, key in shared:
+            owner[key] = size
+
+
 def _places(tree: Any, named: bool = False) -> Iterator[tuple[Any, Any]]:
     """Yield what holds a size, and under which key or index."""
     keys: Any = tree if isinstance(tree, dict) else range(len(tree))
