@@ -258,7 +258,7 @@ def test_a_function_answers_a_number_for_each_sample() -> None:
 # Arguments that a class cannot do without.
 NEEDED: dict[str, tuple[Any, ...]] = {
     **{name: (2, [0]) for name in ("IoU", "OneHotIoU")},
-    **{name: (2,) for name in ("MeanIoU", "OneHotMeanIoU")},
+    **dict.fromkeys(("MeanIoU", "OneHotMeanIoU"), (2,)),
     "SensitivityAtSpecificity": (0.5,),
     "SpecificityAtSensitivity": (0.5,),
     "PrecisionAtRecall": (0.5,),
