@@ -114,7 +114,7 @@ MUTATIONS = (
     Mutation(
         "bias missing where every channel has its own kernel",
         "cpp/kernels/depthwise.cpp",
-        "const V start = a.bias ? V::load(a.bias + c, n) : V::zero();",
+        "const V start = a.bias ? lanes.load(a.bias + c) : V::zero();",
         "const V start = V::zero();",
         ("conv2d",),
     ),
