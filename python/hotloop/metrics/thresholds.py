@@ -48,7 +48,7 @@ class Counts(Metric):
     """Base of metrics over counts at ascending thresholds, for all outputs or one row for each label."""
 
     state_names = _NAMES
-    direction = "up"
+    direction: str | None = "up"
     class_id: int | None = None
     labels: int | None = None
 
