@@ -11,6 +11,7 @@ import hotloop as hl
 from hotloop import functional, reference
 
 F: Any = functional
+R: Any = reference
 SIZES = (1, 2, 7, 31, 32, 33, 65, 130, 1000)
 TYPES = (np.float32, np.float64)
 
@@ -51,10 +52,10 @@ def test_affine_and_its_gradient(dtype: Any, activation: Any, shape: tuple[int, 
     )
     wide = [v.astype(np.float64) for v in (x, w, b, dy)]
     got = F.affine(x, w, b, activation=activation)
-    want = reference.affine(wide[0], wide[1], wide[2], activation=activation)
+    want = R.affine(wide[0], wide[1], wide[2], activation=activation)
     np.testing.assert_allclose(got, want, rtol=0, atol=tolerance(dtype))
     for mine, theirs in zip(
-        F.affine_backward(dy, x, w), reference.affine_backward(wide[3], *wide[:2]), strict=True
+        F.affine_backward(dy, x, w), R.affine_backward(wide[3], *wide[:2]), strict=True
     ):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=tolerance(dtype))
 

@@ -40,7 +40,8 @@ def _transpose_forward(saved: Saved, x: Any, *, axes: Sequence[int] | None) -> A
     for i, axis in enumerate(order):
         back[axis] = i
     saved.back = back
-    return x.transpose(order)
+    y: Array = x.transpose(order)
+    return y
 
 
 def _transpose_backward(saved: Saved, dy: Array) -> tuple[Array]:
