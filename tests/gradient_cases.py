@@ -110,6 +110,21 @@ LOSSES: list[tuple[Any, Array, Array]] = [
     (C.NLL(), np.log(PROBS), IDS),
     (C.NLL(), np.log(PROBS), np.eye(3)[IDS]),
     (C.SumSquaredError(), normal(6, 3), normal(6, 3, seed=1)),
+    (C.MeanAbsolutePercentageError(), normal(6, 3), normal(6, 3, seed=1)),
+    (C.MeanSquaredLogarithmicError(), PROBS, np.eye(3)[IDS]),
+    (C.LogCosh(), normal(6, 3), normal(6, 3, seed=1)),
+    (C.CosineSimilarity(), normal(6, 3), normal(6, 3, seed=1)),
+    (C.Hinge(), normal(6, 3), np.sign(normal(6, 3, seed=1))),
+    (C.SquaredHinge(), normal(6, 3), np.sign(normal(6, 3, seed=1))),
+    (C.CategoricalHinge(), normal(6, 3), np.eye(3)[IDS]),
+    (C.KLDivergence(), PROBS, PROBS[::-1].copy()),
+    (C.Poisson(), PROBS, np.eye(3)[IDS]),
+    (C.BinaryFocalCrossentropy(), PROBS, np.eye(3)[IDS]),
+    (C.CategoricalFocalCrossentropy(), PROBS, np.eye(3)[IDS]),
+    (C.CategoricalGeneralizedCrossEntropy(), PROBS, IDS),
+    (C.Dice(), PROBS, np.eye(3)[IDS]),
+    (C.Tversky(), PROBS, np.eye(3)[IDS]),
+    (C.Circle(), normal(6, 3) / 3, IDS),
 ]
 
 

@@ -22,6 +22,10 @@ THREADS = 8
 
 # What computes nothing, sets up the process or measures it.
 OTHER = {
+    "conv2d_routes",
+    "region_count",
+    # Into arrays of the caller's own: test_moves.py.
+    "copy_into",
     "set_num_threads",
     "get_num_threads",
     "set_threading",
@@ -90,6 +94,7 @@ def _calls(dtype: str) -> dict[str, Call]:
         op, back = getattr(_core, name), getattr(_core, f"{name}_backward")
         calls[name] = partial(op, wide, probs)
         calls[f"{name}_backward"] = partial(back, wide, probs)
+    calls |= _elements(wide, other, probs) | _moves(wide, ids)
     calls |= _updates(wide, other, probs) | _training(wide, ids)
     for data_format in LAYOUTS:
         calls |= _images(make, data_format)
@@ -99,6 +104,76 @@ def _calls(dtype: str) -> dict[str, Call]:
 def make_like(x: Any, w: Any) -> Any:
     """Give a gradient for the output of ``affine(x, w)``."""
     return np.ones((x.shape[0], w.shape[1]), x.dtype)
+
+
+def _elements(wide: Any, other: Any, positive: Any) -> dict[str, Call]:
+    calls: dict[str, Call] = {
+        name: partial(getattr(_core, name), positive)
+        for name in [
+            "absolute",
+            "ceil",
+            "cos",
+            "erf",
+            "exp",
+            "expm1",
+            "floor",
+            "log",
+            "log1p",
+            "negative",
+            "reciprocal",
+            "rint",
+            "rsqrt",
+            "sign",
+            "silu",
+            "sin",
+            "softplus",
+            "sqrt",
+            "square",
+            "sum",
+            "mean",
+            "prod",
+            "max",
+            "min",
+            "argmax",
+            "argmin",
+            "cumsum",
+        ]
+    }
+    for name in [
+        "divide",
+        "equal",
+        "greater",
+        "greater_equal",
+        "less",
+        "less_equal",
+        "maximum",
+        "minimum",
+        "multiply",
+        "not_equal",
+        "subtract",
+    ]:
+        calls[name] = partial(getattr(_core, name), wide, other)
+    calls["power"] = lambda: _core.power(positive, other)
+    calls["where"] = lambda: _core.where(wide > 0, wide, other)
+    return calls
+
+
+def _moves(wide: Any, ids: Any) -> dict[str, Call]:
+    rows = ids % 64
+    places = np.argsort(wide, axis=1)
+    return {
+        "copy": lambda: _core.copy(wide.T),
+        "filled": lambda: _core.filled(wide, wide.shape, 0.5),
+        "transpose": lambda: _core.transpose(wide),
+        "flip": lambda: _core.flip(wide, 1),
+        "pad": lambda: _core.pad(wide, [(1, 2), (0, 3)]),
+        "concatenate": lambda: _core.concatenate([wide, wide], 1),
+        "take": lambda: _core.take(wide, rows, 0),
+        "take_along_axis": lambda: _core.take_along_axis(wide, places, 1),
+        "scatter_add": lambda: _core.scatter_add(wide, rows, 64, 0),
+        "scatter_add_along_axis": lambda: _core.scatter_add_along_axis(wide, places, 1030, 1),
+        "top_k": lambda: _core.top_k(wide, 5),
+    }
 
 
 def _updates(wide: Any, grad: Any, positive: Any) -> dict[str, Call]:

@@ -34,7 +34,9 @@ MACHINERY = {
     *("ActivationFunction", "ByHand", "CategoricalLoss", "InputLayer", "Layer", "LayerLike", "Loss"),
     *("Model", "Network", "Pass", "PythonCall", "Regularizer", "Sequential", "Step"),
     # Automatic differentiation, whose rules test_ops.py checks, and nodes without an input.
-    *("AddedLoss", "ByRules", "Entry", "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
+    *("AddedLoss", "ByRules", "Entry", "CoupledLoss",
+    "FormulaLoss",
+    "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
     *("RandomDraw", "Recorded", "Recorder", "Rule", "Tensor"),
 }  # fmt: skip
 

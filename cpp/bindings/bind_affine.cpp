@@ -13,10 +13,7 @@ struct Matrices {
     index_t row, col;  // strides in elements
 };
 
-Matrices matrices(const char* name, const py::array& a, bool transposed, double cost) {
-    // From here on a product may sum the halves of k apart, where its factors lie as written: so
-    // that bits do not depend on strides, all factors do.
-    constexpr double kLarge = 5e5;
+Matrices matrices(const char* name, const py::array& a, bool transposed, bool as_it_lies) {
     const auto at = [&](const py::array& from) {
         const py::ssize_t rows = from.ndim() - 2;
         const auto stride = [&](py::ssize_t axis, py::ssize_t natural) {
@@ -28,7 +25,7 @@ Matrices matrices(const char* name, const py::array& a, bool transposed, double 
     Matrices m = at(a);
     const bool straight = m.col == 1 && m.row >= a.shape(a.ndim() - 1);
     const bool turned = m.row == 1 && m.col >= a.shape(a.ndim() - 2);
-    if (!straight && !(turned && cost < kLarge)) m = at(contiguous_copy("matmul", name, a));
+    if (!straight && !(turned && as_it_lies)) m = at(contiguous_copy("matmul", name, a));
     if (transposed) std::swap(m.row, m.col);
     return m;
 }
@@ -41,8 +38,12 @@ py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_
     const index_t k = sa[sa.rank() - (transpose_a ? 2 : 1)];
     Output c(in, "out", out, shape, Alias::none);
     const double cost = 2.0 * static_cast<double>(shape.size()) * static_cast<double>(k);
-    const Matrices left = matrices("a", in.array(0), transpose_a, cost);
-    const Matrices right = matrices("b", in.array(1), transpose_b, cost);
+    // From here on a product may sum the halves of k apart, and one of a vector always sums as the
+    // matrix lies: so that bits do not depend on strides, their factors lie as written.
+    constexpr double kLarge = 5e5;
+    const bool as_it_lies = cost < kLarge && shape[rank - 2] > 1 && shape[rank - 1] > 1;
+    const Matrices left = matrices("a", in.array(0), transpose_a, as_it_lies);
+    const Matrices right = matrices("b", in.array(1), transpose_b, as_it_lies);
     StridedAxes<2> batch;
     Shape lead;
     for (int i = 0; i < rank - 2; ++i) lead.push_back(shape[i]);

@@ -161,7 +161,7 @@ py::object nll_backward_(py::handle log_probs, py::handle labels, py::handle out
 
 double element_cost(ElementLoss kind, index_t n) {
     return kind == ElementLoss::binary_cross_entropy ? loss_cost<float>(n)
-                                                     : 4.0 * static_cast<double>(n);
+                                                     : 8.0 * static_cast<double>(n);
 }
 
 // The mean of a loss over the elements of (y, t).

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from hotloop._support.quoting import quoted
+from hotloop._support.quoting import quoted, shortened
 
 # No array has more elements: its bytes still fit into 63 bits.
 MOST_ELEMENTS = 2**59
 
 
 def _fail(owner: str, name: str, rule: str, value: Any) -> ValueError:
-    return ValueError(f"{owner}: {name} must {rule}, got {quoted(value)}")
+    return ValueError(f"{shortened(owner)}: {name} must {rule}, got {quoted(value)}")
 
 
 def _real(value: Any) -> float | None:

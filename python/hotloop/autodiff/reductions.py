@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop._support.quoting import quoted
 from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import Array, Rule, Saved, as_array, floating, quiet
 
@@ -26,7 +27,7 @@ def axes_of(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     given = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
     found = tuple(int(a) + ndim if a < 0 else int(a) for a in given)
     if any(not 0 <= a < ndim for a in found) or len(set(found)) != len(found):
-        msg = f"{name}: axis {axis!r} does not fit an array of {ndim} axes"
+        msg = f"{name}: axis {quoted(axis)} does not fit an array of {ndim} axes"
         raise ValueError(msg)
     return found
 

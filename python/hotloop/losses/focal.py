@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop._support.arguments import number
+from hotloop._support.quoting import quoted
 from hotloop.autodiff import elementwise as e
 from hotloop.autodiff.nn import softmax
 from hotloop.autodiff.reductions import mean, sum_
@@ -70,7 +71,11 @@ def categorical_focal_crossentropy(
         t = t * (1.0 - label_smoothing) + label_smoothing / t.shape[-1]
     p = softmax(y, axis=axis) if from_logits else y
     p = e.clip(p / sum_(p, axis=axis, keepdims=True), EPSILON, 1.0 - EPSILON)
-    weight = np.asarray(alpha, p.dtype)
+    try:
+        weight = np.asarray(alpha, p.dtype)
+    except (TypeError, ValueError):
+        msg = f"categorical_focal_crossentropy: alpha must be a number or one for each class, got {quoted(alpha)}"
+        raise ValueError(msg) from None
     values = e.power(1.0 - p, gamma) * weight * t * e.log(p)
     return -sum_(values, axis=axis, keepdims=False)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop._support.arguments import number, whole
+from hotloop._support.quoting import quoted, shortened
 from hotloop.data.targets import as_array
 from hotloop.metrics.base import Array, Metric
 from hotloop.metrics.thresholds import weights_like
@@ -65,7 +66,8 @@ class IoU(Metric):
             whole(self.name, "target_class_ids", i, least=0) for i in target_class_ids
         ]
         if max(self.target_class_ids, default=0) >= self.num_classes:
-            msg = f"{self.name}: target_class_ids must lie below {num_classes}, got {self.target_class_ids}"
+            found = quoted(self.target_class_ids)
+            msg = f"{shortened(self.name)}: target_class_ids must lie below {num_classes}, got {found}"
             raise ValueError(msg)
         self.ignore_class = ignore_class
         self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)

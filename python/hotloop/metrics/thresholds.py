@@ -172,7 +172,7 @@ class AUC(Counts):
         self.num_thresholds = len(inner) + 2
         self.multi_label, self.from_logits = bool(multi_label), bool(from_logits)
         if num_labels and not multi_label:
-            msg = f"{self.name}: num_labels goes with multi_label=True, got {num_labels}"
+            msg = f"{self.name}: num_labels goes with multi_label=True, got {quoted(num_labels)}"
             raise ValueError(msg)
         self.num_labels = self.labels = num_labels
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
