@@ -67,7 +67,7 @@ class IoU(Metric):
         ]
         if max(self.target_class_ids, default=0) >= self.num_classes:
             found = quoted(self.target_class_ids)
-            msg = f"{shortened(self.name)}: target_class_ids must lie below {num_classes}, got {found}"
+            msg = f"{shortened(self.name, 80)}: target_class_ids must lie below {num_classes}, got {found}"
             raise ValueError(msg)
         self.ignore_class = ignore_class
         self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)
