@@ -15,7 +15,7 @@ MOST_ELEMENTS = 2**59
 
 
 def _fail(owner: str, name: str, rule: str, value: Any) -> ValueError:
-    return ValueError(f"{shortened(owner, 80)}: {name} must {rule}, got {quoted(value)}")
+    return ValueError(f"{shortened(str(owner), 80)}: {name} must {rule}, got {quoted(value)}")
 
 
 def _real(value: Any) -> float | None:
