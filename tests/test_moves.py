@@ -248,3 +248,13 @@ def test_sums_of_many_equal_numbers() -> None:
     for shape, axis in (((3, 1_000_000), 1), ((1_000_000, 3), 0), ((10, 30_000, 10), (0, 1))):
         sums = F.sum(x.reshape(shape), axis=axis)
         np.testing.assert_allclose(sums, want / sums.size, rtol=5e-6)
+
+
+def test_a_list_that_holds_itself_is_refused() -> None:
+    width: Any = []
+    width.append(width)
+    nested: Any = [[[1, 2]]]
+    with pytest.raises((TypeError, ValueError), match="width"):
+        F.pad(np.ones(3), width)
+    with pytest.raises((TypeError, ValueError), match="width"):
+        F.pad(np.ones(3), nested)

@@ -74,7 +74,7 @@ py::array truth(const char* op, py::handle value) {
         return a;
     }
     if (Plan::recording()) refuse_in_plan(op, "condition");
-    return py::array(a.attr("astype")(py::dtype::of<bool>()));
+    return a.attr("astype")(py::dtype::of<bool>());
 }
 
 py::object where_(py::handle condition, py::handle a, py::handle b, py::handle out) {

@@ -88,8 +88,8 @@ py::array pad_(py::handle x, py::handle width, double value) {
         fail(op, "width must be two numbers for each axis (x: ", shape, ")");
     Shape larger;
     for (int i = 0; i < shape.rank(); ++i) {
-        const index_t before = flat[static_cast<std::size_t>(2 * i)];
-        const index_t behind = flat[static_cast<std::size_t>(2 * i + 1)];
+        const index_t before = flat[2 * static_cast<std::size_t>(i)];
+        const index_t behind = flat[2 * static_cast<std::size_t>(i) + 1];
         if (before < 0 || behind < 0 || before > kMostElements || behind > kMostElements)
             fail(op, "width must not be negative, nor beyond 2^59 (x: ", shape, ")");
         larger.push_back(shape[i] + before + behind);
@@ -101,7 +101,7 @@ py::array pad_(py::handle x, py::handle width, double value) {
     StridedAxes<2> both;
     index_t start = 0;
     for (int i = 0; i < shape.rank(); ++i) {
-        start += flat[static_cast<std::size_t>(2 * i)] * y.strides(i);
+        start += flat[2 * static_cast<std::size_t>(i)] * y.strides(i);
         both.push(shape[i], {from.strides(i), y.strides(i)});
     }
     if (shape.size() > 0)

@@ -31,7 +31,7 @@ Around around(const char* op, const Shape& shape, py::handle axis) {
 py::array places(const char* op, py::handle value) {
     if (value.is_none())
         throw py::type_error(std::string(op) + ": indices must be an array, got None");
-    const py::array a = as_array(op, "indices", value);
+    py::array a = as_array(op, "indices", value);
     check_axes(op, "indices", a);
     const char kind = a.dtype().kind();
     if (kind != 'i' && kind != 'u' && kind != 'b' && a.size() > 0)

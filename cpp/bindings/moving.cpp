@@ -11,13 +11,18 @@ bool is_list(py::handle value) { return PyList_Check(value.ptr()) || PyTuple_Che
 
 void append(const char* op, const char* name, py::handle value, std::vector<index_t>& to) {
     constexpr std::size_t kMost = 64;
-    if (!is_list(value)) {
-        to.push_back(static_cast<index_t>(live_integer(op, name, value).get()));
-        return;
-    }
+    if (to.size() > kMost) fail(op, name, " holds too many numbers");
+    to.push_back(static_cast<index_t>(live_integer(op, name, value).get()));
+}
+
+// The numbers of a list, or of a list of lists.
+void append_all(const char* op, const char* name, py::handle value, std::vector<index_t>& to) {
     for (const py::handle one : value) {
-        if (to.size() > kMost) fail(op, name, " holds too many numbers");
-        append(op, name, one, to);
+        if (is_list(one)) {
+            for (const py::handle inner : one) append(op, name, inner, to);
+        } else {
+            append(op, name, one, to);
+        }
     }
 }
 
@@ -47,7 +52,10 @@ py::array movable(const char* op, const char* name, py::handle value) {
 
 std::vector<index_t> integers(const char* op, const char* name, py::handle value) {
     std::vector<index_t> found;
-    append(op, name, value, found);
+    if (is_list(value))
+        append_all(op, name, value, found);
+    else
+        append(op, name, value, found);
     return found;
 }
 

@@ -38,7 +38,7 @@ struct Call final : Step {
             const auto at = reinterpret_cast<std::uintptr_t>(p) - from;
             if (p == old || at < bytes)
                 p = reinterpret_cast<std::remove_reference_t<decltype(p)>>(
-                    reinterpret_cast<std::uintptr_t>(now) + at);
+                    static_cast<const char*>(now) + at);
         });
     }
     bool forget(const void* array) override {
