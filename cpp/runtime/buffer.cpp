@@ -27,7 +27,7 @@ void* allocate(std::size_t& bytes) {
     constexpr std::size_t kLine = 64;
     constexpr std::size_t kHugePage = std::size_t{2} << 20;
     const std::size_t align = bytes < kHugePage ? kLine : kHugePage;
-    bytes = ceil_div(bytes, align) * align;
+    bytes = (bytes + align - 1) & ~(align - 1);
     void* const data = std::aligned_alloc(align, bytes);
     if (!data) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
