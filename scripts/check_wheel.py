@@ -12,7 +12,13 @@ from importlib.metadata import files
 from pathlib import Path
 
 MAX_BYTES = 2_500_000
-NEEDED = ("_core.pyi", "py.typed", "datasets/digits.npz", "cli/__init__.py", "functional/__init__.py")
+NEEDED = (
+    "_core.pyi",
+    "py.typed",
+    "datasets/digits.npz",
+    "cli/__init__.py",
+    "functional/__init__.py",
+)
 
 
 def check(path: Path) -> Iterator[str]:
