@@ -56,26 +56,14 @@ def tell(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def called(module: Any, case: Case, arrays: list[Any]) -> list[Any]:
-    """Return the answers of one library, as a list."""
-    function = getattr(module, case.name)
-    if case.name == "einsum":
-        answer = function(case.options["subscripts"], *arrays)
-    elif case.joined:
-        answer = function(arrays, **case.options)
-    else:
-        answer = function(*arrays, **case.options)
-    return list(answer) if isinstance(answer, list | tuple) else [answer]
-
-
 def difference(case: Case, dtype: str, rng: np.random.Generator) -> str | None:
     """Return how the libraries differ on one call, or None."""
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in case.arrays]
     wants = [a.dtype.kind == "f" and case.gradient for a in arrays]
     tensors = [hl.Tensor(a, requires_grad=w) for a, w in zip(arrays, wants, strict=True)]
     others = [torch.tensor(a, requires_grad=w) for a, w in zip(arrays, wants, strict=True)]
-    theirs = called(keras.ops, case, others)
-    mine = called(ops, case, tensors)
+    theirs = case.call(keras.ops, others)
+    mine = case.call(ops, tensors)
     if len(mine) != len(theirs):
         return f"{len(mine)} answers, {len(theirs)} of keras"
     # Keras on PyTorch computes much of float64 in float32, so that both are compared to float32.

@@ -24,6 +24,17 @@ class Case:
     gradient: bool = True
     tolerance: float = 1.0
 
+    def call(self, module: Any, arrays: list[Any]) -> list[Any]:
+        """Return what the operation of a library answers on these arrays, as a list."""
+        function = getattr(module, self.name)
+        if self.name == "einsum":
+            answer = function(self.options["subscripts"], *arrays)
+        elif self.joined:
+            answer = function(arrays, **self.options)
+        else:
+            answer = function(*arrays, **self.options)
+        return list(answer) if isinstance(answer, list | tuple) else [answer]
+
 
 def shape_of(rng: Rng, least: int = 0, most: int = 4, empty: bool = False) -> tuple[int, ...]:
     """Return a small shape."""

@@ -16,17 +16,6 @@ from ops_case import MAKERS, Case
 PLACES = ("slice_update", "unravel_index")
 
 
-def call(case: Case, arrays: list[Any]) -> list[Any]:
-    function: Any = getattr(ops, case.name)
-    if case.name == "einsum":
-        answer = function(case.options["subscripts"], *arrays)
-    elif case.joined:
-        answer = function(arrays, **case.options)
-    else:
-        answer = function(*arrays, **case.options)
-    return list(answer) if isinstance(answer, list | tuple) else [answer]
-
-
 def step_of(case: Case) -> Any:
     """Return a step that computes the operation and its gradients."""
 
@@ -34,7 +23,7 @@ def step_of(case: Case) -> Any:
         floats = [t for t in arrays if t.dtype.kind == "f"]
         with hl.GradientTape() as tape:
             tape.watch(floats)
-            parts = call(case, arrays)
+            parts = case.call(ops, arrays)
             kinds = [part for part in parts if ops.dtype(part).startswith("float")]
             total = sum((ops.sum(part * part) for part in kinds), 0.0)
         grads = tape.gradient(total, floats) if hasattr(total, "entry") else []
