@@ -80,7 +80,8 @@ WORKS: dict[str, Callable[[Path], object]] = {
 
 def main(fault: str, name: str) -> None:
     """Work once where all is well, then with the fault; print the error and what was lost."""
-    work, folder = WORKS[name], Path(tempfile.mkdtemp())
+    # In /tmp, which every user may enter: the temporary folder of a test run may be its user's own.
+    work, folder = WORKS[name], Path(tempfile.mkdtemp(dir="/tmp"))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     try:
         if name != "download":
