@@ -74,7 +74,44 @@ constexpr Copies kCopies = Copies::next;
 constexpr Copies kCopies = Copies::own;
 #endif
 
-// The rarer epilogues run over the stored tile, which is still in the first-level cache.
+// Where C(m, first_col) lies.
+template <class T>
+HOTLOOP_INLINE T* row_of_c(const GemmArgs<T>& g, index_t m, index_t first_col) {
+    return g.c + first_col + (g.c_row_offset ? g.c_row_offset[m] : m * g.c_row_stride);
+}
+
+// What is rarer than a product that begins at zero or at the bias and ends in a store is done here,
+// over a tile that lies in the first-level cache: a loop for all tiles, where code inside of each of
+// some hundred tiles was half of the kernel.
+
+// The tile of C to a block of `width` numbers a row, where sums go on from.
+template <class T>
+__attribute__((noinline)) void fetch(
+    const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols, T* block, int width) {
+    using V = Vec<T>;
+    for (index_t m = first_row; m < first_row + rows; ++m, block += width) {
+        const T* const c = row_of_c(g, m, first_col);
+        for (int j = 0; j < cols; j += V::size)
+            V::load(c + j, cols - j < V::size ? cols - j : V::size).store(block + j);
+    }
+}
+
+// The sums of a block, added to the tile of C.
+template <class T>
+__attribute__((noinline)) void add(
+    const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols, const T* block, int width) {
+    using V = Vec<T>;
+    for (index_t m = first_row; m < first_row + rows; ++m, block += width) {
+        T* const c = row_of_c(g, m, first_col);
+        for (int j = 0; j < cols; j += V::size) {
+            const int n = cols - j < V::size ? cols - j : V::size;
+            V y = V::load(c + j, n) + V::load(block + j);
+            if (g.activation == Activation::relu) y = simd::max(V::zero(), y);
+            y.store(c + j, n);
+        }
+    }
+}
+
 template <class T>
 __attribute__((noinline)) void finish(
     const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols) {
@@ -82,7 +119,7 @@ __attribute__((noinline)) void finish(
     for (index_t m = first_row; m < first_row + rows; ++m)
         for (int j = 0; j < cols; j += V::size) {
             const int n = cols - j < V::size ? cols - j : V::size;
-            T* at = g.c + first_col + j + (g.c_row_offset ? g.c_row_offset[m] : m * g.c_row_stride);
+            T* const at = row_of_c(g, m, first_col + j);
             V y = V::load(at, n);
             y = g.gate ? apply_gate(y, V::load(g.gate + (at - g.c), n), g.gate_kind)
                        : activate(y, g.activation);
@@ -138,33 +175,42 @@ void tile(const GemmArgs<T>& g,
 
     // body(i, row i of C) for each row.
     const auto each_row = [&](auto body) HOTLOOP_LAMBDA {
-        T* const c = g.c + first_col;
-        if (g.c_row_offset) {
+        T* row = g.c + first_col;
+        if (const index_t* const offset = g.c_row_offset) {
 #pragma GCC unroll 16
-            for (int i = 0; i < MR; ++i) body(i, c + g.c_row_offset[first_row + i]);
+            for (int i = 0; i < MR; ++i) body(i, row + offset[first_row + i]);
         } else {
-            T* row = c + first_row * g.c_row_stride;
+            const index_t apart = g.c_row_stride;
+            row += first_row * apart;
 #pragma GCC unroll 16
-            for (int i = 0; i < MR; ++i, row += g.c_row_stride) body(i, row);
+            for (int i = 0; i < MR; ++i, row += apart) body(i, row);
         }
     };
 
     V acc[MR][NV];
+    const int cols = (NV - 1) * W + tail;
+    T block[MR * NV * W];
     const bool adds = g.accumulate && g.run > 0;
-    if (g.accumulate && !g.c_row_offset) {
-        // C comes from beyond the second-level cache: the rows of the next tile set out now.
-        const T* ahead = g.c + first_col + (first_row + MR) * g.c_row_stride;
-#pragma GCC unroll 1
-        for (int i = 0; i < MR; ++i, ahead += g.c_row_stride) {
-            __builtin_prefetch(ahead);
-            if constexpr (NV * W * sizeof(T) > 64) __builtin_prefetch(ahead + 64 / sizeof(T));
-        }
-    }
     if (g.accumulate && !adds) {
-        each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
+        // C comes from beyond the second-level cache: the rows of the next tile set out now.
+        const T* from = g.c + first_col + first_row * g.c_row_stride;
+        index_t apart = g.c_row_stride;
+        if (g.c_row_offset) {
+            fetch<T>(g, first_row, first_col, MR, cols, block, NV * W);
+            from = block;
+            apart = NV * W;
+        } else {
+            const T* ahead = from + MR * apart;
+#pragma GCC unroll 1
+            for (int i = 0; i < MR; ++i, ahead += apart) {
+                __builtin_prefetch(ahead);
+                if constexpr (NV * W * sizeof(T) > 64) __builtin_prefetch(ahead + 64 / sizeof(T));
+            }
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i, from += apart)
 #pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] = load(c, j);
-        });
+            for (int j = 0; j < NV; ++j) acc[i][j] = load(from, j);
     } else {
         V start[NV];
 #pragma GCC unroll 4
@@ -212,45 +258,49 @@ void tile(const GemmArgs<T>& g,
 #pragma GCC unroll 4
             for (int i = 0; i < kPointers; ++i) a[i] += step;
     };
-    for (index_t s = 0; s < g.segments; ++s) {
+    const index_t segments = g.segments, length = g.segment_length;
+    for (index_t s = 0; s < segments; ++s) {
         index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
         if constexpr (kRows == Rows::equal) begin_at(at);
         if constexpr (kCopied == Copies::next)
-            for (index_t left = g.segment_length; left > 0; left -= kStepsARow) {
+            for (index_t left = length; left > 0; left -= kStepsARow) {
                 if (copied < to_copy) copy.row(copied++);
                 const index_t steps = left < kStepsARow ? left : kStepsARow;
                 for (index_t k = 0; k < steps; ++k, at += step) rank_one(at);
             }
         else
-            for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);
+            for (index_t k = 0; k < length; ++k, at += step) rank_one(at);
     }
     if constexpr (kCopied == Copies::next)
         while (copied < to_copy) copy.row(copied++);
 
-    if (adds)
-        each_row([&](int i, const T* c) HOTLOOP_LAMBDA {
-#pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] = load(c, j) + acc[i][j];
-        });
-    const V zero = V::zero();
-    if (g.activation == Activation::relu) {
+    if (adds) {
 #pragma GCC unroll 16
         for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
-            for (int j = 0; j < NV; ++j) acc[i][j] = simd::max(zero, acc[i][j]);
-    }
-    each_row([&](int i, T* c) HOTLOOP_LAMBDA {
+            for (int j = 0; j < NV; ++j) acc[i][j].store(block + (i * NV + j) * W);
+        add<T>(g, first_row, first_col, MR, cols, block, NV * W);
+    } else {
+        if (g.activation == Activation::relu) {
+            const V zero = V::zero();
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) {
-            if (kPartial && j == NV - 1)
-                acc[i][j].store(c + j * W, tail);
-            else
-                acc[i][j].store(c + j * W);
+                for (int j = 0; j < NV; ++j) acc[i][j] = simd::max(zero, acc[i][j]);
         }
-    });
+        each_row([&](int i, T* c) HOTLOOP_LAMBDA {
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; ++j) {
+                if (kPartial && j == NV - 1)
+                    acc[i][j].store(c + j * W, tail);
+                else
+                    acc[i][j].store(c + j * W);
+            }
+        });
+    }
 
     if (g.gate || g.activation == Activation::sigmoid || g.activation == Activation::tanh)
-        finish<T>(g, first_row, first_col, MR, (NV - 1) * W + tail);
+        finish<T>(g, first_row, first_col, MR, cols);
 }
 
 template <class T>
