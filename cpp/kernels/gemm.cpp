@@ -81,34 +81,46 @@ HOTLOOP_INLINE T* row_of_c(const GemmArgs<T>& g, index_t m, index_t first_col) {
 }
 
 // What is rarer than a product that begins at zero or at the bias and ends in a store is done here,
-// over a tile that lies in the first-level cache: a loop for all tiles, where code inside of each of
-// some hundred tiles was half of the kernel.
+// over a tile that lies in the first-level cache: a loop for all tiles, where code inside of each
+// of some hundred tiles was half of the kernel.
 
 // The tile of C to a block of `width` numbers a row, where sums go on from.
 template <class T>
-__attribute__((noinline)) void fetch(
-    const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols, T* block, int width) {
+__attribute__((noinline)) void fetch(const GemmArgs<T>& g,
+                                     index_t first_row,
+                                     index_t first_col,
+                                     int rows,
+                                     int cols,
+                                     T* block,
+                                     int width) {
     using V = Vec<T>;
     for (index_t m = first_row; m < first_row + rows; ++m, block += width) {
         const T* const c = row_of_c(g, m, first_col);
-        for (int j = 0; j < cols; j += V::size)
-            V::load(c + j, cols - j < V::size ? cols - j : V::size).store(block + j);
+        int j = 0;
+        for (; j + V::size <= cols; j += V::size) V::load(c + j).store(block + j);
+        if (j < cols) V::load(c + j, cols - j).store(block + j);
     }
 }
 
 // The sums of a block, added to the tile of C.
 template <class T>
-__attribute__((noinline)) void add(
-    const GemmArgs<T>& g, index_t first_row, index_t first_col, int rows, int cols, const T* block, int width) {
+__attribute__((noinline)) void add(const GemmArgs<T>& g,
+                                   index_t first_row,
+                                   index_t first_col,
+                                   int rows,
+                                   int cols,
+                                   const T* block,
+                                   int width) {
     using V = Vec<T>;
     for (index_t m = first_row; m < first_row + rows; ++m, block += width) {
         T* const c = row_of_c(g, m, first_col);
-        for (int j = 0; j < cols; j += V::size) {
-            const int n = cols - j < V::size ? cols - j : V::size;
-            V y = V::load(c + j, n) + V::load(block + j);
-            if (g.activation == Activation::relu) y = simd::max(V::zero(), y);
-            y.store(c + j, n);
-        }
+        const auto sum = [&](V x, int j) HOTLOOP_LAMBDA {
+            const V y = x + V::load(block + j);
+            return g.activation == Activation::relu ? simd::max(V::zero(), y) : y;
+        };
+        int j = 0;
+        for (; j + V::size <= cols; j += V::size) sum(V::load(c + j), j).store(c + j);
+        if (j < cols) sum(V::load(c + j, cols - j), j).store(c + j, cols - j);
     }
 }
 
