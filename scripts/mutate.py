@@ -121,8 +121,8 @@ MUTATIONS = (
     Mutation(
         "remainder of K dropped from a product",
         "cpp/kernels/gemm.cpp",
-        "for (index_t k = 0; k < g.segment_length; ++k, at += step) rank_one(at);",
-        "for (index_t k = 0; k < g.segment_length / 4 * 4; ++k, at += step) rank_one(at);",
+        "for (index_t k = 0; k < length; ++k, at += step) rank_one(at);",
+        "for (index_t k = 0; k < length / 4 * 4; ++k, at += step) rank_one(at);",
         ("matmul",),
     ),
     Mutation(
