@@ -602,3 +602,15 @@ def test_only_functions_are_taken() -> None:
         hl.compile(3)  # type: ignore[arg-type]
     step = hl.compile(len)
     assert hl.compile(step) is step
+
+
+def test_a_layer_without_inputs_draws_anew_in_each_run() -> None:
+    x = hl.Input((3,))
+    model = hl.Model(x, hl.layers.Dense(2)(x) + hl.random.normal((None, 2)))
+    step = hl.compile(lambda t: ops.sum(model(t)))
+    t = hl.Tensor(np.ones((4, 3), np.float32))
+    assert len({float(step(t)) for _ in range(4)}) == 4
+    state = hl.random.get_state()
+    want = float(step(t))
+    hl.random.set_state(state)
+    assert float(ops.sum(model(t))) == pytest.approx(want, rel=1e-6)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,13 @@ import hotloop as hl
 import interrupt_moments
 from helpers_models import Scale, batch, two_layer_model
 from hotloop import layers
+from hotloop.autodiff.record import Recorder
+from hotloop.autodiff.rule import mode
 from hotloop.engine.program import Program
+from hotloop.graph import symbol
+from hotloop.graph.symbol import calls_of
+from hotloop.graph.tracing import is_tracing, weights_as_symbols
+from hotloop.parameters import is_loading, values_from
 
 Array = np.ndarray[Any, Any]
 LOSS = "sparse_categorical_crossentropy"
@@ -243,6 +251,107 @@ def test_recording_ends_with_the_block_though_its_traceback_is_kept() -> None:
     # As when an exception comes between two instructions of a `with`.
     del recording
     np.testing.assert_array_equal(hl.functional.relu([-1.0, 2.0, -3.0]), [0.0, 2.0, 0.0])
+
+
+@contextlib.contextmanager
+def between_the_lines_of_layers(call: Callable[[], None]) -> Iterator[list[int]]:
+    """Call this in between, as Python calls signal handlers and destructors; count the calls."""
+    count = [0]
+
+    def line(frame: Any, event: str, _: Any) -> Any:  # noqa: ARG001
+        if event == "line":
+            count[0] += 1
+            call()
+        return line
+
+    def entered(frame: Any, event: str, _: Any) -> Any:  # noqa: ARG001
+        return line if "hotloop.layers" in frame.f_globals.get("__name__", "") else None
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        yield count
+    finally:
+        sys.settrace(before)
+
+
+def test_a_signal_handler_may_compute_while_a_first_step_is_recorded() -> None:
+    x, t = batch(16)
+    given = np.array([-1.0, 2.0, -3.0], np.float32)
+    small = compiled()
+    want = small.predict(x)
+    answers: list[bool] = []
+
+    def handler(*_: object) -> None:
+        answers.append(hl.functional.relu(given).tolist() == [0.0, 2.0, 0.0])
+        hl.functional.sgd_update(given, np.zeros(3, np.float32), lr=0.1)
+        if len(answers) == 20:
+            answers.append(np.array_equal(small.predict(x), want))
+
+    model, other = compiled(), compiled()
+    with between_the_lines_of_layers(handler) as count:
+        model.train_on_batch(x, t)
+    other.train_on_batch(x, t)
+    assert len(answers) == count[0] + 1 > 40
+    assert all(answers)
+    model.train_on_batch(x, t)
+    other.train_on_batch(x, t)
+    assert_same_weights(model, other)
+    np.testing.assert_array_equal(given, [-1.0, 2.0, -3.0])
+
+
+def test_a_forward_that_is_replaced_from_outside_is_not_recorded_in_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner = layers.Dense.forward
+    monkeypatch.setattr(layers.Dense, "forward", lambda self, *rest: inner(self, *rest) + 0)
+    with pytest.raises(RuntimeError, match="write a subclass"):
+        compiled().predict(batch(4)[0])
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"),
+    [
+        (lambda: calls_of(hl.layers.Flatten()), symbol._caller.get),
+        (weights_as_symbols, lambda: is_tracing() or None),
+        (lambda: values_from({}), lambda: is_loading() or None),
+        (lambda: hl.random.using(np.random.default_rng(1)), hl.random._local.get),
+        (hl.autodiff.no_grad, lambda: None if mode.enabled else True),
+        (hl.config.without_diagnosis, lambda: None if hl.config.diagnosis() else True),
+        (lambda: Recorder().on(), lambda: mode.recorder),
+    ],
+)
+def test_a_scope_ends_where_its_with_block_is_never_reached(
+    scope: Callable[[], Any], value: Callable[[], Any]
+) -> None:
+    with scope():
+        assert value() is not None
+    assert value() is None
+    begun = scope()
+    begun.__enter__()
+    assert value() is not None
+    # As when an exception comes between two instructions of a `with`.
+    del begun
+    assert value() is None
+
+
+def test_tapes_end_in_any_order() -> None:
+    first, second = hl.GradientTape(), hl.GradientTape()
+    assert first.__enter__() is first
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert mode.tapes[0] is second
+    second.__exit__(None, None, None)
+    assert not mode.tapes
+
+
+def test_what_a_block_computes_without_gradients_may_be_a_function() -> None:
+    @hl.autodiff.no_grad()
+    def double(t: hl.Tensor, depth: int = 0) -> hl.Tensor:
+        return double(t, depth - 1) if depth else t * 2
+
+    assert not double(hl.Tensor([1.0], requires_grad=True), 2).requires_grad
+    assert mode.enabled
 
 
 _AT_EXIT = """

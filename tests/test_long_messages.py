@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hotloop as hl
+from conformance.table import TABLE
 
 MODULES = [
     "activations", "callbacks", "initializers", "layers", "losses", "metrics",
@@ -31,6 +32,16 @@ HUGE: dict[str, Any] = {
     "dict": {f"key {i}": np.full(9, 0.5) for i in range(3000)},
     "array": np.full((3, 3000), 0.5),
     "object": Long(),
+    "dtype": np.dtype([(f"field {i}", "<f4") for i in range(300)]),
+    "class": type("C" * 5000, (), {}),
+    "instance": type("C" * 5000, (), {})(),
+    "number": 10**4000,
+}
+# What operations read beside that.
+MORE: dict[str, Any] = {
+    **HUGE,
+    "fields": np.zeros(2, [(f"field {i}", "<f4") for i in range(300)]),
+    "axes": np.zeros((*(0, 123_456_789), *(1,) * 29)),
 }
 PLAIN: dict[str, Any] = {
     "units": 2, "filters": 2, "kernel_size": 3, "pool_size": 2, "target_shape": (4,), "rate": 0.5,
@@ -94,3 +105,18 @@ def test_models_quote_briefly_too(tmp_path: Any, monkeypatch: pytest.MonkeyPatch
         told += refusals(call)
     assert told
     assert max(map(len, told)) <= 400 + 30, max(told, key=len)[:500]
+
+
+@pytest.mark.parametrize("name", hl.functional.__all__)
+def test_no_message_of_an_operation_is_longer_than_400_characters(name: str) -> None:
+    function, said = getattr(hl.functional, name), []
+    sample = next(s for s in TABLE[name].small if not s.empty)
+    for argument in inspect.signature(function).parameters:
+        for value in MORE.values():
+            arrays = {key: array.copy() for key, array in sample.arrays.items()}
+            try:
+                function(**{**arrays, **sample.options, argument: value})
+            except (TypeError, ValueError, MemoryError) as error:
+                said.append(f"{argument}: {error}")
+    assert said
+    assert max(map(len, said)) <= 400 + len("count_include_pad: "), max(said, key=len)

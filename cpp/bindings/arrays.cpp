@@ -12,7 +12,7 @@
 
 namespace hotloop::bind {
 
-std::string text(py::handle h) { return py::str(h).cast<std::string>(); }
+std::string text(py::handle h) { return shortened(py::str(h).cast<std::string>(), 160); }
 
 bool is_native_contiguous(const py::array& a) {
     return (a.flags() & py::array::c_style) && is_native(a);

@@ -21,6 +21,7 @@ void bind_norm(pybind11::module_& m);
 void bind_picks(pybind11::module_& m);
 void bind_reductions(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
+void bind_scope(pybind11::module_& m);
 void bind_whole(pybind11::module_& m);
 
 }  // namespace hotloop::bind

@@ -2,6 +2,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "geometry.h"
 #include "hotloop/ops/affine.h"
 
 namespace hotloop::bind {
@@ -30,20 +31,23 @@ Matrices matrices(const char* name, const py::array& a, bool transposed, bool as
     return m;
 }
 
-py::object matmul_(py::handle a, py::handle b, bool transpose_a, bool transpose_b, py::handle out) {
+py::object matmul_(
+    py::handle a, py::handle b, py::handle transpose_a, py::handle transpose_b, py::handle out) {
     const Inputs in("matmul", {{"a", a}, {"b", b}}, Lying::strided);
+    const bool ta = parse_flag("matmul", "transpose_a", transpose_a);
+    const bool tb = parse_flag("matmul", "transpose_b", transpose_b);
     const Shape sa = in.shape(0);
-    const Shape shape = matmul_shape(sa, in.shape(1), transpose_a, transpose_b);
+    const Shape shape = matmul_shape(sa, in.shape(1), ta, tb);
     const int rank = shape.rank();
-    const index_t k = sa[sa.rank() - (transpose_a ? 2 : 1)];
+    const index_t k = sa[sa.rank() - (ta ? 2 : 1)];
     Output c(in, "out", out, shape, Alias::none);
     const double cost = 2.0 * static_cast<double>(shape.size()) * static_cast<double>(k);
     // From here on a product may sum the halves of k apart, and one of a vector always sums as the
     // matrix lies: so that bits do not depend on strides, their factors lie as written.
     constexpr double kLarge = 5e5;
     const bool as_it_lies = cost < kLarge && shape[rank - 2] > 1 && shape[rank - 1] > 1;
-    const Matrices left = matrices("a", in.array(0), transpose_a, as_it_lies);
-    const Matrices right = matrices("b", in.array(1), transpose_b, as_it_lies);
+    const Matrices left = matrices("a", in.array(0), ta, as_it_lies);
+    const Matrices right = matrices("b", in.array(1), tb, as_it_lies);
     StridedAxes<2> batch;
     Shape lead;
     for (int i = 0; i < rank - 2; ++i) lead.push_back(shape[i]);
@@ -76,8 +80,12 @@ py::object affine_(
     return y.result();
 }
 
-py::tuple affine_backward_(
-    py::handle dy, py::handle x, py::handle w, bool need_dx, bool need_db, py::handle out) {
+py::tuple affine_backward_(py::handle dy,
+                           py::handle x,
+                           py::handle w,
+                           py::handle need_dx,
+                           py::handle need_db,
+                           py::handle out) {
     const Inputs in("affine_backward", {{"dy", dy}, {"x", x}, {"w", w}});
     const Shape sx = in.shape(1);
     const Shape sw = in.shape(2);
@@ -85,10 +93,12 @@ py::tuple affine_backward_(
     const index_t rows = sx.rank() == 1 ? 1 : sx[0];
     const auto given = split_out("affine_backward", out, 3);
     Output dx;
-    if (need_dx) dx = Output(in, "dx", given[0], sx, Alias::none);
+    if (parse_flag("affine_backward", "need_dx", need_dx))
+        dx = Output(in, "dx", given[0], sx, Alias::none);
     Output dw(in, "dw", given[1], sw, Alias::none);
     Output db;
-    if (need_db) db = Output(in, "db", given[2], Shape{sw[1]}, Alias::none);
+    if (parse_flag("affine_backward", "need_db", need_db))
+        db = Output(in, "db", given[2], Shape{sw[1]}, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         submit<AffineBackwardArgs<T>>({in.data<T>(0), in.data<T>(1), in.data<T>(2), dx.data<T>(),
                                        dw.data<T>(), db.data<T>(), rows, sw[0], sw[1]},

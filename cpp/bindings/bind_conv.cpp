@@ -62,8 +62,8 @@ py::tuple conv2d_backward_(py::handle dy,
                            py::handle padding,
                            py::handle dilation,
                            py::handle groups,
-                           bool need_dx,
-                           bool need_db,
+                           py::handle need_dx,
+                           py::handle need_db,
                            py::handle data_format,
                            py::handle algorithm,
                            py::handle out) {
@@ -79,10 +79,12 @@ py::tuple conv2d_backward_(py::handle dy,
              " (x: ", in.shape(1), ", w: ", in.shape(2), ")");
     const auto given = split_out(op, out, 3);
     Output dx;
-    if (need_dx) dx = Output(in, "dx", given[0], in.shape(1), Alias::none);
+    if (parse_flag(op, "need_dx", need_dx))
+        dx = Output(in, "dx", given[0], in.shape(1), Alias::none);
     Output dw(in, "dw", given[1], in.shape(2), Alias::none);
     Output db;
-    if (need_db) db = Output(in, "db", given[2], Shape{s.O}, Alias::none);
+    if (parse_flag(op, "need_db", need_db))
+        db = Output(in, "db", given[2], Shape{s.O}, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         const Conv2dBackwardArgs<T> args{in.data<T>(0),
                                          in.data<T>(1),

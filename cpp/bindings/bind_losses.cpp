@@ -274,7 +274,16 @@ py::object one_hot_(py::handle labels, py::handle num_classes, const py::object&
     const auto* const numbers =
         static_cast<const std::int64_t*>(py::reinterpret_borrow<py::array>(ids).data());
     ids_check(op, numbers, given.size(), K);
-    const py::dtype type = py::dtype::from_args(dtype);
+    const py::dtype type = [&] {
+        try {
+            return py::dtype::from_args(dtype);
+        } catch (py::error_already_set& error) {
+            if (!error.matches(PyExc_Exception)) throw;
+            // NumPy quotes what it cannot read, at any length.
+            throw py::type_error(std::string(op) + ": dtype must be float32 or float64, got " +
+                                 text(dtype));
+        }
+    }();
     if (!type.equal(numpy_dtype(DType::f32)) && !type.equal(numpy_dtype(DType::f64)))
         throw py::type_error(std::string(op) + ": dtype must be float32 or float64, got " +
                              py::str(type).cast<std::string>());

@@ -79,11 +79,12 @@ py::array flip_(py::handle x, py::handle axis) {
     return y;
 }
 
-py::array pad_(py::handle x, py::handle width, double value) {
+py::array pad_(py::handle x, py::handle width, py::handle value) {
     const char* op = "pad";
     const py::array from = movable(op, "x", x);
     const Shape shape = shape_of(from);
     const std::vector<index_t> flat = integers(op, "width", width);
+    const double fill = live_scalar(op, "value", value).get();
     if (static_cast<int>(flat.size()) != 2 * shape.rank())
         fail(op, "width must be two numbers for each axis (x: ", shape, ")");
     Shape larger;
@@ -97,7 +98,7 @@ py::array pad_(py::handle x, py::handle width, double value) {
     py::array y = new_array(op, "out", from.dtype(), larger);
     if (Plan* plan = Plan::recording()) plan->hold(from);
     // What is not written again stays.
-    y.attr("fill")(value);
+    y.attr("fill")(fill);
     StridedAxes<2> both;
     index_t start = 0;
     for (int i = 0; i < shape.rank(); ++i) {

@@ -69,12 +69,13 @@ py::object batch_norm_(py::handle x,
                        py::handle beta,
                        py::handle running_mean,
                        py::handle running_var,
-                       bool training,
+                       py::handle training_flag,
                        py::handle momentum,
                        py::handle eps,
                        py::handle data_format,
                        py::handle out) {
     constexpr const char* kOp = "batch_norm";
+    const bool training = parse_flag(kOp, "training", training_flag);
     const Inputs in(kOp, {{"x", x}, {"gamma", gamma}, {"beta", beta}});
     const Shape shape = in.shape(0);
     const Channels s = channels_of(kOp, shape, data_format);

@@ -1,6 +1,7 @@
 #include <string>
 
 #include "bind.h"
+#include "geometry.h"
 #include "hotloop/ops/pick.h"
 #include "hotloop/ops/softmax.h"
 #include "moving.h"
@@ -136,7 +137,7 @@ py::object scatter(const char* op,
     return y.result();
 }
 
-py::object cumsum_(py::handle x, py::handle axis, bool reverse, py::handle out) {
+py::object cumsum_(py::handle x, py::handle axis, py::handle reverse, py::handle out) {
     const char* op = "cumsum";
     const Inputs in(op, {{"x", x}});
     const Shape shape = in.shape(0);
@@ -144,13 +145,14 @@ py::object cumsum_(py::handle x, py::handle axis, bool reverse, py::handle out) 
     const Shape flat{shape.size()};
     Output y(in, "out", out, axis.is_none() ? flat : shape, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<CumsumArgs<T>>({in.data<T>(0), y.data<T>(), a.outer, a.n, a.inner, reverse},
-                              &cumsum<T>, 8.0 * static_cast<double>(shape.size()));
+        submit<CumsumArgs<T>>(
+            {in.data<T>(0), y.data<T>(), a.outer, a.n, a.inner, parse_flag(op, "reverse", reverse)},
+            &cumsum<T>, 8.0 * static_cast<double>(shape.size()));
     });
     return y.result();
 }
 
-py::tuple top_k_(py::handle x, py::handle k, bool largest_first) {
+py::tuple top_k_(py::handle x, py::handle k, py::handle largest_first) {
     const char* op = "top_k";
     const Inputs in(op, {{"x", x}});
     Shape shape = in.shape(0);
@@ -160,15 +162,15 @@ py::tuple top_k_(py::handle x, py::handle k, bool largest_first) {
     if (most < 1 || most > n)
         fail(op, "k must lie in 1 to ", n, ", the size of the last axis, got ", most,
              " (x: ", shape, ")");
+    const bool falling = parse_flag(op, "largest_first", largest_first);
     const index_t rows = shape.size() / n;
     shape[last] = most;
     py::array values = new_array(op, "values", numpy_dtype(in.dtype()), shape);
     py::array at = new_array(op, "places", py::dtype::of<std::int64_t>(), shape);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<TopKArgs<T>>(
-            {in.data<T>(0), static_cast<T*>(values.mutable_data()),
-             static_cast<std::int64_t*>(at.mutable_data()), rows, n, most, largest_first},
-            &top_k<T>, 32.0 * static_cast<double>(rows * n));
+        submit<TopKArgs<T>>({in.data<T>(0), static_cast<T*>(values.mutable_data()),
+                             static_cast<std::int64_t*>(at.mutable_data()), rows, n, most, falling},
+                            &top_k<T>, 32.0 * static_cast<double>(rows * n));
     });
     return py::make_tuple(values, at);
 }

@@ -25,14 +25,15 @@ struct Pool {
          py::handle stride,
          py::handle padding,
          py::handle dilation,
-         bool ceil_mode,
+         py::handle ceil_mode,
          py::handle data_format)
         : channels_last(parse_channels_last(op, data_format)),
           in(images_of(op, name, shape, channels_last)) {
         const Pair size = parse_pair(op, "pool_size", pool_size);
         const Pair step = stride.is_none() ? size : parse_pair(op, "stride", stride);
         win = make_window(op, {in.H, in.W}, size, step, parse_padding(op, padding),
-                          parse_pair(op, "dilation", dilation), ceil_mode);
+                          parse_pair(op, "dilation", dilation),
+                          parse_flag(op, "ceil_mode", ceil_mode));
         if (in.H * in.W > kMostPixels)
             fail(op, "planes of more than ", kMostPixels, " pixels are not supported (", name, ": ",
                  shape, ")");
@@ -92,7 +93,7 @@ py::tuple max_pool2d_(py::handle x,
                       py::handle stride,
                       py::handle padding,
                       py::handle dilation,
-                      bool ceil_mode,
+                      py::handle ceil_mode,
                       py::handle data_format,
                       py::handle out) {
     constexpr const char* kOp = "max_pool2d";
@@ -108,7 +109,7 @@ py::tuple max_pool2d_train_(py::handle x,
                             py::handle stride,
                             py::handle padding,
                             py::handle dilation,
-                            bool ceil_mode,
+                            py::handle ceil_mode,
                             py::handle data_format,
                             py::handle y,
                             py::handle index) {
@@ -155,7 +156,7 @@ py::object max_pool2d_train_backward_(py::handle dy,
                                       py::handle stride,
                                       py::handle padding,
                                       py::handle dilation,
-                                      bool ceil_mode,
+                                      py::handle ceil_mode,
                                       py::handle data_format,
                                       py::handle gate,
                                       py::handle gate_activation,
@@ -197,8 +198,8 @@ py::object avg_pool2d_(py::handle x,
                        py::handle pool_size,
                        py::handle stride,
                        py::handle padding,
-                       bool ceil_mode,
-                       bool count_include_pad,
+                       py::handle ceil_mode,
+                       py::handle count_include_pad,
                        py::handle data_format,
                        py::handle out) {
     constexpr const char* kOp = "avg_pool2d";
@@ -207,9 +208,10 @@ py::object avg_pool2d_(py::handle x,
                     data_format);
     Output y(in, "out", out, pool.output(), Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<AvgPoolArgs<T>>({in.data<T>(0), y.data<T>(), pool.in.N, pool.in.C,
-                                pool.channels_last, count_include_pad, pool.win},
-                               &avg_pool2d<T>, pool.cost());
+        submit<AvgPoolArgs<T>>(
+            {in.data<T>(0), y.data<T>(), pool.in.N, pool.in.C, pool.channels_last,
+             parse_flag(kOp, "count_include_pad", count_include_pad), pool.win},
+            &avg_pool2d<T>, pool.cost());
     });
     return y.result();
 }
@@ -219,8 +221,8 @@ py::object avg_pool2d_backward_(py::handle dy,
                                 py::handle pool_size,
                                 py::handle stride,
                                 py::handle padding,
-                                bool ceil_mode,
-                                bool count_include_pad,
+                                py::handle ceil_mode,
+                                py::handle count_include_pad,
                                 py::handle data_format,
                                 py::handle out) {
     constexpr const char* kOp = "avg_pool2d_backward";
@@ -232,9 +234,10 @@ py::object avg_pool2d_backward_(py::handle dy,
              " (input_shape: ", pool.input(), ")");
     Output dx(in, "out", out, pool.input(), Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
-        submit<AvgPoolArgs<T>>({in.data<T>(0), dx.data<T>(), pool.in.N, pool.in.C,
-                                pool.channels_last, count_include_pad, pool.win},
-                               &avg_pool2d_backward<T>, pool.cost());
+        submit<AvgPoolArgs<T>>(
+            {in.data<T>(0), dx.data<T>(), pool.in.N, pool.in.C, pool.channels_last,
+             parse_flag(kOp, "count_include_pad", count_include_pad), pool.win},
+            &avg_pool2d_backward<T>, pool.cost());
     });
     return dx.result();
 }

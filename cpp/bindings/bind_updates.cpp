@@ -1,5 +1,6 @@
 #include "bind.h"
 #include "changed.h"
+#include "geometry.h"
 #include "hotloop/ops/update.h"
 
 namespace hotloop::bind {
@@ -54,14 +55,14 @@ void momentum(py::handle param,
               py::handle velocity,
               py::handle lr,
               py::handle factor,
-              bool nesterov,
+              py::handle nesterov,
               py::handle weight_decay) {
     constexpr const char* kOp = "momentum_update";
     Changed changed(kOp, {{"param", param}, {"velocity", velocity}});
     update(kOp, changed, grad, false, true, [&]<class T>(UpdateArgs<T>& a) {
         a.lr = live_scalar(kOp, "lr", lr);
         a.momentum = number(kOp, "momentum", factor);
-        a.nesterov = nesterov;
+        a.nesterov = parse_flag(kOp, "nesterov", nesterov);
         a.weight_decay = number(kOp, "weight_decay", weight_decay);
         return &momentum_update<T>;
     });

@@ -100,6 +100,19 @@ bool parse_channels_last(const char* op, py::handle data_format) {
     return text == "channels_last";
 }
 
+bool parse_flag(const char* op, const char* name, py::handle value) {
+    if (value.ptr() == Py_True || value.ptr() == Py_False) return value.ptr() == Py_True;
+    const PyNumberMethods* const number = Py_TYPE(value.ptr())->tp_as_number;
+    int truth = -1;
+    if (value.is_none())
+        truth = 0;
+    else if (number && number->nb_bool)
+        truth = number->nb_bool(value.ptr());
+    PyErr_Clear();
+    if (truth < 0) refuse(op, name, "True or False", value);
+    return truth == 1;
+}
+
 Shape parse_shape(const char* op, const char* name, py::handle value) {
     std::vector<py::object> parts;
     if (!elements(value, parts)) refuse(op, name, "a tuple of integers", value);

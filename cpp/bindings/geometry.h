@@ -19,6 +19,9 @@ Padding parse_padding(const char* op, py::handle value);
 // "channels_first" -> false, "channels_last" -> true.
 bool parse_channels_last(const char* op, py::handle data_format);
 
+// True or False, or what Python takes for one; a text or a list is a TypeError.
+bool parse_flag(const char* op, const char* name, py::handle value);
+
 // A shape given as a sequence of integers, none negative.
 Shape parse_shape(const char* op, const char* name, py::handle value);
 

@@ -2,6 +2,7 @@
 #include "hotloop/caches.h"
 #include "hotloop/dispatch.h"
 #include "hotloop/parallel.h"
+#include "hotloop/shape.h"
 #include "hotloop/threading.h"
 #include "plan.h"
 
@@ -13,8 +14,20 @@ PYBIND11_MODULE(_core_unchecked, m) {
     select_num_threads();
     select_threading();
     select_cache_sizes();
+    // What is thrown elsewhere than in `fail` quotes arguments too.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11's signature
+    pybind11::register_local_exception_translator([](std::exception_ptr thrown) {
+        try {
+            if (thrown) std::rethrow_exception(thrown);
+        } catch (const pybind11::type_error& error) {
+            PyErr_SetString(PyExc_TypeError, shortened(error.what()).c_str());
+        } catch (const std::invalid_argument& error) {
+            PyErr_SetString(PyExc_ValueError, shortened(error.what()).c_str());
+        }
+    });
     bind::bind_plan(m);
     bind::bind_runtime(m);
+    bind::bind_scope(m);
     bind::bind_whole(m);
     bind::bind_affine(m);
     bind::bind_gather(m);

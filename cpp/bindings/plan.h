@@ -56,11 +56,15 @@ class Plan {
     // An exact plan keeps subnormal numbers, as functions called one by one do.
     explicit Plan(bool exact = false) : exact_(exact) {}
     // The plan that records in this thread, or null.
+    // Null too for a call from code that Python runs in between, as of a signal handler: it is
+    // computed at once.
     static Plan* recording();
 
     void append(std::unique_ptr<Step> step) { steps_.push_back(std::move(step)); }
     // Keeps an array alive for as long as the plan; `made` when the recorded call made it.
     void hold(py::object array, bool made = false) { held_.push_back({std::move(array), made}); }
+    // Whether an array starts where one of the plan's does.
+    bool holds(const py::array& array) const;
     // The arrays that calls read or write, and whether they were made by them.
     py::list held() const;
     // The call appended last, to fold another into it; null when there is none of this kind.
@@ -80,10 +84,6 @@ class Plan {
     bool forget(const py::array& array);
     void rebind(const py::array& old, const py::array& now);
     std::size_t size() const { return steps_.size(); }
-
-    void start();
-    // Ends the recording of this plan in this thread, if it still records.
-    void stop() const;
 
   private:
     std::vector<std::unique_ptr<Step>> steps_;

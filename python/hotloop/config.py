@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -148,14 +147,9 @@ def diagnosis() -> bool:
     return bool(_settings["diagnosis"]) and not _silent.get()
 
 
-@contextmanager
-def without_diagnosis() -> Iterator[None]:
+def without_diagnosis() -> _core.Scope:
     """Warn of no mistakes in the block, in this thread: for callers that give errors of their own."""
-    token = _silent.set(True)
-    try:
-        yield
-    finally:
-        _silent.reset(token)
+    return _core.Scope(_silent, True)
 
 
 def set_diagnosis(on: bool) -> None:

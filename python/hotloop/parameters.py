@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 from weakref import ReferenceType
@@ -17,6 +16,7 @@ from weakref import ReferenceType
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hotloop import _core
 from hotloop._support.arguments import checked_size
 from hotloop._support.watched import ASSIGNMENTS
 from hotloop.data.targets import as_array
@@ -28,14 +28,9 @@ ALIGNMENT = 64
 _loading: ContextVar[Mapping[str, Array] | None] = ContextVar("_loading", default=None)
 
 
-@contextmanager
-def values_from(arrays: Mapping[str, Array]) -> Iterator[None]:
+def values_from(arrays: Mapping[str, Array]) -> _core.Scope:
     """Let weights made inside take their values from `arrays`, without drawing random numbers."""
-    token = _loading.set(arrays)
-    try:
-        yield
-    finally:
-        _loading.reset(token)
+    return _core.Scope(_loading, arrays)
 
 
 def is_loading() -> bool:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, cast
 
 import numpy as np
 
-from hotloop import config
+from hotloop import _core, config
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
 from hotloop.registry import own
@@ -82,8 +81,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-@contextmanager
-def using(rng: np.random.Generator) -> Iterator[None]:
+def using(rng: np.random.Generator) -> _core.Scope:
     """Let everything in this thread draw from `rng` inside the ``with`` block, and leave the process's alone.
 
     Parameters
@@ -99,21 +97,12 @@ def using(rng: np.random.Generator) -> Iterator[None]:
     >>> first == np.random.Generator(np.random.PCG64(3)).random(), get_state() == state
     (True, True)
     """
-    token = _local.set(rng)
-    try:
-        yield
-    finally:
-        _local.reset(token)
+    return _core.Scope(_local, rng)
 
 
-@contextmanager
-def drawn_by(record: Callable[..., Any] | None) -> Iterator[None]:
+def drawn_by(record: Callable[..., Any] | None) -> _core.Scope:
     """Let draws of this thread answer ``record(draw, generator)`` inside the ``with`` block."""
-    token = _recording.set(record)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+    return _core.Scope(_recording, record)
 
 
 def set_seed(seed: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any, TypeVar
 
+from hotloop import _core
 from hotloop._support.names import unknown
 from hotloop._support.quoting import quoted, shortened
 
@@ -85,25 +85,14 @@ def registered_name(thing: Any) -> str:
     return f"hotloop>{name}" if ours else name
 
 
-@contextmanager
-def known(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+def known(custom_objects: Mapping[str, Any] | None) -> _core.Scope:
     """Let `deserialize` know classes and functions by name, also for what a description holds inside."""
-    token = _known.set({**_known.get(), **(custom_objects or {})})
-    try:
-        yield
-    finally:
-        _known.reset(token)
+    return _core.Scope(_known, {**_known.get(), **(custom_objects or {})})
 
 
-@contextmanager
-def noting() -> Iterator[dict[str, Any]]:
-    """Yield what gets the classes and functions by name that `serialize` describes meanwhile."""
-    found: dict[str, Any] = {}
-    token = _noted.set(found)
-    try:
-        yield found
-    finally:
-        _noted.reset(token)
+def noting() -> _core.Scope:
+    """Give the block a dict of the classes and functions by name that `serialize` describes meanwhile."""
+    return _core.Scope(_noted, {})
 
 
 def serialize(obj: Any) -> dict[str, Any]:

@@ -50,13 +50,30 @@ inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
     return out << (shape.rank() == 1 ? ",)" : ")");
 }
 
+// No message is longer: what an argument holds may be of any length.
+constexpr std::size_t kLongestMessage = 400;
+
+// A text of at most `longest` bytes, with dots for what is left out before its last third.
+inline std::string shortened(std::string text, std::size_t longest = kLongestMessage) {
+    if (text.size() <= longest) return text;
+    // Not within a character of UTF-8.
+    const auto within = [&](std::size_t i) {
+        return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U;
+    };
+    std::size_t end = longest - longest / 3 - 3;
+    std::size_t next = text.size() - longest / 3;
+    while (end > 0 && within(end)) --end;
+    while (next < text.size() && within(next)) ++next;
+    return text.substr(0, end) + "..." + text.substr(next);
+}
+
 // Throws std::invalid_argument, which Python sees as ValueError: "op: " and the parts in a row.
 template <class... Parts>
 [[noreturn]] void fail(const char* op, const Parts&... parts) {
     std::ostringstream text;
     text << op << ": ";
     (text << ... << parts);
-    throw std::invalid_argument(text.str());
+    throw std::invalid_argument(shortened(text.str()));
 }
 
 }  // namespace hotloop

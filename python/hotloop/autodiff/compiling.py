@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _core, config
+from hotloop import _core, config, random
 from hotloop._support.watched import ASSIGNMENTS, settings_of
 from hotloop.autodiff.purity import arrays_in, root
 from hotloop.autodiff.record import Recorder, restore, roots_of, state_of
@@ -364,7 +364,7 @@ class Compiled:
         before, tensors_before = outside.values(), outside.tensors()
         streams = _streams()
         try:
-            with recorder.on(), recorder.emptied():
+            with recorder.on(), random.drawn_by(recorder.draw):
                 given = _with_tensors(args, tensors)
                 answer = self._function(*given, **_with_tensors(kwargs, tensors))
             self._check(outside.changed(before), streams, tensors_before)
@@ -373,6 +373,8 @@ class Compiled:
             for tensor, data in tensors_before:
                 tensor.data = data
             raise
+        finally:
+            recorder.empty()
         for owner in recorder.counted:
             owner.iterations += 1
         recording = Recording(recorder, inputs, answer, held)

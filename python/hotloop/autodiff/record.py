@@ -8,13 +8,12 @@ recorded step. What the core does is a plan; everything else runs in Python, bet
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from hotloop import _core, random
+from hotloop import _core
 from hotloop.autodiff import elementwise, purity
 from hotloop.autodiff.purity import parts_of, root
 from hotloop.autodiff.recorded import Recorded, array_of
@@ -96,40 +95,22 @@ class Recorder:
 
     # -- what a run of Python code sees ------------------------------------------------------
 
-    @contextmanager
-    def on(self) -> Iterator[None]:
+    def on(self) -> _core.Scope:
         """Record what this thread does inside."""
-        before = mode.tapes, mode.recorder
-        mode.tapes, mode.recorder = (self,), self
-        try:
-            with random.drawn_by(self.draw):
-                yield
-        finally:
-            mode.tapes, mode.recorder = before
+        return _core.Scope(mode, tapes=(self,), recorder=self)
 
-    @contextmanager
-    def off(self) -> Iterator[None]:
+    def off(self) -> _core.Scope:
         """Compute plainly inside."""
-        before = mode.tapes, mode.recorder
-        mode.tapes, mode.recorder = (), None
-        try:
-            with random.drawn_by(None):
-                yield
-        finally:
-            mode.tapes, mode.recorder = before
+        return _core.Scope(mode, tapes=(), recorder=None)
 
     def leaf(self, array: Any) -> None:
         """Answer that no gradient is wanted, as a tape is asked."""
         del array
 
-    @contextmanager
-    def emptied(self) -> Iterator[None]:
+    def empty(self) -> None:
         """Empty the lists of tensors that the step passed on, at its end."""
-        try:
-            yield
-        finally:
-            for collected in self.lists:
-                collected.clear()
+        for collected in self.lists:
+            collected.clear()
 
     def passing(self, collected: list[Any]) -> None:
         """Note a list of tensors that means nothing after the step."""
@@ -512,11 +493,14 @@ class Recorder:
         self._grads[id(tensor)] = (tensor, (before, value))
         self.do(put, [] if array is None else [array])
 
-    def draw(self, function: Callable[[], Array], generator: Any) -> Recorded:
+    def draw(self, function: Callable[[], Array], generator: Any) -> Array | Recorded:
         """Record numbers that are drawn anew in each run."""
+        if mode.recorder is not self:
+            return function()
         if not any(generator is known for known in self.generators):
             self.generators.append(generator)
-        buffer = np.array(function())
+        with self.off():
+            buffer = np.array(function())
 
         def again() -> None:
             buffer[...] = function()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from hotloop import _core
 from hotloop.autodiff.backward import gradients, ones
 from hotloop.autodiff.rule import Array, TensorBase, mode
 from hotloop.autodiff.tensor import Tensor
 
 
-class GradientTape:
+class GradientTape(_core.Member):
     """Remembers operations on weights and watched arrays, as TensorFlow's class does.
 
     Inside the block, what models, layers and `hotloop.ops` compute from trainable weights, from
@@ -46,24 +46,11 @@ class GradientTape:
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        super().__init__(mode, "tapes")
         self.persistent = bool(persistent)
         self.watches_weights = bool(watch_accessed_variables)
         self._leaves: dict[int, tuple[Any, Tensor]] = {}
         self._used = False
-
-    def __enter__(self) -> GradientTape:  # noqa: PYI034 - Self needs Python 3.11
-        """Start to remember."""
-        mode.tapes = (*mode.tapes, self)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop remembering."""
-        mode.tapes = tuple(tape for tape in mode.tapes if tape is not self)
 
     def watch(self, tensor: Any) -> None:
         """Remember operations on `tensor` (a tensor or array, or a list of them) from here on."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
 from typing import Any
 
 import numpy as np
 
+from hotloop import _core
 from hotloop.autodiff import elementwise, linalg, reductions, shapes
 from hotloop.autodiff.backward import gradients, ones
 from hotloop.autodiff.rule import Array, Entry, TensorBase, as_array, mode, operand
@@ -492,8 +493,7 @@ def _leaves(found: dict[int, Array], end: Tensor) -> list[Tensor]:
     return list(leaves.values())
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+class no_grad(_core.Scope, ContextDecorator):
     """Remember nothing inside, in this thread.
 
     Examples
@@ -505,11 +505,12 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    before, mode.enabled = mode.enabled, False
-    try:
-        yield
-    finally:
-        mode.enabled = before
+
+    def __init__(self) -> None:
+        super().__init__(mode, enabled=False)
+
+    def _recreate_cm(self) -> no_grad:
+        return no_grad()
 
 
 UFUNCS: dict[Any, Any] = {

@@ -52,8 +52,7 @@ def _drawn(layer: Any, cache: Cache, training: bool) -> Any:
 
     if mode.recorder is None:
         return Tensor(forward())
-    with mode.recorder.off():
-        return mode.recorder.draw(forward, generator())
+    return mode.recorder.draw(forward, generator())
 
 
 def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> list[Any]:

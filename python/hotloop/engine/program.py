@@ -45,6 +45,10 @@ class Program:
             self._open = _core.Plan()
         return self._open.recording()
 
+    def holds(self, array: Array) -> bool:
+        """Whether the plan at the end of the list reads or writes an array."""
+        return self._open is not None and bool(self._open.holds(array))
+
     def split(self) -> None:
         """End the plan here: no op of the core takes in one from before."""
         self._close()
@@ -200,6 +204,15 @@ class Pass:
             self._calls.append(cache)
             with program.recording():
                 answer: Array = node.layer.forward(x, cache, told)
+            # Neither recorded nor a view of what was given: computed once, outside of the step.
+            if not program.holds(answer) and not any(
+                np.may_share_memory(answer, part) for part in parts
+            ):
+                msg = (
+                    f"layer {node.layer.name!r} ({type(node.layer).__name__}): code that is not the "
+                    "package's runs in its forward; write a subclass, which has its own forward"
+                )
+                raise RuntimeError(msg)
             return answer
 
         self.values: dict[int, Array] = graph.evaluate(inputs, record)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop._support.quoting import shortened
+
 __all__ = ["numerical_gradient"]
 
 
@@ -51,7 +53,7 @@ def numerical_gradient(
     array([6., 8.])
     """
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        got = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        got = shortened(f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__)
         msg = f"numerical_gradient: x must be an array of float32 or float64, whose elements can move by h, but got {got}"
         raise TypeError(msg)
     if not h > 0:

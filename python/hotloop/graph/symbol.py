@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from numbers import Real
 from typing import Any, NoReturn
 
-from hotloop import config
+from hotloop import _core, config
 from hotloop._support.typing import Shape
 from hotloop.autodiff import elementwise, linalg, shapes
 from hotloop.autodiff.rule import Rule, mode
@@ -78,46 +77,29 @@ _traced: ContextVar[list[Any] | None] = ContextVar("_traced", default=None)
 _collected: ContextVar[list[Any] | None] = ContextVar("_collected", default=None)
 
 
-@contextmanager
-def traced_losses() -> Iterator[list[Any]]:
-    """Collect the symbols that are added to the loss inside."""
-    found: list[Any] = []
-    token = _traced.set(found)
-    try:
-        yield found
-    finally:
-        _traced.reset(token)
+def traced_losses() -> _core.Scope:
+    """Collect the symbols that are added to the loss inside, in the list that the block is given."""
+    return _core.Scope(_traced, [])
 
 
-@contextmanager
-def one_call(unit: Unit) -> Iterator[None]:
+def one_call(unit: Unit) -> _core.Scope:
     """Collect the losses that a call on tensors adds; an outer call collects those of inner ones."""
-    if _collected.get() is not None:
-        yield
-        return
-    everything: list[Any] = []
-    object.__setattr__(unit, "_added", (everything, everything))
-    if mode.recorder is not None:
-        mode.recorder.passing(everything)
-    token = _collected.set(everything)
-    try:
-        yield
-    finally:
-        _collected.reset(token)
+    everything: list[Any] | None = _collected.get()
+    if everything is None:
+        everything = []
+        object.__setattr__(unit, "_added", (everything, everything))
+        if mode.recorder is not None:
+            mode.recorder.passing(everything)
+    return _core.Scope(_collected, everything)
 
 
 # The model, or the layer made of layers, that is being called: what `Model.layers` lists.
 _caller: ContextVar[Unit | None] = ContextVar("caller", default=None)
 
 
-@contextmanager
-def calls_of(unit: Unit | None) -> Iterator[None]:
+def calls_of(unit: Unit | None) -> _core.Scope:
     """Mark values made inside as those of `unit`, unless a larger one is being called."""
-    token = _caller.set(None if unit is None else _caller.get() or unit)
-    try:
-        yield
-    finally:
-        _caller.reset(token)
+    return _core.Scope(_caller, None if unit is None else _caller.get() or unit)
 
 
 class Symbol:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from hotloop import _core
 from hotloop.graph.symbol import Symbol, Unit, calls_of, connect, traced_losses
 from hotloop.registry import own
 
@@ -36,14 +36,9 @@ def is_tracing() -> bool:
     return _tracing.get()
 
 
-@contextmanager
-def weights_as_symbols(on: bool = True) -> Iterator[None]:
+def weights_as_symbols(on: bool = True) -> _core.Scope:
     """Let attributes that hold weights answer symbols inside."""
-    token = _tracing.set(on)
-    try:
-        yield
-    finally:
-        _tracing.reset(token)
+    return _core.Scope(_tracing, on)
 
 
 def own_call(unit: Unit) -> Callable[..., Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hotloop._support.quoting import quoted
 from hotloop.layers.base import Layer
 
 
@@ -46,7 +47,7 @@ class Lambda(Layer, builtin=True):
         del output_shape
         super().__init__(**kwargs)
         if not callable(function):
-            msg = f"Lambda: function must be callable, got {type(function).__name__}"
+            msg = f"Lambda: function must be callable, got {quoted(function)}"
             raise TypeError(msg)
         if mask is not None:
             msg = "Lambda: mask is not supported"

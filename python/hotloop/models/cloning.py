@@ -66,7 +66,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     8
     """
     if not isinstance(json_string, str | bytes | bytearray):
-        msg = f"model_from_json: a text is needed, got {type(json_string).__name__}"
+        msg = f"model_from_json: a text is needed, got {quoted(json_string)}"
         raise TypeError(msg)
     try:
         described = json.loads(json_string)

@@ -403,7 +403,7 @@ class Model(Trained):
         layers = self.layers
         if index is not None:
             if not -len(layers) <= index < len(layers):
-                msg = f"get_layer: index {index} with {len(layers)} layers"
+                msg = f"get_layer: index {quoted(index)} with {len(layers)} layers"
                 raise ValueError(msg)
             return layers[index]
         for layer in layers:
