@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <ranges>
-#include <string>
+#include <string_view>
 #include <utility>
 
 #include "arrays.h"
@@ -15,31 +15,37 @@ namespace {
 // other code records, such as a test.
 struct Current {
     Plan* plan = nullptr;
-    PyObject* frame = nullptr;
+    PyFrameObject* frame = nullptr;
 };
 
 thread_local Current current;
 
-py::object frame_of_python() {
-    return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
-}
-
-bool of_the_package(py::handle frame) {
-    const py::object globals = frame.attr("f_globals");
-    PyObject* const name = PyDict_GetItemString(globals.ptr(), "__name__");
+bool of_the_package(PyFrameObject* frame) {
+#if PY_VERSION_HEX >= 0x030B0000
+    const auto globals = py::reinterpret_steal<py::object>(PyFrame_GetGlobals(frame));
+#else
+    const py::object globals = py::handle(reinterpret_cast<PyObject*>(frame)).attr("f_globals");
+#endif
+    static PyObject* const key = PyUnicode_InternFromString("__name__");
+    PyObject* const name = PyDict_GetItemWithError(globals.ptr(), key);
     if (!name || !PyUnicode_Check(name)) return false;
-    const auto text = py::handle(name).cast<std::string>();
-    return text == "hotloop" || text.starts_with("hotloop.");
+    const char* const text = PyUnicode_AsUTF8(name);
+    if (!text) PyErr_Clear();
+    constexpr std::string_view kPackage = "hotloop";
+    return text && std::string_view(text).starts_with(kPackage) &&
+           (text[kPackage.size()] == '\0' || text[kPackage.size()] == '.');
 }
 
 // Does other code run between the recording frame and this call: a signal handler or a destructor,
-// which Python may call anywhere?
+// which Python may call anywhere? Asked by every recorded call, so without Python between.
 bool from_outside() {
     if (!current.frame) return false;
-    py::object frame = frame_of_python();
-    while (frame.ptr() && !frame.is_none() && frame.ptr() != current.frame) {
-        if (!of_the_package(frame)) return true;
-        frame = frame.attr("f_back");
+    PyFrameObject* at = PyEval_GetFrame();
+    py::object held;
+    while (at && at != current.frame) {
+        if (!of_the_package(at)) return true;
+        at = PyFrame_GetBack(at);
+        held = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(at));
     }
     return false;
 }
@@ -57,12 +63,12 @@ class Recording {
     void start() {
         if (Plan::recording())
             throw std::runtime_error("Plan.recording: another plan records in this thread");
-        const py::object frame = frame_of_python();
+        PyFrameObject* const frame = PyEval_GetFrame();
         outer_ = current;
         active_ = &plan_.cast<Plan&>();
         // Borrowed: the frame outlives the block that records in it.
-        const bool guarded = !anyone_ && frame.ptr() && of_the_package(frame);
-        current = {active_, guarded ? frame.ptr() : nullptr};
+        const bool guarded = !anyone_ && frame && of_the_package(frame);
+        current = {active_, guarded ? frame : nullptr};
     }
     void stop() noexcept {
         if (active_ && current.plan == active_) current = outer_;
