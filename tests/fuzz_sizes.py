@@ -28,7 +28,7 @@ EDGES = (
 )  # fmt: skip
 _SIZES = (
     "axis", "batch_shape", "dilation", "dilation_rate", "filters", "groups", "input", "input_shape", "kernel_size",
-    "num_classes", "padding", "pool_size", "shape", "stride", "strides", "target_shape", "units",
+    "k", "num_classes", "padding", "pool_size", "shape", "size", "stride", "strides", "target_shape", "units", "width",
 )  # fmt: skip
 _MEMORY = 2**28  # bytes that a small input may ask for
 _ELEMENTS = 10**5
@@ -224,9 +224,11 @@ def _models() -> dict[str, bytes]:
             layers.MaxPool2D(2, strides=1, name="p"),
         ]
     )
+    # One dilation away from a frame of 2^32 x 2^32.
+    even = hl.Sequential([hl.Input((4, 4, 1)), layers.Conv2D(1, 4, padding="same", name="c")])
     made = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, model in (("bare-norm", bare), ("conv-pool", pooled)):
+        for name, model in (("bare-norm", bare), ("conv-pool", pooled), ("conv-four", even)):
             model.save(Path(folder, name))
             made[name] = unpacked("model", Path(folder, name).read_bytes())
     return made
