@@ -303,3 +303,36 @@ def test_a_late_epoch_of_a_backup_replays_no_data(tmp_path: Path) -> None:
     taken = 0
     run()
     assert taken == 0
+
+
+def test_ctrl_c_ends_the_search_for_a_far_place_in_an_endless_iterator(tmp_path: Path) -> None:
+    taken, end = 0, 3
+
+    def endless() -> Any:
+        nonlocal taken
+        while True:
+            taken += 1
+            if taken > end:
+                raise KeyboardInterrupt
+            hl.random.generator().random()
+            yield X[:4], T[:4]
+
+    def run(model: hl.Model) -> None:
+        backup = callbacks.BackupAndRestore(tmp_path, save_freq=1, delete_checkpoint=False)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(endless(), verbose=0, callbacks=[backup])
+
+    def far(description: dict[str, Any]) -> None:
+        description["feed"]["pass"]["taken"] = 10**15
+
+    run(compiled())
+    alter(tmp_path / "training.state", far)
+    model = compiled()
+    model.build((None, 4))
+    before, weights = hl.random.get_state(), model.get_weights()
+    taken, end = 0, 1000
+    run(model)
+    assert taken == 1001
+    assert hl.random.get_state() == before
+    for a, b in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(a, b)

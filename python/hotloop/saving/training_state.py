@@ -224,10 +224,12 @@ def apply(model: Any, state: TrainingState, inside: bool) -> None:
         model_files.restore_states(model, plain["layers"])
         for callback, its in found:
             callback.set_state(its)
-    except (*archive.ERRORS, StopIteration) as error:
+    except BaseException as error:  # Ctrl-C too: an iterator may be read for as long as a file says
         set_generators(before)
         if not knew_metrics:
             model._trainer.forget_figures()
+        if not isinstance(error, (*archive.ERRORS, StopIteration)):
+            raise
         msg = f"resume: {state.path} does not fit this run: {archive.reason(error)}"
         raise ValueError(msg) from error
     for name, live in named.items():
