@@ -249,3 +249,8 @@ def test_the_packages_own_classes_say_so_and_subclasses_do_not(table: dict[str, 
     for name, cls in table.items():
         assert cls.builtin, name  # type: ignore[attr-defined]
         assert not type("Mine", (cls,), {}).builtin, name  # type: ignore[attr-defined]
+
+
+def test_views_without_elements_are_recorded() -> None:
+    model = hl.Sequential([hl.Input((4,)), layers.Reshape((2, 2)), layers.Flatten()])
+    assert model.forward(np.ones((0, 4), np.float32), training=True).shape == (0, 4)

@@ -291,3 +291,14 @@ def test_foreign_files(tmp_path: Path) -> None:
         archive.writestr("model.json", "0" * 10**6)
     with pytest.raises(ValueError, match="compressed or larger than the file"):
         hl.models.load_model(path)
+
+
+def test_an_archive_makes_no_room_for_what_its_directory_alone_says(tmp_path: Path) -> None:
+    path = tmp_path / "model.hotloop"
+    hl.Sequential([layers.Dense(2, input_shape=(3,))]).save(path)
+    whole = bytearray(path.read_bytes())
+    entry = whole.rindex(b"PK\x01\x02")
+    whole[entry + 20 : entry + 24] = (2**31).to_bytes(4, "little")  # the compressed size
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="larger than the file"):
+        hl.models.load_model(path)

@@ -205,8 +205,10 @@ class Pass:
             with program.recording():
                 answer: Array = node.layer.forward(x, cache, told)
             # Neither recorded nor a view of what was given: computed once, outside of the step.
-            if not program.holds(answer) and not any(
-                np.may_share_memory(answer, part) for part in parts
+            if (
+                answer.size
+                and not program.holds(answer)
+                and not any(np.may_share_memory(answer, part) for part in parts)
             ):
                 msg = (
                     f"layer {node.layer.name!r} ({type(node.layer).__name__}): code that is not the "
