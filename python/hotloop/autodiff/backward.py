@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop import _core
 from hotloop.autodiff import numeric as num
 from hotloop.autodiff.rule import Array, Entry, mode, quiet
 
@@ -100,7 +101,9 @@ def _add(found: dict[int, Array], owned: set[int], key: int, grad: Array) -> Non
     if key not in found:
         found[key] = grad
     elif key in owned:
-        np.add(found[key], grad, out=found[key])
+        # A core call, so that a recorded layer holds it.
+        add = _core.add if grad.dtype.char in num.CORE else np.add
+        add(found[key], grad, out=found[key])
     else:
         found[key] = num.add(found[key], grad)
         owned.add(key)

@@ -87,6 +87,11 @@ def _shown(x: Any) -> Any:
     return view
 
 
+def _same_place(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same numbers in memory, whatever their shapes."""
+    return a is b or (a.ctypes.data == b.ctypes.data and a.nbytes == b.nbytes)
+
+
 class PythonCall:
     """One call of a layer that is not the package's own: run in Python, a fresh cache each step."""
 
@@ -366,7 +371,9 @@ class Pass:
         call = self._makers.get(value)
         if isinstance(call, Cache):
             act = vars(call).get("act")
-            if act is not None and act.fused and vars(call).get("saved") is self.values[value]:
+            saved, y = vars(call).get("saved"), self.values[value]
+            # A layer over sequences keeps its output as images.
+            if act is not None and act.fused and saved is not None and _same_place(saved, y):
                 cache.folded, call.act = act.name, linear
 
     @staticmethod

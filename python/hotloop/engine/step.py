@@ -20,7 +20,8 @@ from hotloop.engine.objective import Objective
 from hotloop.engine.penalties import penalized, penalty, record_penalties
 from hotloop.engine.program import Pass, Program
 from hotloop.graph.graph import Graph
-from hotloop.layers import Activation, Conv2D, Dense, Softmax
+from hotloop.layers import Activation, Dense, Softmax
+from hotloop.layers.conv import Convolution
 from hotloop.losses import Loss
 from hotloop.optimizers import Optimizer
 from hotloop.optimizers.arrays import FlatSlots
@@ -42,7 +43,7 @@ def activation_of(graph: Graph, value: int) -> str | None:
     layer = maker.layer
     if not graph.is_recorded(maker) or layer.activity_regularizer is not None:
         return None
-    if isinstance(layer, Dense | Conv2D | Activation):
+    if isinstance(layer, Dense | Convolution | Activation):
         return layer.activation.name
     if isinstance(layer, Softmax) and layer.axis in (-1, len(graph.shapes[value]) - 1):
         return "softmax"

@@ -19,22 +19,30 @@ from hotloop.layers.activations import (
 from hotloop.layers.added import AddedLoss
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
-from hotloop.layers.conv import Conv2D
+from hotloop.layers.conv import Conv1D, Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout
 from hotloop.layers.functions import Lambda
+from hotloop.layers.global_pool import (
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+)
 from hotloop.layers.merge import Add, Concatenate, Multiply, add, concatenate, multiply
 from hotloop.layers.norm import BatchNormalization, LayerNormalization
 from hotloop.layers.operation import Operation
-from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from hotloop.layers.pool import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
 from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.registry import enter
 
 # Keras's other names.
-MaxPooling2D = MaxPool2D
-AveragePooling2D = AvgPool2D
-GlobalAveragePooling2D = GlobalAvgPool2D
+AveragePooling1D, AveragePooling2D = AvgPool1D, AvgPool2D
+Convolution1D, Convolution2D = Conv1D, Conv2D
+GlobalAveragePooling1D, GlobalAveragePooling2D = GlobalAvgPool1D, GlobalAvgPool2D
+GlobalMaxPooling1D, GlobalMaxPooling2D = GlobalMaxPool1D, GlobalMaxPool2D
+MaxPooling1D, MaxPooling2D = MaxPool1D, MaxPool2D
 
 # What a description in a file may name.
 CLASSES: dict[str, type[Layer]] = enter(
@@ -45,17 +53,23 @@ CLASSES: dict[str, type[Layer]] = enter(
         Activation,
         Add,
         AddedLoss,
+        AvgPool1D,
         AvgPool2D,
         BatchNormalization,
         Concatenate,
+        Conv1D,
         Conv2D,
         Dense,
         Dropout,
         Flatten,
+        GlobalAvgPool1D,
         GlobalAvgPool2D,
+        GlobalMaxPool1D,
+        GlobalMaxPool2D,
         InputLayer,
         LayerNormalization,
         LeakyReLU,
+        MaxPool1D,
         MaxPool2D,
         Multiply,
         Operation,
@@ -75,24 +89,37 @@ __all__ = [
     "GELU",
     "Activation",
     "Add",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
     "Cache",
     "Concatenate",
+    "Conv1D",
     "Conv2D",
+    "Convolution1D",
+    "Convolution2D",
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Multiply",
     "Operation",

@@ -1,4 +1,4 @@
-"""The convolution layer."""
+"""Convolution layers; a sequence is an image of one row."""
 
 from __future__ import annotations
 
@@ -14,9 +14,22 @@ from hotloop.config import check_data_format
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known
-from hotloop.layers.windows import check_padding, image_axes, padding_config, pair, windowed_shape
+from hotloop.layers.windows import (
+    both,
+    check_padding,
+    image_axes,
+    lifted,
+    lowered,
+    padding_config,
+    sizes,
+    windowed_shape,
+)
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
+
+# With the window's four numbers spread among their arguments.
+_conv2d: Any = _core.conv2d
+_conv2d_backward: Any = _core.conv2d_backward
 
 
 def reordered(kernel: Array, axes: tuple[int, ...], out: Array | None = None) -> Array:
@@ -27,7 +40,181 @@ def reordered(kernel: Array, axes: tuple[int, ...], out: Array | None = None) ->
     return _core.gather_rows(kernel.reshape(-1, 1), rows, to).reshape(order.shape)
 
 
-class Conv2D(Layer, builtin=True):
+class Convolution(Layer, builtin=True):
+    """Convolution of sequences (``rank`` 1) or images (2)."""
+
+    rank = 2
+    paddings: tuple[str, ...] = ("valid", "same")
+    binds_input = True
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: Any = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        self.filters = whole(who, "filters", filters, least=1)
+        rule = f"be a positive divisor of filters {filters}"
+        self.groups = whole(who, "groups", groups, least=1, rule=rule)
+        if self.filters % self.groups:
+            msg = f"{who}: groups must {rule}, got {quoted(groups)}"
+            raise ValueError(msg)
+        self.kernel_size = sizes(f"{who}: kernel_size", kernel_size, self.rank)
+        self.strides = sizes(f"{who}: strides", strides, self.rank)
+        self.dilation_rate = sizes(f"{who}: dilation_rate", dilation_rate, self.rank)
+        self.padding: Any = check_padding(f"{who}: padding", padding, self.rank, self.paddings)
+        self.data_format: Any = check_data_format(who, data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias: Array | None = None
+
+    def build(self, input_shape: Shape) -> None:
+        """Make kernel (KH, KW, C / groups, O) and bias (O,)."""
+        channels = self.channels_of(input_shape)
+        if channels % self.groups:
+            msg = (
+                f"{type(self).__name__} {self.name!r}: {channels} channels do not divide by "
+                f"groups {self.groups}"
+            )
+            raise ValueError(msg)
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, regularizer=self.kernel_regularizer
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                "bias", (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer
+            )
+
+    def channels_of(self, input_shape: Shape) -> int:
+        """Return the channels of an input; a ValueError when they are open."""
+        lifted(self, input_shape, self.data_format, self.rank)
+        if self.rank == 2:
+            image_axes(self, input_shape, self.data_format)
+        return require_known(
+            self, input_shape, 1 if self.data_format == "channels_first" else self.rank + 1
+        )
+
+    def operand(self, kernel: Array) -> Array:
+        """Return a view of the kernel, or of its gradient, as (KH, KW, C / groups, O)."""
+        return kernel.reshape(*both(self.kernel_size), *kernel.shape[-2:])
+
+    @property
+    def window(self) -> tuple[Any, ...]:
+        """Steps, padding and dilation of the window, as the core takes them."""
+        pads, dilation = self.padding, both(self.dilation_rate)
+        if pads == "causal":
+            pads = ((0, 0), (dilation[1] * (self.kernel_size[0] - 1), 0))
+        return both(self.strides), pads, dilation
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(N, H, W, C) -> (N, OH, OW, O), or the same with channels first."""
+        channels = self.channels_of(input_shape)
+        takes = self.operand(self.kernel).shape[2] * self.groups if self.built else channels
+        if channels != takes:
+            msg = (
+                f"{type(self).__name__} {self.name!r}: kernel takes {takes} "
+                f"channels, got input of shape {input_shape}"
+            )
+            raise ValueError(msg)
+        strides, pads, dilation = self.window
+        full = lifted(self, input_shape, self.data_format, self.rank)
+        shape = windowed_shape(
+            self,
+            full,
+            self.data_format,
+            self.filters,
+            both(self.kernel_size),
+            strides,
+            dilation,
+            pads,
+        )
+        found: Shape = lowered(shape, self.data_format, self.rank)
+        return found
+
+    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
+        """Convolve, add the bias, apply the activation."""
+        act = activations.linear if cache.logits else self.activation
+        # The core's channels-first operand is (O, C / groups, KH, KW).
+        first, kernel = self.data_format == "channels_first", self.operand(self.kernel)
+        cache.operand = reordered(kernel, (3, 2, 0, 1)) if first else kernel
+        cache.x = x.reshape(lifted(self, x.shape, self.data_format, self.rank))
+        z = _conv2d(
+            cache.x,
+            cache.operand,
+            self.bias,
+            *self.window,
+            self.groups,
+            act.fused_name,
+            self.data_format,
+        )
+        y = z if act.fused else act.forward(z)
+        cache.saved, cache.act = y if act.saves == "y" else z, act
+        return y if self.rank == 2 else y.reshape(lowered(y.shape, self.data_format, self.rank))
+
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
+        """Gradients of input, kernel and bias."""
+        d = cache.act.backward(dy.reshape(cache.saved.shape), cache.saved, cache.owns_dy)
+        dx = aligned_zeros(cache.x.shape, cache.x.dtype) if cache.need_dx else None
+        db = cache.grad("bias") if self.use_bias else None
+        first = self.data_format == "channels_first"
+        grad = self.operand(cache.grad("kernel"))
+        dw = np.empty_like(cache.operand) if first else grad
+        _conv2d_backward(
+            d,
+            cache.x,
+            cache.operand,
+            *self.window,
+            self.groups,
+            cache.need_dx,
+            self.use_bias,
+            self.data_format,
+            out=(dx, dw, db),
+        )
+        if first:
+            reordered(dw, (2, 3, 1, 0), grad)
+        if dx is None or self.rank == 2:
+            return dx
+        return dx.reshape(lowered(dx.shape, self.data_format, self.rank))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {
+            "filters": self.filters,
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "padding": padding_config(self.padding, self.rank),
+            "data_format": self.data_format,
+            "dilation_rate": list(self.dilation_rate),
+            "groups": self.groups,
+            "activation": self.activation.name,
+            "use_bias": self.use_bias,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            **super().get_config(),
+        }
+
+
+class Conv2D(Convolution, builtin=True):
     """Two-dimensional convolution (correlation: the kernel is not flipped).
 
     ``y[n, i, j, o] = activation(bias[o] + sum x[n, i s + a d, j s + b d, c] kernel[a, b, c, o])``
@@ -74,141 +261,20 @@ class Conv2D(Layer, builtin=True):
     (None, 28, 28, 4)
     """
 
-    binds_input = True
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: Any = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        groups: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.filters = whole("Conv2D", "filters", filters, least=1)
-        rule = f"be a positive divisor of filters {filters}"
-        self.groups = whole("Conv2D", "groups", groups, least=1, rule=rule)
-        if self.filters % self.groups:
-            msg = f"Conv2D: groups must {rule}, got {quoted(groups)}"
-            raise ValueError(msg)
-        self.kernel_size = pair("Conv2D: kernel_size", kernel_size)
-        self.strides = pair("Conv2D: strides", strides)
-        self.dilation_rate = pair("Conv2D: dilation_rate", dilation_rate)
-        self.padding: Any = check_padding("Conv2D: padding", padding)
-        self.data_format: Any = check_data_format("Conv2D", data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias: Array | None = None
+class Conv1D(Convolution, builtin=True):
+    """Convolution along sequences: ``(N, W, C)`` -> ``(N, OW, O)``, kernel ``(KW, C / groups, O)``.
 
-    def build(self, input_shape: Shape) -> None:
-        """Make kernel (KH, KW, C / groups, O) and bias (O,)."""
-        _, _, axis = image_axes(self, input_shape, self.data_format)
-        channels = require_known(self, input_shape, axis)
-        if channels % self.groups:
-            msg = f"Conv2D {self.name!r}: {channels} channels do not divide by groups {self.groups}"
-            raise ValueError(msg)
-        shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_weight(
-            "kernel", shape, self.kernel_initializer, regularizer=self.kernel_regularizer
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                "bias", (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer
-            )
+    `Conv2D` over images of one row, without a copy; its arguments, with one int in the place of two.
+    `padding` may also be ``"causal"``: zeros before the sequence, so that no output sees what comes later
+    (van den Oord et al., 2016), or (left, right).
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(N, H, W, C) -> (N, OH, OW, O), or the same with channels first."""
-        _, _, axis = image_axes(self, input_shape, self.data_format)
-        if self.built and input_shape[axis] != self.kernel.shape[2] * self.groups:
-            msg = (
-                f"Conv2D {self.name!r}: kernel takes {self.kernel.shape[2] * self.groups} "
-                f"channels, got input of shape {input_shape}"
-            )
-            raise ValueError(msg)
-        return windowed_shape(
-            self,
-            input_shape,
-            self.data_format,
-            self.filters,
-            self.kernel_size,
-            self.strides,
-            self.dilation_rate,
-            self.padding,
-        )
+    Examples
+    --------
+    >>> import hotloop as hl
+    >>> hl.layers.Conv1D(4, 3, padding="causal").ensure_built((None, 10, 2))
+    (None, 10, 4)
+    """
 
-    def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
-        """Convolve, add the bias, apply the activation."""
-        act = activations.linear if cache.logits else self.activation
-        # The core's channels-first operand is (O, C / groups, KH, KW).
-        first = self.data_format == "channels_first"
-        cache.operand = reordered(self.kernel, (3, 2, 0, 1)) if first else self.kernel
-        z = _core.conv2d(
-            x,
-            cache.operand,
-            self.bias,
-            self.strides,
-            self.padding,
-            self.dilation_rate,
-            self.groups,
-            act.fused_name,
-            self.data_format,
-        )
-        y = z if act.fused else act.forward(z)
-        cache.x, cache.saved, cache.act = x, y if act.saves == "y" else z, act
-        return y
-
-    def backward(self, dy: Array, cache: Cache) -> Array | None:
-        """Gradients of input, kernel and bias."""
-        d = cache.act.backward(dy, cache.saved, cache.owns_dy)
-        dx = aligned_zeros(cache.x.shape, cache.x.dtype) if cache.need_dx else None
-        db = cache.grad("bias") if self.use_bias else None
-        first = self.data_format == "channels_first"
-        dw = np.empty_like(cache.operand) if first else cache.grad("kernel")
-        _core.conv2d_backward(
-            d,
-            cache.x,
-            cache.operand,
-            self.strides,
-            self.padding,
-            self.dilation_rate,
-            self.groups,
-            cache.need_dx,
-            self.use_bias,
-            self.data_format,
-            out=(dx, dw, db),
-        )
-        if first:
-            reordered(dw, (2, 3, 1, 0), cache.grad("kernel"))
-        return dx
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {
-            "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": padding_config(self.padding),
-            "data_format": self.data_format,
-            "dilation_rate": list(self.dilation_rate),
-            "groups": self.groups,
-            "activation": self.activation.name,
-            "use_bias": self.use_bias,
-            "kernel_initializer": serialize(self.kernel_initializer),
-            "bias_initializer": serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            **super().get_config(),
-        }
+    rank = 1
+    paddings = ("valid", "same", "causal")

@@ -24,18 +24,55 @@ def pair(what: str, value: Any, least: int = 1) -> Pair:
     return int(items[0]), int(items[1])
 
 
+def sizes(what: str, value: Any, rank: int) -> tuple[int, ...]:
+    """Return one positive int for sequences, and two for images."""
+    if rank == 2:
+        return pair(what, value)
+    items = tuple(value) if isinstance(value, Iterable) else (value,)
+    if len(items) != 1 or not (_whole(items[0]) and items[0] >= 1):
+        msg = f"{what} must be an int, at least 1, got {quoted(value)}"
+        raise ValueError(msg)
+    return (int(items[0]),)
+
+
+def both(values: tuple[int, ...]) -> Pair:
+    """Return sizes for images: a sequence is an image of one row."""
+    return (1, values[0]) if len(values) == 1 else (values[0], values[1])
+
+
+def lifted(layer: Layer, shape: Any, data_format: str, rank: int) -> Any:
+    """Return the shape of an image batch for that of sequences: one row of them."""
+    if rank == 2:
+        return shape
+    require_rank(layer, shape, 3, "(N, W, C)" if data_format == "channels_last" else "(N, C, W)")
+    return (
+        (shape[0], 1, *shape[1:]) if data_format == "channels_last" else (*shape[:2], 1, shape[2])
+    )
+
+
+def lowered(shape: Any, data_format: str, rank: int) -> Any:
+    """Take the row away again that `lifted` put in."""
+    row = 1 if data_format == "channels_last" else 2
+    return shape if rank == 2 else (*shape[:row], *shape[row + 1 :])
+
+
 def _whole(value: Any) -> bool:
     """Tell whether it is an integer of Python or NumPy, and no bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_padding(what: str, padding: Any) -> str | Pads:
-    """Return ``"valid"``, ``"same"`` or ((top, bottom), (left, right))."""
+def check_padding(
+    what: str, padding: Any, rank: int = 2, names: Sequence[str] = ("valid", "same")
+) -> str | Pads:
+    """Return one of `names`, or ((top, bottom), (left, right)); sequences are (left, right) wide."""
     if isinstance(padding, str):
-        if padding.lower() not in ("valid", "same"):
-            msg = f"{what} must be 'valid', 'same' or integers, got {quoted(padding)}"
+        if padding.lower() not in names:
+            texts = ", ".join(map(repr, names))
+            msg = f"{what} must be {texts} or integers, got {quoted(padding)}"
             raise ValueError(msg)
         return padding.lower()
+    if rank == 1:
+        return (0, 0), pair(what, padding, least=0)
     if _whole(padding):
         padding = (padding, padding)
     if isinstance(padding, Sequence) and len(padding) == 2:
@@ -51,9 +88,11 @@ def check_padding(what: str, padding: Any) -> str | Pads:
     raise ValueError(msg)
 
 
-def padding_config(padding: str | Pads) -> Any:
+def padding_config(padding: str | Pads, rank: int = 2) -> Any:
     """Return `padding` as plain values for a description."""
-    return padding if isinstance(padding, str) else [list(p) for p in padding]
+    if isinstance(padding, str):
+        return padding
+    return list(padding[1]) if rank == 1 else [list(p) for p in padding]
 
 
 def output_size(size: int | None, k: int, stride: int, dilation: int, pads: Any) -> int | None:

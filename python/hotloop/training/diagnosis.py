@@ -18,11 +18,11 @@ from hotloop.data.arrays import ArrayData
 from hotloop.engine.step import Step, activation_of
 from hotloop.layers import (
     Activation,
-    Conv2D,
     Dense,
     Flatten,
     Reshape,
 )
+from hotloop.layers.conv import Convolution
 from hotloop.layers.operation import Operation
 from hotloop.losses import BinaryCrossentropy, CategoricalLoss, Loss
 
@@ -106,7 +106,7 @@ def _acts_as(node: Any) -> str | None:
     layer = node.layer
     if isinstance(layer, Operation):
         return layer.rule.name
-    known = isinstance(layer, Dense | Conv2D | Activation)
+    known = isinstance(layer, Dense | Convolution | Activation)
     return layer.activation.name if known else None
 
 
@@ -176,7 +176,7 @@ class Diagnosis:
     def _normalizes(graph: Any) -> bool:
         for node in graph.nodes:
             if not isinstance(node.layer, Flatten | Reshape):
-                return not isinstance(node.layer, Dense | Conv2D | Activation)
+                return not isinstance(node.layer, Dense | Convolution | Activation)
         return True
 
     def loss_is_nan(self, step: Step) -> None:

@@ -1,0 +1,145 @@
+"""Layers written over rules: their way back follows from those of the rules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hotloop import activations, initializers, regularizers
+from hotloop._support.typing import Shape
+from hotloop.activations import ActivationFunction
+from hotloop.autodiff import numeric as num
+from hotloop.autodiff.backward import gradients
+from hotloop.autodiff.rule import mode
+from hotloop.autodiff.tensor import Tensor
+from hotloop.layers.base import Layer
+from hotloop.layers.cache import Array, Cache
+from hotloop.registry import serialize
+
+Weights = Mapping[str, Tensor]
+
+
+class RuleLayer(Layer, builtin=True):
+    """A layer whose `compute` calls rules, and that has no backward of its own.
+
+    A subclass stores each argument under its own name, which makes up the config. Rules that are core
+    calls are recorded as such; one that uses others says ``recordable = False``.
+    """
+
+    def compute(self, x: Any, weights: Weights, training: bool) -> Any:
+        """Return the output, a tensor, for a tensor (or a tuple of them) and the weights by name."""
+        raise NotImplementedError
+
+    def forward(self, x: Any, cache: Cache, training: bool) -> Array:
+        """Compute on tensors, and keep them."""
+        inputs = x if self.takes_several else (x,)
+        with _apart():
+            cache.inputs = [Tensor(part, requires_grad=True) for part in inputs]
+            cache.weights = {
+                w.name: Tensor(w.value, requires_grad=w.trainable) for w in self._weights.values()
+            }
+            given = tuple(cache.inputs) if self.takes_several else cache.inputs[0]
+            cache.y = self.compute(given, cache.weights, training)
+            # Its root keeps the whole call; whoever reads the array needs it in one piece.
+            return num.contiguous(cache.y.data)
+
+    def backward(self, dy: Array, cache: Cache) -> Any:
+        """Follow the rules back to what needs a gradient."""
+        names = [
+            name
+            for name, tensor in cache.weights.items()
+            if tensor.requires_grad and (cache.accumulate or self.weight(name).grad is not None)
+        ]
+        inputs = cache.inputs if cache.need_dx else []
+        wanted = [*inputs, *(cache.weights[name] for name in names)]
+        found: dict[int, Array] = {}
+        if wanted and cache.y.requires_grad:
+            with _apart():
+                _prune(cache.y, {id(tensor) for tensor in wanted})
+                found = gradients([(cache.y, dy)], wanted)
+        for name in names:
+            grad, target = found.get(id(cache.weights[name])), cache.grad(name)
+            num.copy_into(target, num.zeros(target.shape, target) if grad is None else grad)
+        if not cache.need_dx:
+            return None
+        parts = [
+            num.zeros(x.shape, dy) if id(x) not in found else num.contiguous(found[id(x)])
+            for x in inputs
+        ]
+        return tuple(parts) if self.takes_several else parts[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**arguments_of(self), **super().get_config()}
+
+
+def _prune(end: Tensor, wanted: set[int]) -> None:
+    """Drop what leads to nothing wanted from the graph that `end` stands at the end of."""
+    order, seen, stack = [], set(), [end.entry]
+    while stack:
+        entry = stack.pop()
+        if entry is not None and entry.order not in seen:
+            seen.add(entry.order)
+            order.append(entry)
+            stack += [tensor.entry for tensor in entry.inputs if tensor is not None]
+    leads: set[int] = set()
+    for entry in sorted(order, key=lambda one: one.order):
+        kept = [
+            tensor
+            if tensor is not None
+            and (id(tensor) in wanted or (tensor.entry and tensor.entry.order in leads))
+            else None
+            for tensor in entry.inputs
+        ]
+        entry.inputs = kept
+        entry.saved.needs = tuple(tensor is not None for tensor in kept)
+        if any(entry.saved.needs):
+            leads.add(entry.order)
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Remember inside what no tape, no recording and no `no_grad` outside has to do with."""
+    before = mode.tapes, mode.recorder, mode.enabled
+    mode.tapes, mode.recorder, mode.enabled = (), None, True
+    try:
+        yield
+    finally:
+        mode.tapes, mode.recorder, mode.enabled = before
+
+
+def arguments_of(layer: Layer) -> dict[str, Any]:
+    """Return the arguments of a layer's ``__init__``, read from attributes of their names."""
+    names = list(inspect.signature(type(layer).__init__).parameters)[1:]
+    return {name: _plain(name, getattr(layer, name)) for name in names if name != "kwargs"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name.endswith("_initializer"):
+        return serialize(value)
+    if name.endswith("_regularizer"):
+        return regularizers.serialize(value)
+    if isinstance(value, ActivationFunction):
+        return activations.serialize(value)
+    return _listed(value)
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, tuple | list) else value
+
+
+def known_sizes(shape: Shape) -> tuple[int, ...]:
+    """Return the sizes behind the batch; an open one is 0."""
+    return tuple(n or 0 for n in shape[1:])
+
+
+def read_makers(layer: Layer, given: Mapping[str, Any]) -> None:
+    """Store initializers and regularizers, which `given` names, on a layer."""
+    for name, value in given.items():
+        get = initializers.get if name.endswith("_initializer") else regularizers.get
+        setattr(layer, name, get(value))
+
+
+__all__ = ["RuleLayer", "Weights", "arguments_of", "known_sizes", "read_makers"]

@@ -1,0 +1,119 @@
+"""Layers and their arguments, beside what Keras 3.15 makes of them in 20 steps (`layer_values.json`).
+
+``python tests/layer_cases.py`` writes that file again, where Keras and PyTorch are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+VALUES = Path(__file__).parent / "layer_values.json"
+STEPS, SAMPLES = 20, 4
+
+
+class Case(NamedTuple):
+    """One layer between inputs of `shapes` and a dense one."""
+
+    name: str
+    arguments: dict[str, Any]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def label(self) -> str:
+        """What the recorded values are found by."""
+        given = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
+        return f"{self.name}({given}) {' '.join(map(str, self.shapes))}"
+
+
+def case(name: str, *shapes: tuple[int, ...], **arguments: Any) -> Case:
+    return Case(name, arguments, shapes)
+
+
+T, I = (9, 4), (6, 5, 4)  # noqa: E741 - images
+FIRST = {"data_format": "channels_first"}
+
+CASES = [
+    case("Conv1D", T, filters=3, kernel_size=3),
+    case("Conv1D", T, filters=3, kernel_size=3, strides=2, padding="same", activation="relu"),
+    case("Conv1D", T, filters=2, kernel_size=3, dilation_rate=2, padding="causal"),
+    case("Conv1D", T, filters=4, kernel_size=2, groups=2, use_bias=False),
+    case("Conv1D", T, filters=3, kernel_size=3, padding="same", **FIRST),
+    case("MaxPooling1D", T, pool_size=2),
+    case("MaxPooling1D", T, pool_size=3, strides=2, padding="same", **FIRST),
+    case("AveragePooling1D", T, pool_size=2),
+    case("AveragePooling1D", T, pool_size=3, strides=1, padding="same", **FIRST),
+    case("GlobalMaxPooling1D", T),
+    case("GlobalMaxPooling1D", T, keepdims=True, **FIRST),
+    case("GlobalAveragePooling1D", T),
+    case("GlobalAveragePooling1D", T, keepdims=True, **FIRST),
+    case("GlobalMaxPooling2D", I),
+    case("GlobalMaxPooling2D", I, keepdims=True, **FIRST),
+]
+
+
+def pattern(shape: tuple[int, ...], start: int, scale: float = 0.5) -> Array:
+    """Return numbers that look random and are the same everywhere."""
+    return np.asarray(scale * np.random.default_rng(start).standard_normal(shape), np.float32)
+
+
+def inputs(case: Case) -> list[Array]:
+    return [pattern((SAMPLES, *shape), 7 + i, 1.0) for i, shape in enumerate(case.shapes)]
+
+
+def model(package: Any, case: Case) -> Any:
+    """Return a model of `case` in Keras or here: inputs, dense, the layer, dense, all weights set."""
+    layers = package.layers
+    given = [package.Input(shape) for shape in case.shapes]
+    dense = [layers.Dense(shape[-1], name=f"in_{i}") for i, shape in enumerate(case.shapes)]
+    before = [layer(x) for layer, x in zip(dense, given, strict=True)]
+    layer = make(package, case)
+    y = layer(before if len(before) > 1 else before[0])
+    made = package.Model(given, layers.Dense(2, name="out")(layers.Flatten(name="flat")(y)))
+    ours = [*dense, layer, made.get_layer("out")]
+    for i, one in enumerate(ours):
+        one.set_weights([pattern(w.shape, 100 * i + j) for j, w in enumerate(one.get_weights())])
+    return made, ours
+
+
+def make(package: Any, case: Case) -> Any:
+    """Return the layer of `case`."""
+    return getattr(package.layers, case.name)(**case.arguments)
+
+
+def probe(array: Any) -> float:
+    """Return a number that tells whether all of an array is right: a weighted sum."""
+    flat = np.asarray(array, np.float64).reshape(-1)
+    return float((flat * np.cos(np.arange(flat.size))).sum())
+
+
+def probes(package: Any, case: Case) -> list[float]:
+    """Return the output, the losses of 20 steps and the weights that they leave, as probes."""
+    made, ours = model(package, case)
+    xs = inputs(case)
+    x, t = (xs if len(xs) > 1 else xs[0]), pattern((SAMPLES, 2), 3, 1.0)
+    found = [probe(made.predict(x, verbose=0))]
+    made.compile(package.optimizers.SGD(0.02), "mse")
+    losses = [float(made.train_on_batch(x, t)) for _ in range(STEPS)]
+    return [*found, probe(losses), *(probe(w) for one in ours for w in one.get_weights())]
+
+
+def write() -> None:
+    """Record what Keras makes of every case."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras  # noqa: PLC0415 - an extra
+    import torch  # noqa: PLC0415 - an extra
+
+    torch.set_num_threads(1)
+    values = {one.label: [round(v, 6) for v in probes(keras, one)] for one in CASES}
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in values.items())
+    VALUES.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,90 @@
+"""Every layer of Keras's that came after the first ones, beside Keras 3.15, by the table of `layer_cases`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop as hl
+from helpers_models import check_gradients
+from keras_oracle import keras
+from layer_cases import CASES, SAMPLES, VALUES, Case, inputs, make, model, probes
+
+RECORDED = json.loads(VALUES.read_text(encoding="utf-8"))
+EACH = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
+# Layers that compute in Python in each step.
+IN_PYTHON: set[str] = set()
+
+
+def one_or_list(xs: list[Any]) -> Any:
+    return xs if len(xs) > 1 else xs[0]
+
+
+@EACH
+def test_outputs_losses_and_weights_are_those_of_keras(case: Case) -> None:
+    np.testing.assert_allclose(probes(hl, case), RECORDED[case.label], rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_keras_itself_still_says_so() -> None:
+    package = keras()
+    import torch  # noqa: PLC0415 - an extra
+
+    torch.set_num_threads(1)
+    for case in CASES:
+        expected = probes(package, case)
+        np.testing.assert_allclose(
+            probes(hl, case), expected, rtol=1e-5, atol=1e-5, err_msg=case.label
+        )
+
+
+@EACH
+def test_gradients_are_those_of_differences(case: Case) -> None:
+    before = hl.config.floatx()
+    hl.config.set_floatx("float64")
+    try:
+        made, _ = model(hl, case)
+    finally:
+        hl.config.set_floatx(before)
+    xs = [x[:2].astype(np.float64) for x in inputs(case)]
+    check_gradients(made, one_or_list(xs), tolerance=1e-6)
+
+
+@EACH
+def test_it_is_recorded_and_its_config_and_file_make_it_again(case: Case, tmp_path: Path) -> None:
+    made, layers = model(hl, case)
+    layer = layers[len(case.shapes)]
+    xs = inputs(case)
+    y = made.predict(one_or_list(xs), verbose=0)
+    assert layer.is_recorded([(None, *x.shape[1:]) for x in xs]) is (case.name not in IN_PYTHON)
+    again = type(layer).from_config(json.loads(json.dumps(layer.get_config())))
+    assert again.get_config() == layer.get_config()
+    made.save(tmp_path / "m.hotloop")
+    loaded = hl.models.load_model(tmp_path / "m.hotloop")
+    np.testing.assert_array_equal(loaded.predict(one_or_list(xs), verbose=0), y)
+    assert len(y) == SAMPLES
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_configs_hold_what_those_of_keras_hold() -> None:
+    package = keras()
+    # What a layer here has no use for, or says in other words.
+    beside = {"dtype", "name", "trainable", "activity_regularizer"}
+    for case in CASES:
+        theirs, mine = make(package, case).get_config(), make(hl, case).get_config()
+        missing = {key for key in theirs if key not in mine and not key.endswith("_constraint")}
+        assert missing <= beside, (case.label, missing)
+        for key in set(case.arguments) & set(theirs):
+            assert _plain(mine[key]) == _plain(theirs[key]), (case.label, key)
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists, and a lone number in a list as the number."""
+    if isinstance(value, tuple | list):
+        value = [_plain(part) for part in value]
+        return value[0] if len(value) == 1 else value
+    return value
