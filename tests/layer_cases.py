@@ -1,6 +1,6 @@
 """Layers and their arguments, beside what Keras 3.15 makes of them in 20 steps (`layer_values.json`).
 
-``python tests/layer_cases.py`` writes that file again, where Keras and PyTorch are installed.
+``python tests/layer_cases.py`` adds what is missing in that file, where Keras and PyTorch are installed.
 """
 
 from __future__ import annotations
@@ -54,6 +54,45 @@ CASES = [
     case("GlobalAveragePooling1D", T, keepdims=True, **FIRST),
     case("GlobalMaxPooling2D", I),
     case("GlobalMaxPooling2D", I, keepdims=True, **FIRST),
+    case("Conv2DTranspose", I, filters=3, kernel_size=3),
+    case(
+        "Conv2DTranspose", I, filters=2, kernel_size=3, strides=2, padding="same", activation="relu"
+    ),
+    case(
+        "Conv2DTranspose", I, filters=2, kernel_size=(4, 2), strides=(2, 3), padding="same", **FIRST
+    ),
+    case("Conv2DTranspose", I, filters=2, kernel_size=2, strides=3),
+    case(
+        "Conv2DTranspose", I, filters=2, kernel_size=3, strides=2, output_padding=1, use_bias=False
+    ),
+    case("Conv2DTranspose", I, filters=2, kernel_size=3, dilation_rate=2, padding="same"),
+    case("Conv1DTranspose", T, filters=3, kernel_size=3, strides=2, padding="same"),
+    case("Conv1DTranspose", T, filters=3, kernel_size=4, strides=3, activation="tanh", **FIRST),
+    case("DepthwiseConv2D", I, kernel_size=3, depth_multiplier=2),
+    case(
+        "DepthwiseConv2D", I, kernel_size=3, strides=2, padding="same", activation="relu", **FIRST
+    ),
+    case("DepthwiseConv1D", T, kernel_size=3, depth_multiplier=2, padding="same"),
+    case("DepthwiseConv1D", T, kernel_size=2, use_bias=False, **FIRST),
+    case("SeparableConv2D", I, filters=3, kernel_size=3, depth_multiplier=2, activation="relu"),
+    case("SeparableConv2D", I, filters=3, kernel_size=2, padding="same", use_bias=False, **FIRST),
+    case("SeparableConv1D", T, filters=3, kernel_size=3, strides=2, padding="same"),
+    case("ZeroPadding2D", I, padding=((1, 0), (2, 3))),
+    case("ZeroPadding2D", I, padding=(1, 2), **FIRST),
+    case("ZeroPadding1D", T, padding=(2, 1)),
+    case("ZeroPadding1D", T, padding=1, **FIRST),
+    case("Cropping2D", I, cropping=((1, 0), (2, 1))),
+    case("Cropping2D", I, cropping=1, **FIRST),
+    case("Cropping1D", T, cropping=(2, 1)),
+    case("Cropping1D", T, cropping=1),
+    case("UpSampling2D", I, size=(2, 3)),
+    case("UpSampling2D", I, size=2, **FIRST),
+    case("UpSampling2D", I, size=(2, 3), interpolation="bilinear"),
+    case("UpSampling2D", I, size=2, interpolation="bilinear", **FIRST),
+    case("UpSampling1D", T, size=3),
+    case("RepeatVector", (5,), n=3),
+    case("Permute", I, dims=(3, 1, 2)),
+    case("Identity", I),
 ]
 
 
@@ -104,13 +143,17 @@ def probes(package: Any, case: Case) -> list[float]:
 
 
 def write() -> None:
-    """Record what Keras makes of every case."""
+    """Record what Keras makes of new cases."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras  # noqa: PLC0415 - an extra
     import torch  # noqa: PLC0415 - an extra
 
     torch.set_num_threads(1)
-    values = {one.label: [round(v, 6) for v in probes(keras, one)] for one in CASES}
+    known = json.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
+    values = {
+        one.label: known.get(one.label) or [round(v, 6) for v in probes(keras, one)]
+        for one in CASES
+    }
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(row)}" for key, row in values.items())
     VALUES.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 

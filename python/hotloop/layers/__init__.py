@@ -22,6 +22,14 @@ from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv1D, Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout
+from hotloop.layers.framing import (
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
 from hotloop.layers.functions import Lambda
 from hotloop.layers.global_pool import (
     GlobalAvgPool1D,
@@ -32,24 +40,39 @@ from hotloop.layers.global_pool import (
 from hotloop.layers.merge import Add, Concatenate, Multiply, add, concatenate, multiply
 from hotloop.layers.norm import BatchNormalization, LayerNormalization
 from hotloop.layers.operation import Operation
+from hotloop.layers.order import Identity, Permute, RepeatVector
 from hotloop.layers.pool import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
+from hotloop.layers.separable import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from hotloop.layers.sources import OwnWeights, RandomDraw
+from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.registry import enter
 
 # Keras's other names.
-AveragePooling1D, AveragePooling2D = AvgPool1D, AvgPool2D
-Convolution1D, Convolution2D = Conv1D, Conv2D
-GlobalAveragePooling1D, GlobalAveragePooling2D = GlobalAvgPool1D, GlobalAvgPool2D
-GlobalMaxPooling1D, GlobalMaxPooling2D = GlobalMaxPool1D, GlobalMaxPool2D
-MaxPooling1D, MaxPooling2D = MaxPool1D, MaxPool2D
+AveragePooling1D = AvgPool1D
+AveragePooling2D = AvgPool2D
+Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+GlobalAveragePooling1D = GlobalAvgPool1D
+GlobalAveragePooling2D = GlobalAvgPool2D
+GlobalMaxPooling1D = GlobalMaxPool1D
+GlobalMaxPooling2D = GlobalMaxPool2D
+MaxPooling1D = MaxPool1D
+MaxPooling2D = MaxPool2D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 
 # What a description in a file may name.
 CLASSES: dict[str, type[Layer]] = enter(
     "layer",
     (
-        ELU,
-        GELU,
         Activation,
         Add,
         AddedLoss,
@@ -58,14 +81,23 @@ CLASSES: dict[str, type[Layer]] = enter(
         BatchNormalization,
         Concatenate,
         Conv1D,
+        Conv1DTranspose,
         Conv2D,
+        Conv2DTranspose,
+        Cropping1D,
+        Cropping2D,
         Dense,
+        DepthwiseConv1D,
+        DepthwiseConv2D,
         Dropout,
+        ELU,
         Flatten,
+        GELU,
         GlobalAvgPool1D,
         GlobalAvgPool2D,
         GlobalMaxPool1D,
         GlobalMaxPool2D,
+        Identity,
         InputLayer,
         LayerNormalization,
         LeakyReLU,
@@ -74,13 +106,21 @@ CLASSES: dict[str, type[Layer]] = enter(
         Multiply,
         Operation,
         OwnWeights,
+        Permute,
         RandomDraw,
         ReLU,
+        RepeatVector,
         Rescaling,
         Reshape,
+        SeparableConv1D,
+        SeparableConv2D,
         Sigmoid,
         Softmax,
         Tanh,
+        UpSampling1D,
+        UpSampling2D,
+        ZeroPadding1D,
+        ZeroPadding2D,
     ),
 )
 
@@ -97,10 +137,18 @@ __all__ = [
     "Cache",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling1D",
@@ -111,6 +159,7 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "Identity",
     "Input",
     "InputLayer",
     "Lambda",
@@ -123,12 +172,22 @@ __all__ = [
     "MaxPooling2D",
     "Multiply",
     "Operation",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
     "add",
     "concatenate",
     "multiply",

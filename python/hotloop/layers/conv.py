@@ -40,12 +40,93 @@ def reordered(kernel: Array, axes: tuple[int, ...], out: Array | None = None) ->
     return _core.gather_rows(kernel.reshape(-1, 1), rows, to).reshape(order.shape)
 
 
-class Convolution(Layer, builtin=True):
-    """Convolution of sequences (``rank`` 1) or images (2)."""
+class Windowed(Layer, builtin=True):
+    """Windows that move over sequences (``rank`` 1) or images (2), and the shape that they leave."""
 
     rank = 2
     paddings: tuple[str, ...] = ("valid", "same")
     binds_input = True
+    groups = 1
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: str | None,
+        dilation_rate: Any,
+        activation: Any,
+        use_bias: bool,
+        bias_initializer: Any,
+        bias_regularizer: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        who = type(self).__name__
+        self.filters = whole(who, "filters", filters, least=1)
+        self.kernel_size = sizes(f"{who}: kernel_size", kernel_size, self.rank)
+        self.strides = sizes(f"{who}: strides", strides, self.rank)
+        self.dilation_rate = sizes(f"{who}: dilation_rate", dilation_rate, self.rank)
+        self.padding: Any = check_padding(f"{who}: padding", padding, self.rank, self.paddings)
+        self.data_format: Any = check_data_format(who, data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias: Array | None = None
+        self.channels = 0
+
+    def channels_of(self, input_shape: Shape) -> int:
+        """Return the channels of an input; a ValueError when they are open."""
+        lifted(self, input_shape, self.data_format, self.rank)
+        if self.rank == 2:
+            image_axes(self, input_shape, self.data_format)
+        return require_known(
+            self, input_shape, 1 if self.data_format == "channels_first" else self.rank + 1
+        )
+
+    def add_bias(self) -> None:
+        """Make the bias (O,), where there is one."""
+        if self.use_bias:
+            self.bias = self.add_weight(
+                "bias", (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer
+            )
+
+    @property
+    def window(self) -> tuple[Any, ...]:
+        """Steps, padding and dilation of the window, as the core takes them."""
+        pads, dilation = self.padding, both(self.dilation_rate)
+        if pads == "causal":
+            pads = ((0, 0), (dilation[1] * (self.kernel_size[0] - 1), 0))
+        return both(self.strides), pads, dilation
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(N, H, W, C) -> (N, OH, OW, O), or the same with channels first."""
+        if self.channels_of(input_shape) != self.channels and self.built:
+            msg = (
+                f"{type(self).__name__} {self.name!r}: kernel takes {self.channels} "
+                f"channels, got input of shape {input_shape}"
+            )
+            raise ValueError(msg)
+        strides, pads, dilation = self.window
+        full = lifted(self, input_shape, self.data_format, self.rank)
+        shape = windowed_shape(
+            self,
+            full,
+            self.data_format,
+            self.filters,
+            both(self.kernel_size),
+            strides,
+            dilation,
+            pads,
+        )
+        found: Shape = lowered(shape, self.data_format, self.rank)
+        return found
+
+
+class Convolution(Windowed, builtin=True):
+    """Convolution of sequences or images by the core's."""
 
     def __init__(
         self,
@@ -64,30 +145,31 @@ class Convolution(Layer, builtin=True):
         bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            **kwargs,
+        )
         who = type(self).__name__
-        self.filters = whole(who, "filters", filters, least=1)
         rule = f"be a positive divisor of filters {filters}"
         self.groups = whole(who, "groups", groups, least=1, rule=rule)
         if self.filters % self.groups:
             msg = f"{who}: groups must {rule}, got {quoted(groups)}"
             raise ValueError(msg)
-        self.kernel_size = sizes(f"{who}: kernel_size", kernel_size, self.rank)
-        self.strides = sizes(f"{who}: strides", strides, self.rank)
-        self.dilation_rate = sizes(f"{who}: dilation_rate", dilation_rate, self.rank)
-        self.padding: Any = check_padding(f"{who}: padding", padding, self.rank, self.paddings)
-        self.data_format: Any = check_data_format(who, data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias: Array | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (KH, KW, C / groups, O) and bias (O,)."""
-        channels = self.channels_of(input_shape)
+        channels = self.channels = self.channels_of(input_shape)
         if channels % self.groups:
             msg = (
                 f"{type(self).__name__} {self.name!r}: {channels} channels do not divide by "
@@ -98,56 +180,11 @@ class Convolution(Layer, builtin=True):
         self.kernel = self.add_weight(
             "kernel", shape, self.kernel_initializer, regularizer=self.kernel_regularizer
         )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                "bias", (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer
-            )
-
-    def channels_of(self, input_shape: Shape) -> int:
-        """Return the channels of an input; a ValueError when they are open."""
-        lifted(self, input_shape, self.data_format, self.rank)
-        if self.rank == 2:
-            image_axes(self, input_shape, self.data_format)
-        return require_known(
-            self, input_shape, 1 if self.data_format == "channels_first" else self.rank + 1
-        )
+        self.add_bias()
 
     def operand(self, kernel: Array) -> Array:
         """Return a view of the kernel, or of its gradient, as (KH, KW, C / groups, O)."""
         return kernel.reshape(*both(self.kernel_size), *kernel.shape[-2:])
-
-    @property
-    def window(self) -> tuple[Any, ...]:
-        """Steps, padding and dilation of the window, as the core takes them."""
-        pads, dilation = self.padding, both(self.dilation_rate)
-        if pads == "causal":
-            pads = ((0, 0), (dilation[1] * (self.kernel_size[0] - 1), 0))
-        return both(self.strides), pads, dilation
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(N, H, W, C) -> (N, OH, OW, O), or the same with channels first."""
-        channels = self.channels_of(input_shape)
-        takes = self.operand(self.kernel).shape[2] * self.groups if self.built else channels
-        if channels != takes:
-            msg = (
-                f"{type(self).__name__} {self.name!r}: kernel takes {takes} "
-                f"channels, got input of shape {input_shape}"
-            )
-            raise ValueError(msg)
-        strides, pads, dilation = self.window
-        full = lifted(self, input_shape, self.data_format, self.rank)
-        shape = windowed_shape(
-            self,
-            full,
-            self.data_format,
-            self.filters,
-            both(self.kernel_size),
-            strides,
-            dilation,
-            pads,
-        )
-        found: Shape = lowered(shape, self.data_format, self.rank)
-        return found
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Convolve, add the bias, apply the activation."""

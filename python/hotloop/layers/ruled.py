@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from hotloop import activations, initializers, regularizers
-from hotloop._support.typing import Shape
 from hotloop.activations import ActivationFunction
 from hotloop.autodiff import numeric as num
+from hotloop.autodiff import shapes
 from hotloop.autodiff.backward import gradients
-from hotloop.autodiff.rule import mode
+from hotloop.autodiff.rule import Saved, mode, run
 from hotloop.autodiff.tensor import Tensor
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
@@ -130,9 +130,40 @@ def _listed(value: Any) -> Any:
     return [_listed(part) for part in value] if isinstance(value, tuple | list) else value
 
 
-def known_sizes(shape: Shape) -> tuple[int, ...]:
-    """Return the sizes behind the batch; an open one is 0."""
-    return tuple(n or 0 for n in shape[1:])
+class _ActivationRule:
+    """Stands as the rule of an activation."""
+
+    def __init__(self, act: ActivationFunction) -> None:
+        self.act, self.name = act, act.name
+
+    def forward(self, saved: Saved, x: Array) -> Array:
+        y = self.act.forward(x)
+        saved.kept = y if self.act.saves == "y" else x
+        return y
+
+    def backward(self, saved: Saved, dy: Array) -> tuple[Array]:
+        return (self.act.backward(dy, saved.kept),)
+
+
+def activated(act: ActivationFunction, x: Any) -> Any:
+    """Return an activation of a tensor."""
+    return x if act.is_linear else run(_ActivationRule(act), x)
+
+
+def as_images(x: Any, data_format: str, rank: int) -> Any:
+    """Return sequences or images as channels-last images."""
+    if data_format == "channels_first":
+        x = shapes.transpose(x, axes=[0, *range(2, rank + 2), 1])
+    return shapes.reshape(x, shape=(x.shape[0], 1, *x.shape[1:])) if rank == 1 else x
+
+
+def from_images(y: Any, data_format: str, rank: int) -> Any:
+    """Return channels-last images in the layout that `as_images` was given."""
+    if rank == 1:
+        y = shapes.reshape(y, shape=(y.shape[0], *y.shape[2:]))
+    if data_format == "channels_first":
+        y = shapes.transpose(y, axes=[0, rank + 1, *range(1, rank + 1)])
+    return y
 
 
 def read_makers(layer: Layer, given: Mapping[str, Any]) -> None:
@@ -142,4 +173,12 @@ def read_makers(layer: Layer, given: Mapping[str, Any]) -> None:
         setattr(layer, name, get(value))
 
 
-__all__ = ["RuleLayer", "Weights", "arguments_of", "known_sizes", "read_makers"]
+__all__ = [
+    "RuleLayer",
+    "Weights",
+    "activated",
+    "arguments_of",
+    "as_images",
+    "from_images",
+    "read_makers",
+]

@@ -24,13 +24,13 @@ def pair(what: str, value: Any, least: int = 1) -> Pair:
     return int(items[0]), int(items[1])
 
 
-def sizes(what: str, value: Any, rank: int) -> tuple[int, ...]:
-    """Return one positive int for sequences, and two for images."""
+def sizes(what: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """Return one int for sequences, and two for images."""
     if rank == 2:
-        return pair(what, value)
+        return pair(what, value, least)
     items = tuple(value) if isinstance(value, Iterable) else (value,)
-    if len(items) != 1 or not (_whole(items[0]) and items[0] >= 1):
-        msg = f"{what} must be an int, at least 1, got {quoted(value)}"
+    if len(items) != 1 or not (_whole(items[0]) and items[0] >= least):
+        msg = f"{what} must be an int, at least {least}, got {quoted(value)}"
         raise ValueError(msg)
     return (int(items[0]),)
 

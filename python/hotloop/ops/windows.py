@@ -207,7 +207,7 @@ def conv_transpose(
     more = (None, None) if output_padding is None else images.sizes(output_padding)
     window = [int(n or 0) for n in shape(w)[:2]]
     cuts = [
-        _cut((k - 1) * d + 1, s, padding, extra)
+        rules.transposed_size(None, k, s, d, padding, extra)[1]
         for k, s, d, extra in zip(window, stride, dilation, more, strict=True)
     ]
     if images.rank == 1:
@@ -217,16 +217,6 @@ def conv_transpose(
         y = shape_rules.pad(y, width=width, mode="constant", value=0)
     index = tuple(np.s_[max(0, a) : -b if b > 0 else None] for a, b in cuts)
     return images.leave(shape_rules.getitem(y, index=(np.s_[:], *index)))
-
-
-def _cut(window: int, stride: int, padding: str, extra: int | None) -> tuple[int, int]:
-    """Return how much of both ends of an axis is left out; less than nothing is put on."""
-    if padding == "valid":
-        return 0, -(max(window, stride) - window if extra is None else extra)
-    total = window - stride if extra is None else window - window % 2 - extra
-    around = 2 * (window - 1) - total
-    first = window - 1 - min((around + 1) // 2, window - 1)
-    return first, total - first
 
 
 def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Any:
