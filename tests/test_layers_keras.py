@@ -17,7 +17,7 @@ from layer_cases import CASES, SAMPLES, VALUES, Case, inputs, make, model, probe
 RECORDED = json.loads(VALUES.read_text(encoding="utf-8"))
 EACH = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
 # Layers that compute in Python in each step.
-IN_PYTHON: set[str] = set()
+IN_PYTHON = {"GaussianNoise", "GaussianDropout"}
 
 
 def one_or_list(xs: list[Any]) -> Any:
@@ -78,8 +78,9 @@ def test_configs_hold_what_those_of_keras_hold() -> None:
         theirs, mine = make(package, case).get_config(), make(hl, case).get_config()
         missing = {key for key in theirs if key not in mine and not key.endswith("_constraint")}
         assert missing <= beside, (case.label, missing)
-        for key in set(case.arguments) & set(theirs):
-            assert _plain(mine[key]) == _plain(theirs[key]), (case.label, key)
+        for key in case.arguments:
+            if not key.endswith("_regularizer"):
+                assert _plain(mine[key]) == _plain(theirs.get(key)), (case.label, key)
 
 
 def _plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv1D, Conv2D
 from hotloop.layers.dense import Dense
-from hotloop.layers.dropout import Dropout
+from hotloop.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from hotloop.layers.framing import (
     Cropping1D,
     Cropping2D,
@@ -37,11 +37,36 @@ from hotloop.layers.global_pool import (
     GlobalMaxPool1D,
     GlobalMaxPool2D,
 )
-from hotloop.layers.merge import Add, Concatenate, Multiply, add, concatenate, multiply
+from hotloop.layers.merge import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from hotloop.layers.noise import (
+    ActivityRegularization,
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+)
 from hotloop.layers.norm import BatchNormalization, LayerNormalization
+from hotloop.layers.norm_rules import GroupNormalization, RMSNormalization, UnitNormalization
 from hotloop.layers.operation import Operation
 from hotloop.layers.order import Identity, Permute, RepeatVector
 from hotloop.layers.pool import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
+from hotloop.layers.prelu import PReLU
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
 from hotloop.layers.separable import (
     DepthwiseConv1D,
@@ -74,8 +99,11 @@ CLASSES: dict[str, type[Layer]] = enter(
     "layer",
     (
         Activation,
+        ActivityRegularization,
         Add,
         AddedLoss,
+        AlphaDropout,
+        Average,
         AvgPool1D,
         AvgPool2D,
         BatchNormalization,
@@ -89,24 +117,32 @@ CLASSES: dict[str, type[Layer]] = enter(
         Dense,
         DepthwiseConv1D,
         DepthwiseConv2D,
+        Dot,
         Dropout,
         ELU,
         Flatten,
         GELU,
+        GaussianDropout,
+        GaussianNoise,
         GlobalAvgPool1D,
         GlobalAvgPool2D,
         GlobalMaxPool1D,
         GlobalMaxPool2D,
+        GroupNormalization,
         Identity,
         InputLayer,
         LayerNormalization,
         LeakyReLU,
         MaxPool1D,
         MaxPool2D,
+        Maximum,
+        Minimum,
         Multiply,
         Operation,
         OwnWeights,
+        PReLU,
         Permute,
+        RMSNormalization,
         RandomDraw,
         ReLU,
         RepeatVector,
@@ -116,7 +152,11 @@ CLASSES: dict[str, type[Layer]] = enter(
         SeparableConv2D,
         Sigmoid,
         Softmax,
+        SpatialDropout1D,
+        SpatialDropout2D,
+        Subtract,
         Tanh,
+        UnitNormalization,
         UpSampling1D,
         UpSampling2D,
         ZeroPadding1D,
@@ -128,7 +168,10 @@ __all__ = [
     "ELU",
     "GELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
@@ -149,8 +192,11 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
@@ -159,6 +205,7 @@ __all__ = [
     "GlobalMaxPool2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
@@ -170,9 +217,13 @@ __all__ = [
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
     "Multiply",
     "Operation",
+    "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -183,14 +234,23 @@ __all__ = [
     "SeparableConvolution2D",
     "Sigmoid",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "Subtract",
     "Tanh",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "add",
+    "average",
     "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
     "multiply",
+    "subtract",
 ]
 
 serve(__name__)

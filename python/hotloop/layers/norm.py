@@ -27,7 +27,7 @@ def _copied(array: Array) -> Array:
     return _core.gather_rows(array.reshape(1, -1), None).reshape(-1)
 
 
-class _Normalization(Layer, builtin=True):
+class AffineNormalization(Layer, builtin=True):
     """What both share: gamma and beta, either of which may be left out."""
 
     # With an axis of one size the core sees the very array; other ranks pass it a view.
@@ -90,7 +90,7 @@ class _Normalization(Layer, builtin=True):
         }
 
 
-class BatchNormalization(_Normalization, builtin=True):
+class BatchNormalization(AffineNormalization, builtin=True):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` for each channel.
 
     In training mean and variance are those of the batch (the biased variance), and
@@ -273,7 +273,7 @@ class BatchNormalization(_Normalization, builtin=True):
         }
 
 
-class LayerNormalization(_Normalization, builtin=True):
+class LayerNormalization(AffineNormalization, builtin=True):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` within each sample.
 
     Parameters

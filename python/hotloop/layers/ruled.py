@@ -18,7 +18,11 @@ from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.registry import serialize
 
-Weights = Mapping[str, Tensor]
+
+class Weights(dict[str, Tensor]):
+    """The weights of one call by name, and whether it is being recorded."""
+
+    recorded = False
 
 
 class RuleLayer(Layer, builtin=True):
@@ -37,9 +41,10 @@ class RuleLayer(Layer, builtin=True):
         inputs = x if self.takes_several else (x,)
         with _apart():
             cache.inputs = [Tensor(part, requires_grad=True) for part in inputs]
-            cache.weights = {
-                w.name: Tensor(w.value, requires_grad=w.trainable) for w in self._weights.values()
-            }
+            cache.weights = Weights(
+                {w.name: Tensor(w.value, requires_grad=w.trainable) for w in self._weights.values()}
+            )
+            cache.weights.recorded = cache.recorded
             given = tuple(cache.inputs) if self.takes_several else cache.inputs[0]
             cache.y = self.compute(given, cache.weights, training)
             # Its root keeps the whole call; whoever reads the array needs it in one piece.
