@@ -334,8 +334,10 @@ def test_build_by_hand_is_building() -> None:
 def test_arguments_that_keras_has_beside() -> None:
     layer = layers.Dense(2, kernel_constraint=None, activity_regularizer=None)
     assert layer(X).shape == (40, 2)
-    with pytest.raises(ValueError, match="Dense: kernel_constraint is not supported, got 'unit"):
-        layers.Dense(2, kernel_constraint="unit_norm")
+    with pytest.raises(ValueError, match="Dense: lora_rank is not supported, got 4"):
+        layers.Dense(2, lora_rank=4)
+    with pytest.raises(TypeError, match="Flatten: there is no argument 'kernel_constraint'"):
+        layers.Flatten(kernel_constraint="unit_norm")
     with pytest.raises(TypeError, match="Dense: there is no argument 'unit'"):
         layers.Dense(2, unit=3)
 

@@ -6,11 +6,12 @@ import functools
 import inspect
 import math
 from collections.abc import Mapping, MutableMapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from hotloop import config, initializers, regularizers
+from hotloop import config, constraints, initializers, regularizers
 from hotloop._support import arguments
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
@@ -37,10 +38,6 @@ from hotloop.registry import own, snake_case
 # Arguments that Keras's layers take and that mean nothing, or are not there, when they are these.
 _WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "autocast": (True, False),
-    "beta_constraint": (None,),
-    "bias_constraint": (None,),
-    "gamma_constraint": (None,),
-    "kernel_constraint": (None,),
     "lora_rank": (None,),
     "synchronized": (False,),
 }
@@ -117,6 +114,8 @@ class Layer(Unit, Watched):
     # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
     takes_several = False
     activity_regularizer: Any = None
+    # Constraints by the argument that gave them.
+    _constraints: Mapping[str, Any] = MappingProxyType({})
     # True for the layer whose further inputs are losses.
     adds_losses = False
 
@@ -131,6 +130,10 @@ class Layer(Unit, Watched):
         activity_regularizer: Any = None,
         **others: Any,
     ) -> None:
+        self._constraints = {
+            key: constraints.get(others.pop(key))
+            for key in [key for key in others if _is_constraint(type(self), key, others[key])]
+        }
         for key, value in others.items():
             if key not in _WITHOUT_EFFECT:
                 msg = f"{type(self).__name__}: there is no argument {key!r}"
@@ -222,7 +225,8 @@ class Layer(Unit, Watched):
             given["input_shape"] = list(self.given_input_shape)
         if self.activity_regularizer is not None:
             given["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return given
+        kept = ((key, one) for key, one in self._constraints.items() if one is not None)
+        return {**given, **{key: constraints.serialize(one) for key, one in kept}}
 
     def is_recordable(self, shapes: Sequence[Shape]) -> bool:  # noqa: ARG002
         """Whether a call of the package's own layer on inputs of `shapes` is core calls alone."""
@@ -262,6 +266,7 @@ class Layer(Unit, Watched):
         trainable: bool = True,
         regularizer: Any = None,
         dtype: Any = None,
+        constraint: Any = None,
         **others: Any,
     ) -> Array:
         """Make a weight and return its live array; an attribute that holds it stays live.
@@ -283,6 +288,8 @@ class Layer(Unit, Watched):
             Penalty that is added to the loss.
         dtype : optional
             Accepted when it is the layer's own: a model has one dtype.
+        constraint : str, Constraint or callable, optional
+            Where each update brings the weight back to; by default the layer's argument of this weight's name.
         **others
             What Keras has to know of its backends (``autocast``, ``aggregation`` ...), while it
             is None.
@@ -307,21 +314,10 @@ class Layer(Unit, Watched):
         initializer = "glorot_uniform" if initializer is None else initializer
         if isinstance(shape, int | np.integer):
             shape = (int(shape),)
-        for key, value in others.items():
-            if key not in (
-                "autocast",
-                "constraint",
-                "aggregation",
-                "overwrite_with_gradient",
-                "layout",
-            ):
+        for key in others:
+            if key not in ("autocast", "aggregation", "overwrite_with_gradient", "layout"):
                 msg = f"{type(self).__name__}.add_weight: there is no argument {key!r}"
                 raise TypeError(msg)
-            if key == "constraint" and value is not None:
-                msg = (
-                    f"{type(self).__name__}.add_weight: constraint is not supported, got {value!r}"
-                )
-                raise ValueError(msg)
         if dtype is not None and check_dtype(dtype) != self.dtype:
             msg = f"layer {self.name!r}: a weight has the layer's dtype {self.dtype}, got {dtype!r}"
             raise ValueError(msg)
@@ -340,7 +336,14 @@ class Layer(Unit, Watched):
                     f"{value.shape} instead of {shape}"
                 )
                 raise ValueError(msg)
-        self._weights[name] = Weight(name, value, trainable, regularizers.get(regularizer))
+        if constraint is None:
+            # Keras's "pointwise_constraint" is of "pointwise_kernel", and a lone depthwise kernel is "kernel".
+            stems = (name, name.removesuffix("_kernel"), "depthwise" if name == "kernel" else name)
+            given = (self._constraints.get(f"{stem}_constraint") for stem in stems)
+            constraint = next((one for one in given if one is not None), None)
+        self._weights[name] = Weight(
+            name, value, trainable, regularizers.get(regularizer), constraints.get(constraint)
+        )
         return value
 
     def weight(self, name: str) -> Weight:
@@ -648,6 +651,17 @@ class Layer(Unit, Watched):
     def __repr__(self) -> str:
         """Return class and name."""
         return f"<{type(self).__name__} name={self.name!r}>"
+
+
+def _is_constraint(layer: type, key: str, value: Any) -> bool:
+    """Whether an argument is a constraint that a layer takes: of each weight that has an initializer."""
+    if not key.endswith("_constraint"):
+        return False
+    takes = key.replace("_constraint", "_initializer")
+    inits = (base.__dict__.get("__init__") for base in layer.__mro__)
+    return value is None or any(
+        init and takes in inspect.signature(init).parameters for init in inits
+    )
 
 
 def _is_data(x: Any) -> bool:

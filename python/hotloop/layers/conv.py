@@ -283,7 +283,7 @@ class Conv2D(Convolution, builtin=True):
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalties, added to the loss.
     **kwargs
-        `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
+        `name`, `trainable`, `dtype`, `input_shape` of `Layer`, and constraints: `kernel_constraint`, `bias_constraint`.
 
     Raises
     ------

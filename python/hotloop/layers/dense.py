@@ -30,7 +30,7 @@ class Dense(Layer, builtin=True):
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
         Penalties, added to the loss.
     **kwargs
-        `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
+        `name`, `trainable`, `dtype`, `input_shape` of `Layer`, and constraints: `kernel_constraint`, `bias_constraint`.
 
     Raises
     ------

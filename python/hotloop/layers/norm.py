@@ -113,7 +113,7 @@ class BatchNormalization(AffineNormalization, builtin=True):
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
         Penalties.
     **kwargs
-        `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
+        `name`, `trainable`, `dtype`, `input_shape` of `Layer`; `beta_constraint`, `gamma_constraint`.
 
     Raises
     ------
@@ -289,7 +289,7 @@ class LayerNormalization(AffineNormalization, builtin=True):
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
         Penalties.
     **kwargs
-        `name`, `trainable`, `dtype`, `input_shape` of `Layer`.
+        `name`, `trainable`, `dtype`, `input_shape` of `Layer`; `beta_constraint`, `gamma_constraint`.
 
     Raises
     ------
