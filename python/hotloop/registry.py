@@ -25,7 +25,7 @@ _OWN: dict[str, dict[str, Any]] = {}
 # Where the kinds come from that may be asked for before their room is loaded; `hotloop` says so.
 _ROOMS: dict[str, str] = {}
 # A function can be one of these; nothing else in a file may name one.
-_FUNCTIONS = ("initializer", "metric function", "loss function", "learning rate")
+_FUNCTIONS = ("activation", "initializer", "metric function", "loss function", "learning rate")
 
 
 def snake_case(name: str) -> str:

@@ -37,13 +37,19 @@ class _FromZero(_Watched):
     start = 0.0
 
 
+_KINKED = {
+    *("hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "selu"),
+    *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+}
+
+
 def kinks_of(layer: Any) -> str:
     """Return what about a layer has kinks, in words; "" for nothing known."""
     kind = type(layer).__name__
     name = getattr(getattr(layer, "activation", None), "name", "")
     words = {"relu": "ReLU", "relu6": "ReLU", "leaky_relu": "LeakyReLU"}
-    if name in words:
-        return words[name]
+    if name in words or name in _KINKED:
+        return words.get(name, name)
     if "MaxPool" in kind:
         return "the maximum"
     if kind in ("ReLU", "LeakyReLU", "ELU"):

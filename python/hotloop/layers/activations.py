@@ -20,8 +20,8 @@ class Activation(Layer, builtin=True):
 
     Parameters
     ----------
-    activation : str
-        ``"relu"``, ``"softmax"`` ...
+    activation : str or callable
+        ``"relu"``, ``"softmax"`` ..., or a function over `hotloop.ops`.
     **kwargs
         `name`, `dtype`, `input_shape` of `Layer`.
 
@@ -35,6 +35,10 @@ class Activation(Layer, builtin=True):
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape as it is, but for ``"glu"`` and functions of one's own."""
+        return self.activation.output_shape(input_shape)
 
     @property
     def binds_input(self) -> bool:
@@ -57,7 +61,7 @@ class Activation(Layer, builtin=True):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"activation": self.activation.name, **super().get_config()}
+        return {"activation": activations.serialize(self.activation), **super().get_config()}
 
 
 class _Named(Activation, builtin=True):

@@ -237,7 +237,13 @@ class Layer(Unit, Watched):
 
         A subclass of the user's own may compute anything, so it runs as a Python step.
         """
-        return self.builtin and self.is_recordable(shapes)
+        if not (self.builtin and self.is_recordable(shapes)):
+            return False
+        held = vars(self)
+        return all(
+            getattr(held.get(name), "recordable", True)
+            for name in ("activation", "recurrent_activation")
+        )
 
     def changed_arrays(self, cache: Cache, training: bool) -> list[Array]:  # noqa: ARG002
         """Return what `forward` changes and later calls read; an unfinished step restores it.

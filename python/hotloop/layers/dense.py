@@ -128,7 +128,7 @@ class Dense(Layer, builtin=True):
         """Return the arguments."""
         return {
             "units": self.units,
-            "activation": self.activation.name,
+            "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
