@@ -233,6 +233,7 @@ def test_networks_whose_gradient_is_differences(make: Any, x: Array, t: Array) -
 # --- regularizers
 
 REGULARIZERS = [
+    hl.regularizers.OrthogonalRegularizer(0.3, "columns"),
     hl.regularizers.L1(0.3),
     hl.regularizers.L2(0.3),
     hl.regularizers.L1L2(0.2, 0.3),

@@ -20,7 +20,7 @@ from hotloop._support.arguments import number
 from hotloop._support.describing import Described
 from hotloop._support.names import serve
 from hotloop._support.quoting import quoted
-from hotloop.registry import deserialize, lookup, snake_case
+from hotloop.registry import lookup, snake_case
 
 Array = NDArray[Any]
 # Standard deviation of a unit normal that is cut at two standard deviations.
@@ -364,6 +364,38 @@ class Orthogonal(Initializer):
         return (self.gain * q).reshape(shape).astype(dtype)
 
 
+class Identity(Initializer):
+    """The identity matrix times `gain`.
+
+    Parameters
+    ----------
+    gain : float
+        Factor.
+
+    Raises
+    ------
+    ValueError
+        For a shape that is no matrix.
+
+    Examples
+    --------
+    >>> Identity()((2, 2))
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = number("Identity", "gain", gain)
+
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
+        """Return ones, times the gain, on the diagonal."""
+        sizes = _sizes(shape)
+        if len(sizes) != 2:
+            msg = f"Identity: the shape must have two axes, got {sizes}"
+            raise ValueError(msg)
+        return (self.gain * np.eye(*sizes)).astype(dtype)
+
+
 CLASSES: dict[str, type[Initializer]] = {
     cls.__name__: cls
     for cls in (
@@ -381,6 +413,7 @@ CLASSES: dict[str, type[Initializer]] = {
         LecunUniform,
         LecunNormal,
         Orthogonal,
+        Identity,
     )
 }
 _STRINGS: dict[str, type[Initializer]] = {
@@ -397,8 +430,8 @@ def get(identifier: Any) -> Callable[..., Array]:
 
     Parameters
     ----------
-    identifier : str, dict, class, Initializer or callable
-        ``"he_normal"``, ``"HeNormal"``, the description that a file holds, or a function of
+    identifier : None, str, dict, class, Initializer or callable
+        None is ``"glorot_uniform"``. ``"he_normal"``, ``"HeNormal"``, the description that a file holds, or a function of
         ``(shape, dtype)``.
 
     Raises
@@ -413,11 +446,13 @@ def get(identifier: Any) -> Callable[..., Array]:
     >>> type(get("he_normal")).__name__
     'HeNormal'
     """
+    if identifier is None:
+        return GlorotUniform()
     if isinstance(identifier, str):
         cls = CLASSES.get(identifier)
         return (cls or lookup("initializer", identifier, _STRINGS))()
     if isinstance(identifier, dict):
-        made: Callable[..., Array] = deserialize("initializer", identifier, CLASSES)
+        made: Callable[..., Array] = deserialize(identifier)
         return made
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
@@ -439,6 +474,27 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     return registry.serialize(initializer)
 
 
-__all__ = [*CLASSES, "Initializer", "compute_fans", "get", "serialize"]  # noqa: PLE0604
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """Make an initializer from its description, which `serialize` answers.
+
+    Examples
+    --------
+    >>> deserialize(serialize(Constant(2.0))).value
+    2.0
+    """
+    return registry.deserialize("initializer", config, CLASSES, custom_objects)
+
+
+# Keras's other names.
+constant, identity, ones, zeros, orthogonal = Constant, Identity, Ones, Zeros, Orthogonal
+glorot_normal, glorot_uniform, variance_scaling = GlorotNormal, GlorotUniform, VarianceScaling
+he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
+random_normal, random_uniform = RandomNormal, RandomUniform
+truncated_normal = TruncatedNormal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+__all__ = [*CLASSES, *(snake_case(name) for name in CLASSES)]  # noqa: PLE0604
+__all__ += ["IdentityInitializer", "Initializer", "OrthogonalInitializer"]
+__all__ += ["compute_fans", "deserialize", "get", "serialize"]
 
 serve(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import _core, registry
+from hotloop import _core, ops, registry
 from hotloop._support.arguments import number
 from hotloop._support.describing import Described
 from hotloop._support.names import serve
@@ -17,7 +17,7 @@ from hotloop.autodiff import elementwise as pointwise
 from hotloop.autodiff.reductions import sum_
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.tensor import Tensor
-from hotloop.registry import deserialize, lookup
+from hotloop.registry import lookup
 
 Array = NDArray[Any]
 
@@ -169,13 +169,59 @@ class L2(L1L2, builtin=True):
         return {"l2": self.l2}
 
 
+class OrthogonalRegularizer(Regularizer, builtin=True):
+    """``factor`` times the mean ``|cos|`` of the angles between rows, or columns, of a matrix.
+
+    Parameters
+    ----------
+    factor : float
+        Not negative.
+    mode : str
+        ``"rows"`` or ``"columns"``.
+
+    Raises
+    ------
+    ValueError
+        For another mode, and for a weight that is no matrix.
+
+    Examples
+    --------
+    >>> round(float(OrthogonalRegularizer(1.0)(np.array([[1.0, 0.0], [3.0, 4.0]]))), 6)
+    0.6
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = check_factor("OrthogonalRegularizer", "factor", factor)
+        if mode not in ("rows", "columns"):
+            msg = f"OrthogonalRegularizer: mode must be 'rows' or 'columns', got {quoted(mode)}"
+            raise ValueError(msg)
+        self.mode = mode
+
+    def __call__(self, w: Any) -> Any:
+        """Return the penalty."""
+        if ops.ndim(w) != 2:
+            msg = f"OrthogonalRegularizer: the weight must be a matrix, got shape {ops.shape(w)}"
+            raise ValueError(msg)
+        rows = w if self.mode == "rows" else ops.transpose(w)
+        rows = ops.normalize(rows, axis=1)
+        n = len(rows)
+        apart = ops.matmul(rows, ops.transpose(rows)) * (1.0 - np.eye(n, dtype=w.dtype))
+        return ops.sum(ops.absolute(apart)) * (self.factor / max(1, n * (n - 1)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"factor": self.factor, "mode": self.mode}
+
+
 def check_factor(owner: str, name: str, value: float) -> float:
     """Return `value` as a float; a ValueError when it is negative or not finite."""
     rule = "be a finite number, not negative"
     return number(owner, name, value, rule, lambda v: 0.0 <= v < float("inf"))
 
 
-CLASSES: dict[str, type[Regularizer]] = {cls.__name__: cls for cls in (L1, L2, L1L2)}
+CLASSES: dict[str, type[Regularizer]] = {
+    cls.__name__: cls for cls in (L1, L2, L1L2, OrthogonalRegularizer)
+}
 
 
 def get(identifier: Any) -> Regularizer | None:
@@ -204,7 +250,7 @@ def get(identifier: Any) -> Regularizer | None:
         named: Regularizer = lookup("regularizer", identifier.lower(), _STRINGS)()
         return named
     if isinstance(identifier, dict):
-        made: Regularizer = deserialize("regularizer", identifier, CLASSES)
+        made: Regularizer = deserialize(identifier)
         return made
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
         return identifier()
@@ -213,8 +259,9 @@ def get(identifier: Any) -> Regularizer | None:
 
 
 # Keras's other names.
-l1, l2, l1_l2 = L1, L2, L1L2
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _STRINGS: dict[str, Any] = {"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2}
+_STRINGS["orthogonal_regularizer"] = OrthogonalRegularizer
 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
@@ -222,6 +269,12 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     return None if regularizer is None else registry.serialize(regularizer)
 
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """Make a penalty from its description, which `serialize` answers."""
+    return registry.deserialize("regularizer", config, CLASSES, custom_objects)
+
+
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get"]
+__all__ += ["l1", "l1_l2", "l2", "orthogonal_regularizer", "serialize"]
 
 serve(__name__)

@@ -9,7 +9,12 @@ from hotloop.callbacks.checkpoint import ModelCheckpoint
 from hotloop.callbacks.csv_logger import CSVLogger
 from hotloop.callbacks.plateau import EarlyStopping, ReduceLROnPlateau
 from hotloop.callbacks.progress import History, ProgbarLogger
-from hotloop.callbacks.small import LambdaCallback, LearningRateScheduler, TerminateOnNaN
+from hotloop.callbacks.small import (
+    LambdaCallback,
+    LearningRateScheduler,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
 from hotloop.callbacks.tensorboard import TensorBoard
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

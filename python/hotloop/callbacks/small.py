@@ -133,3 +133,65 @@ class LambdaCallback(Callback):
                 msg = f"LambdaCallback: {name} must be a hook, and its value a function, got {quoted(hook)}"
                 raise TypeError(msg)
         vars(self).update({name: value for name, value in hooks.items() if value is not None})
+
+
+class SwapEMAWeights(Callback):
+    """Evaluate with the averaged weights of an optimizer with ``use_ema=True``, then take them out again.
+
+    Parameters
+    ----------
+    swap_on_epoch : bool
+        Whether they are there between epochs too, such as for a `ModelCheckpoint` behind this one.
+
+    Raises
+    ------
+    ValueError
+        At the start of `fit` or `evaluate`, when the optimizer keeps no averages.
+
+    Examples
+    --------
+    >>> SwapEMAWeights(swap_on_epoch=True).swap_on_epoch
+    True
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        super().__init__()
+        self.swap_on_epoch = bool(swap_on_epoch)
+        self._kept: Any = None
+
+    def _swap(self, averages: bool) -> None:
+        if averages and self._kept is None:
+            self._kept = self.model.get_weights()
+            self.model.optimizer.finalize_variable_values()
+        elif not averages and self._kept is not None:
+            self.model.set_weights(self._kept)
+            self._kept = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Look whether there are averages."""
+        if not self.model.optimizer.use_ema:
+            msg = "SwapEMAWeights: the optimizer must have use_ema=True"
+            raise ValueError(msg)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Train the weights themselves."""
+        self._swap(False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Show the averages to what comes behind."""
+        if self.swap_on_epoch:
+            self._swap(True)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Leave the averages in the weights, as the end of `fit` does."""
+        self._kept = None
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Evaluate the averages."""
+        self._swap(True)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Go on with the weights."""
+        self._swap(False)
+
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotloop import initializers
 from hotloop._support.describing import Described
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted, shortened
 from hotloop.autodiff.rule import mode
+from hotloop.autodiff.variable import Variable, plain
 from hotloop.data.targets import as_array, like_outputs, real_array
 from hotloop.losses.functions import CLASS_OF
 from hotloop.registry import deserialize, registered_name, serialize, snake_case
@@ -36,6 +38,23 @@ def _recordable(method: _Method) -> _Method:
         return mode.recorder.call(self, functools.partial(method, self), args, kwargs)
 
     return cast("_Method", called)
+
+
+class MetricVariable(Variable):
+    """What a metric of one's own accumulates in: a float64 array that its methods assign to."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Return a variable of its own."""
+        made = memo[id(self)] = np.array(plain(self)).view(type(self))
+        return made
+
+    def __reduce__(self) -> Any:
+        """Pickle as it is."""
+        return _as_variable, (np.array(plain(self)),)
+
+
+def _as_variable(array: Array) -> Any:
+    return array.view(MetricVariable)
 
 
 class Metric(Described):
@@ -76,8 +95,44 @@ class Metric(Described):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         del dtype
         self.name = name or self._name or snake_case(type(self).__name__)
-        self.total = 0.0
-        self.count = 0.0
+        self.total: Any = 0.0
+        self.count: Any = 0.0
+
+    # What `add_weight` made, and its first values.
+    variables: Sequence[Any] = ()
+    _first: Sequence[Any] = ()
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+        **others: Any,
+    ) -> Any:
+        """Make a variable for a metric of one's own, with `assign`, `assign_add` and arithmetic.
+
+        `reset_state` gives it its first value again.
+
+        Parameters
+        ----------
+        shape : sequence of int, or str
+            One number by default; a name here, as in Keras 2, is the name.
+        initializer : str, Initializer or callable
+            First value.
+        dtype, name, **others : optional
+            Accepted as Keras does; sums are float64.
+        """
+        del dtype, name
+        if isinstance(shape, str):
+            shape = others.pop("shape", ())
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape or ())
+        first = initializers.get(initializer or "zeros")(sizes, "float64")
+        made = np.array(first, np.float64).view(MetricVariable)
+        self.variables, self._first = [*self.variables, made], [*self._first, first]
+        return made
+
+    add_variable = add_weight
 
     def values(self, y_true: Any, y_pred: Array) -> Array:
         """Return one number for each sample."""
@@ -121,7 +176,10 @@ class Metric(Described):
     @_recordable
     def reset_state(self) -> None:
         """Start again from nothing."""
-        self.total = self.count = 0.0
+        for variable, first in zip(self.variables, self._first, strict=True):
+            variable.assign(first)
+        if not self.variables:
+            self.total = self.count = 0.0
 
     def fresh(self) -> Metric:
         """Return a copy that accumulates on its own, from nothing."""
@@ -143,12 +201,17 @@ class Metric(Described):
 
     def get_state(self) -> dict[str, Array]:
         """Return what has accumulated, as float64 arrays."""
+        if self.variables:
+            return {f"variable_{i}": v.numpy() for i, v in enumerate(self.variables)}
         values = {name: getattr(self, name) for name in self.state_names}
         return {k: np.array(v, np.float64) for k, v in values.items() if v is not None}
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Continue from what `get_state` returned; a ValueError refuses other names and shapes."""
         self.reset_state()
+        if self.variables:
+            self._set_variables(state)
+            return
         foreign = sorted(set(state) - set(self.state_names))
         if foreign:
             msg = f"{self.name}: a state has no {quoted(foreign[0], 60)}, only {self.state_names}"
@@ -167,6 +230,14 @@ class Metric(Described):
             self.reset_state()
             msg = f"{self.name}: the state answers no figure: {shortened(str(error))}"
             raise ValueError(msg) from error
+
+    def _set_variables(self, state: dict[str, Array]) -> None:
+        shapes = {f"variable_{i}": v.shape for i, v in enumerate(self.variables)}
+        if {name: np.shape(value) for name, value in state.items()} != shapes:
+            msg = f"{self.name}: the state does not fit variables {quoted(shapes, 100)}"
+            raise ValueError(msg)
+        for variable, name in zip(self.variables, shapes, strict=True):
+            variable.assign(state[name])
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch and return the result so far."""

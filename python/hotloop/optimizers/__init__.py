@@ -85,6 +85,22 @@ def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Optimizer
     return made
 
 
+def LossScaleOptimizer(
+    inner_optimizer: Any,
+    initial_scale: float = 2.0**15,  # noqa: ARG001
+    dynamic_growth_steps: int = 2000,  # noqa: ARG001
+    **kwargs: Any,  # noqa: ARG001
+) -> Optimizer:
+    """Return the optimizer itself: gradients of float32 and float64 need no scaling.
+
+    Examples
+    --------
+    >>> LossScaleOptimizer(SGD(0.1)).learning_rate
+    0.1
+    """
+    return get(inner_optimizer)
+
+
 __all__ = [
     "SGD",
     "Adadelta",
@@ -96,6 +112,7 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "LossScaleOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
