@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
@@ -80,6 +81,7 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -101,8 +103,11 @@ _NAMES = {
     "Model": "hotloop.models:Model",
     "Optimizer": "hotloop.optimizers:Optimizer",
     "Sequential": "hotloop.models:Sequential",
+    "Regularizer": "hotloop.regularizers:Regularizer",
     "Tensor": "hotloop.autodiff:Tensor",
     "compile": "hotloop.autodiff:compile",
+    "keras": "hotloop",
+    "name_scope": "hotloop.backend:name_scope",
     "set_seed": "hotloop.utils:set_random_seed",
 }
 
@@ -177,6 +182,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -196,5 +202,5 @@ serve(
     __name__,
     {**{name: f"hotloop.{name}" for name in _MODULES}, **_NAMES},
     # Not in `__all__`: a star import must not need an extra.
-    _MODULES,
+    (*_MODULES, *_NAMES),
 )

@@ -121,6 +121,66 @@ def epsilon() -> float:
     return 1e-7
 
 
+def backend() -> str:
+    """Return the name of what computes.
+
+    Examples
+    --------
+    >>> backend()
+    'hotloop'
+    """
+    return "hotloop"
+
+
+class DTypePolicy:
+    """Keras's description of what layers compute in; here it names one dtype.
+
+    Parameters
+    ----------
+    name : str
+        ``"float32"`` or ``"float64"``; ``"mixed_float16"`` and ``"mixed_bfloat16"`` are taken too, and mean
+        float32: a processor gains nothing from the other.
+
+    Examples
+    --------
+    >>> DTypePolicy("mixed_float16").compute_dtype
+    'float32'
+    """
+
+    def __init__(self, name: Any = None) -> None:
+        self.name: str = getattr(name, "name", name) or floatx()
+        self.compute_dtype = self.variable_dtype = self.name
+        if self.name in ("mixed_float16", "mixed_bfloat16"):
+            self.compute_dtype = self.variable_dtype = "float32"
+        elif self.name not in _FLOAT_DTYPES:
+            msg = f"DTypePolicy: name must be one of {_FLOAT_DTYPES} or mixed_float16, got {quoted(name)}"
+            raise ValueError(msg)
+
+
+def dtype_policy() -> DTypePolicy:
+    """Return the policy of models that are given none.
+
+    Examples
+    --------
+    >>> dtype_policy().name
+    'float32'
+    """
+    return DTypePolicy(floatx())
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the dtype of models made from now on; a mixed policy means float32, and a warning says so.
+
+    Examples
+    --------
+    >>> set_dtype_policy("float32")
+    """
+    given = DTypePolicy(policy)
+    if given.compute_dtype != given.name:
+        teach("mixed precision", f"{given.name}: models compute in float32 here")
+    set_floatx(given.compute_dtype)
+
+
 class DiagnosisWarning(UserWarning):
     """A training shows a known mistake; the text says what it looks like and what to try."""
 
@@ -329,14 +389,18 @@ def show_config() -> None:
 
 
 __all__ = [
+    "DTypePolicy",
     "DiagnosisWarning",
+    "backend",
     "build_info",
     "diagnosis",
+    "dtype_policy",
     "epsilon",
     "explain_conv2d",
     "floatx",
     "image_data_format",
     "set_diagnosis",
+    "set_dtype_policy",
     "set_floatx",
     "set_image_data_format",
     "set_threading",

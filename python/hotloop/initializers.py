@@ -52,17 +52,6 @@ def _sizes(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(n or 0 for n in arguments.shape("initializer", "shape", shape, least=0))
 
 
-def _truncated_normal(
-    rng: np.random.Generator, shape: Sequence[int], mean: float, stddev: float
-) -> Array:
-    values = rng.standard_normal(_sizes(shape)).reshape(-1)
-    outside = np.flatnonzero(np.abs(values) > 2.0)
-    while outside.size:
-        values[outside] = rng.standard_normal(outside.size)
-        outside = outside[np.abs(values[outside]) > 2.0]
-    return (values * stddev + mean).reshape(_sizes(shape))
-
-
 def compute_fans(shape: Sequence[int]) -> tuple[int, int]:
     """Return the inputs and outputs of one unit: ``(I, O)``, or of ``(KH, KW, C, O)`` kernels.
 
@@ -205,7 +194,8 @@ class TruncatedNormal(RandomNormal):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = "float32") -> Array:
         """Return truncated normal numbers."""
-        return _truncated_normal(_generator(self.seed), shape, self.mean, self.stddev).astype(dtype)
+        values = random.within_two(_generator(self.seed), _sizes(shape))
+        return np.asarray(values * self.stddev + self.mean).astype(dtype)
 
 
 class VarianceScaling(Initializer):
@@ -273,7 +263,7 @@ class VarianceScaling(Initializer):
             draws = rng.normal(0.0, math.sqrt(variance), _sizes(shape))
             return np.asarray(draws).astype(dtype)
         stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
-        return _truncated_normal(rng, shape, 0.0, stddev).astype(dtype)
+        return np.asarray(random.within_two(rng, _sizes(shape)) * stddev).astype(dtype)
 
 
 class _Scaled(VarianceScaling):

@@ -21,11 +21,19 @@ from hotloop.registry import own
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
     "generator",
     "get_state",
     "normal",
+    "randint",
     "set_seed",
     "set_state",
+    "shuffle",
+    "truncated_normal",
     "uniform",
     "using",
 ]
@@ -281,18 +289,108 @@ def uniform(
     return _drawn("uniform", tuple(shape), minval, maxval, dtype, seed)
 
 
+def truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return normally distributed numbers, those beyond two standard deviations drawn again.
+
+    Examples
+    --------
+    >>> bool(abs(truncated_normal((100,), seed=1)).max() <= 2.0)
+    True
+    """
+    return _new(lambda rng: within_two(rng, tuple(shape)) * stddev + mean, dtype, seed)
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Return numbers of gamma distributions of shapes `alpha` and scale 1."""
+    return _new(lambda rng: rng.standard_gamma(alpha, tuple(shape)), dtype, seed)
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Return numbers of beta distributions."""
+    return _new(lambda rng: rng.beta(alpha, beta, tuple(shape)), dtype, seed)
+
+
+def binomial(
+    shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return how many of `counts` trials succeed."""
+    whole = np.asarray(counts).astype(np.int64)
+    return _new(lambda rng: rng.binomial(whole, probabilities, tuple(shape)), dtype, seed)
+
+
+def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Return whole numbers of ``[minval, maxval)``, all equally likely.
+
+    Examples
+    --------
+    >>> set(randint((50,), 0, 2, seed=1).tolist())
+    {0, 1}
+    """
+    return _new(lambda rng: rng.integers(minval, maxval, tuple(shape)), dtype, seed)
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Return classes ``(N, num_samples)`` drawn from the softmax of each row of logits ``(N, K)``.
+
+    Examples
+    --------
+    >>> categorical([[0.0, 50.0]], 3, seed=1)
+    array([[1, 1, 1]], dtype=int32)
+    """
+    rows = np.asarray(logits, np.float64)
+
+    def draw(rng: np.random.Generator) -> Any:
+        # The largest of logits with Gumbel noise is distributed so.
+        return (rows[:, None] + rng.gumbel(size=(len(rows), num_samples, rows.shape[1]))).argmax(-1)
+
+    return _new(draw, dtype, seed)
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+    """Return `x` with what lies along an axis in random order."""
+    array = np.asarray(x)
+    return _new(lambda rng: rng.permutation(array, axis), array.dtype, seed)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """Return `inputs` with a share of `rate` of the elements 0, the others over ``1 - rate``."""
+    if not 0 <= rate < 1:
+        msg = f"dropout: rate must lie in [0, 1), got {rate!r}"
+        raise ValueError(msg)
+    inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs, config.floatx())
+    shape = inputs.shape if noise_shape is None else noise_shape
+    kept = _new(lambda rng: (rng.random(shape) >= rate) / (1.0 - rate), inputs.dtype, seed)
+    return inputs * kept
+
+
+def within_two(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return numbers of the standard normal, those beyond 2 drawn again."""
+    values = rng.standard_normal(shape).reshape(-1)
+    outside = np.flatnonzero(np.abs(values) > 2.0)
+    while outside.size:
+        values[outside] = rng.standard_normal(outside.size)
+        outside = outside[np.abs(values[outside]) > 2.0]
+    return values.reshape(shape)
+
+
 def _drawn(
     distribution: str, shape: tuple[Any, ...], low: float, high: float, dtype: Any, seed: Any
 ) -> Any:
     """Return random numbers, or a symbol of them where the batch size is open."""
-    rng = source(seed)
     if any(n is None for n in shape):
+        source(seed)
         return own("layer")["RandomDraw"](distribution, list(shape), low, high).symbol("draw")
-    kind = rng.normal if distribution == "normal" else rng.uniform
-    dtype = dtype or config.floatx()
+    return _new(lambda rng: getattr(rng, distribution)(low, high, shape), dtype, seed)
+
+
+def _new(make: Callable[[np.random.Generator], Any], dtype: Any, seed: Any) -> Any:
+    """Return what `make` draws; a recorded step draws anew in each run."""
+    rng, dtype = source(seed), dtype or config.floatx()
 
     def draw() -> Any:
-        return np.asarray(kind(low, high, shape)).astype(dtype)
+        return np.asarray(make(rng)).astype(dtype)
 
     record = _recording.get()
     return draw() if record is None else record(draw, rng)

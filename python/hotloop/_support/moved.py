@@ -36,6 +36,14 @@ MOVED = {
 }
 
 
+def _new_name(name: str) -> str | None:
+    """Return where the module of an old name is; ``hotloop.keras`` is the package itself."""
+    if name == "hotloop.keras" or name.startswith("hotloop.keras."):
+        return f"hotloop{name.removeprefix('hotloop.keras')}"
+    moved = MOVED.get(name.removeprefix("hotloop.")) if name.startswith("hotloop.") else None
+    return moved and f"hotloop.{moved}"
+
+
 class _Alias:
     """Puts the module of the new name in the old name's place."""
 
@@ -43,21 +51,19 @@ class _Alias:
         """Leave it to Python: what it makes lasts until `exec_module`."""
 
     def exec_module(self, module: Any) -> None:
-        old = module.__name__.removeprefix("hotloop.")
-        sys.modules[module.__name__] = importlib.import_module(f"hotloop.{MOVED[old]}")
+        sys.modules[module.__name__] = importlib.import_module(str(_new_name(module.__name__)))
 
 
 class _Finder:
-    """Asked last, when no file has the name."""
+    """Asked first: below ``hotloop.keras`` files would be found, and loaded a second time."""
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         alias: Any = _Alias()
-        moved = fullname.startswith("hotloop.") and fullname.removeprefix("hotloop.") in MOVED
-        return ModuleSpec(fullname, alias) if moved else None
+        return ModuleSpec(fullname, alias) if _new_name(fullname) else None
 
 
 def answer_to_old_names() -> None:
     """Let ``import hotloop.<old name>`` find the module where it is now."""
     if not any(type(finder).__name__ == _Finder.__name__ for finder in sys.meta_path):
         finder: Any = _Finder()
-        sys.meta_path.append(finder)
+        sys.meta_path.insert(0, finder)
