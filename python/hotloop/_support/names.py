@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hotloop._support.absent import reason
+
 __all__ = ["nearest", "no_attribute", "serve", "unknown"]
 
 # Longer names are no slips of a finger, and comparing takes their square; private ones are asked for by machines.
@@ -70,7 +72,9 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
 
 def no_attribute(module: str, name: str, valid: Iterable[str]) -> AttributeError:
     """Return the error of a module that lacks a name, with the nearest of the valid ones."""
-    msg = f"module {module!r} has no attribute {_shown(name)}{_hint(name, valid)}"
+    why = None if name.startswith("_") else reason(module, name)
+    told = f": {why} (docs/keras.md)" if why else _hint(name, valid)
+    msg = f"module {module!r} has no attribute {_shown(name)}{told}"
     # Python would guess, too, from the object: None has nothing to guess from.
     return AttributeError(msg, name=name, obj=None)
 
