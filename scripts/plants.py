@@ -40,7 +40,7 @@ class Plant(NamedTuple):
 
 _KEPT = "python/hotloop/saving/kept.py"
 _STATE = "python/hotloop/saving/training_state.py"
-_READER = "python/hotloop/book/_unpickling.py"
+_READER = "python/hotloop/_support/unpickling.py"
 _MODELS = "python/hotloop/models/sequential.py"
 
 _FRAMES = Edit(

@@ -99,6 +99,12 @@ def seeds() -> dict[str, dict[str, bytes]]:
     out = io.BytesIO()
     pickle.Pickler(out, 5, buffer_callback=lambda _: None).dump(arrays)
     made["pickle"]["out-of-band"] = out.getvalue()
+    lists = np.fromiter([[1, 2], [300, 70_000], []], object, 3)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|O", "fortran_order": False, "shape": (3,)}
+    )
+    made["lists"] = {f"protocol{n}": header.getvalue() + pickle.dumps(lists, n) for n in (2, 4)}
     made["cli"] = {
         "info": b"info",
         "train": b"train\0--data\0digits\0--model\0mlp\0--epochs\x001\0--batch-size\x0032\0--out\0run",

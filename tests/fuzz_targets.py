@@ -37,7 +37,7 @@ from hotloop import cli, layers
 from hotloop._bench import compare
 from hotloop.book.weights import load_params
 from hotloop.cli import data as cli_data
-from hotloop.datasets import digits
+from hotloop.datasets import _npz, digits
 from hotloop.datasets.idx import read_idx
 from hotloop.saving.model_files import named_weights
 
@@ -246,6 +246,15 @@ def book_pickle(data: bytes) -> None:
         load_params(path, type("Network", (), {"params": params})())
 
 
+def list_file(data: bytes) -> None:
+    """Read a pickled array of lists, as data sets of words hold them."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.npy", data)
+    with refused(ValueError, naming="words"):
+        _npz.read("words", file.getvalue(), ("x",))
+
+
 def json_description(data: bytes) -> None:
     """Make a model from its description, and run it."""
     with refused(ValueError, TypeError):
@@ -313,6 +322,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "state": training_state,
     "idx": idx_file,
     "pickle": book_pickle,
+    "lists": list_file,
     "json": json_description,
     "cli": arguments,
 }

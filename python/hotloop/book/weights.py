@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from hotloop._support import unpickling
 from hotloop._support.quoting import quoted, shortened
-from hotloop.book import _unpickling
 from hotloop.book._arrays import Array
 from hotloop.layers import Flatten
 
@@ -61,7 +61,7 @@ def load_params(path: str | os.PathLike[str], model: Any = None) -> dict[str, An
     path = Path(path)
     data = path.read_bytes()
     try:
-        found: Any = _unpickling.read(data)
+        found: Any = unpickling.read(data)
     except Exception as error:
         # A damaged pickle raises nearly anything.
         msg = f"{path} is not a weight file: {shortened(str(error))}"

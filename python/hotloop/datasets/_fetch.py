@@ -11,10 +11,10 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from hotloop._support.atomic import atomic_open
 from hotloop.datasets.idx import FILES, Split, find, read_idx_file
 
-__all__ = ["DatasetNotFoundError", "Source", "cache_folder", "load"]
+__all__ = ["DatasetNotFoundError", "Published", "Source", "cache_folder", "contents", "load"]
+
+T = TypeVar("T")
 
 _TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 _STALE_SECONDS = 24 * 3600
-_MAX_DOWNLOAD = 64 * 2**20  # the largest file published here has 26 MB
+_MAX_DOWNLOAD = 256 * 2**20  # the largest file published here has 171 MB
 
 
 class DatasetNotFoundError(OSError):
@@ -44,6 +46,27 @@ class Source:
     gz_md5: Mapping[str, str] = field(default_factory=dict)
     foreign_sha256: Mapping[str, str] = field(default_factory=dict)
     """Contents that carry the same file names but are another set."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file that is a data set, or all of it but its words; a checksum is that of its bytes."""
+
+    name: str
+    file: str
+    mirrors: tuple[str, ...]
+    sha256: str = ""
+    md5: str = ""
+
+    def checked(self, path: Path) -> bytes:
+        """Return the bytes of a copy; a ValueError when they are not those that were published."""
+        data = path.read_bytes()
+        kind, want = ("sha256", self.sha256) if self.sha256 else ("md5", self.md5)
+        got = hashlib.new(kind, data, usedforsecurity=False).hexdigest()
+        if got != want:
+            msg = f"{self.name}: {path} is not the published file: its {kind} is {got}, not {want}"
+            raise ValueError(msg)
+        return data
 
 
 def cache_folder() -> Path:
@@ -64,33 +87,83 @@ def load(source: Source) -> Split:
 
 def _obtain(source: Source, key: str) -> NDArray[np.uint8]:
     """Return one array: from the user's folders, the cache, or a mirror."""
+
+    def read(path: Path, trusted: bool) -> NDArray[np.uint8]:
+        return _read(source, key, path, by_shape=trusted)
+
+    names = f"four files ({', '.join(f'{stem}.gz' for stem in FILES.values())})"
     looked: list[str] = []
-    for folder, trusted in _folders(source):
-        path = find(folder, FILES[key])
-        if path is None:
-            looked.append(f"{folder} (no {FILES[key]}[.gz])")
-            continue
+    file = _at_hand(
+        source.name, f"{FILES[key]}[.gz]", lambda at: find(at, FILES[key]), read, looked
+    )
+    if file is not None:
+        return file
+    return _download(source.name, f"{FILES[key]}.gz", source.mirrors, read, names, looked)
+
+
+def contents(file: Published, unpacked: Callable[[Path], T | None] | None = None) -> T | bytes:
+    """Return the bytes of a published file, downloading it when it is not at hand.
+
+    Parameters
+    ----------
+    file : Published
+        The file.
+    unpacked : callable, optional
+        Reads what a folder holds of it unpacked, or answers None.
+    """
+    kept: list[T] = []
+
+    def there(folder: Path) -> Path | None:
+        found = None if unpacked is None else unpacked(folder)
+        if found is not None:
+            kept.append(found)
+            return folder
+        return folder / file.file if (folder / file.file).is_file() else None
+
+    def read(path: Path, _: bool) -> T | bytes:
+        return kept.pop() if kept else file.checked(path)
+
+    looked: list[str] = []
+    found = _at_hand(file.name, file.file, there, read, looked)
+    if found is not None:
+        return found
+    return _download(file.name, file.file, file.mirrors, read, f"file ({file.file})", looked)
+
+
+def _at_hand(
+    name: str,
+    file: str,
+    there: Callable[[Path], Path | None],
+    read: Callable[[Path, bool], T],
+    looked: list[str],
+) -> T | None:
+    """Return what a file holds that is on this machine, or None, and say in `looked` where it is not."""
+    for folder, trusted in _folders(name):
         try:
-            return _read(source, key, path, by_shape=trusted)
+            path = there(folder)
+            if path is None:
+                looked.append(f"{folder} (no {file})")
+                continue
+            return read(path, trusted)
         except ValueError as error:
             if trusted:
                 msg = f"{error}; replace or remove it, or point HOTLOOP_DATA_DIR elsewhere"
                 raise ValueError(msg) from None
             looked.append(f"{folder} ({error})")
-    return _download(source, key, looked)
+    return None
 
 
-def _folders(source: Source) -> Iterator[tuple[Path, bool]]:
+def _folders(name: str) -> Iterator[tuple[Path, bool]]:
     """Yield where to look; True marks the folder that the user has named for this very set."""
     chosen = os.environ.get("HOTLOOP_DATA_DIR")
     if chosen:
         root = Path(chosen).expanduser()
         if not root.is_dir():
-            msg = f"{source.name}: HOTLOOP_DATA_DIR={chosen} is not a folder"
+            msg = f"{name}: HOTLOOP_DATA_DIR={chosen} is not a folder"
             raise FileNotFoundError(msg)
-        yield root / source.name, True
+        yield root / name, True
         yield root, False
-    yield cache_folder() / source.name, False
+    yield cache_folder() / name, False
 
 
 def _read(source: Source, key: str, path: Path, *, by_shape: bool) -> NDArray[np.uint8]:
@@ -126,29 +199,36 @@ def _md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-def _download(source: Source, key: str, looked: list[str]) -> NDArray[np.uint8]:
+def _download(
+    name: str,
+    file: str,
+    mirrors: tuple[str, ...],
+    read: Callable[[Path, bool], T],
+    files: str,
+    looked: list[str],
+) -> T:
     """Try the mirrors in turn; the first file that passes the checks goes into the cache."""
-    folder = cache_folder() / source.name
-    target = folder / f"{FILES[key]}.gz"
+    folder = cache_folder() / name
+    target = folder / file
     failures = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
     except OSError as error:
         why = f"the cache cannot be written: {error}; HOTLOOP_CACHE_DIR names another"
-        raise _not_found(source, looked, [why]) from error
-    for mirror in source.mirrors:
+        raise _not_found(name, files, looked, [why]) from error
+    for mirror in mirrors:
         url = f"{mirror}{target.name}"
         try:
-            with atomic_open(target) as file:
-                _stream(url, _Limited(file, _MAX_DOWNLOAD))
-                file.flush()
-                array = _read(source, key, Path(file.name), by_shape=False)
+            with atomic_open(target) as stream:
+                _stream(url, _Limited(stream, _MAX_DOWNLOAD))
+                stream.flush()
+                found = read(Path(stream.name), False)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors
             failures.append(f"{url}: {_short(error)}")
         else:
-            return array
-    raise _not_found(source, looked, failures)
+            return found
+    raise _not_found(name, files, looked, failures)
 
 
 def _stream(url: str, file: _Limited) -> None:
@@ -195,12 +275,13 @@ def _short(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _not_found(source: Source, looked: list[str], failures: list[str]) -> DatasetNotFoundError:
-    names = ", ".join(f"{stem}.gz" for stem in FILES.values())
+def _not_found(
+    name: str, files: str, looked: list[str], failures: list[str]
+) -> DatasetNotFoundError:
     where = "\n".join(f"  looked in {place}" for place in looked)
     tried = "\n".join(f"  tried {failure}" for failure in failures)
     return DatasetNotFoundError(
-        f"{source.name}: no copy at hand and none could be downloaded\n{where}\n{tried}\n"
-        f"  connect to the network, or put the four files ({names}) into a folder {source.name!r} "
+        f"{name}: no copy at hand and none could be downloaded\n{where}\n{tried}\n"
+        f"  connect to the network, or put the {files} into a folder {name!r} "
         "and set HOTLOOP_DATA_DIR to the folder around it"
     )

@@ -1,19 +1,23 @@
-"""A reader of pickles that knows arrays of numbers and plain containers, and runs nothing."""
+"""Readers of pickles that know arrays of numbers and plain containers, and run nothing."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import pickletools
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hotloop._support.quoting import quoted
-from hotloop.book._arrays import Array
 
-__all__ = ["read"]
+__all__ = ["read", "read_lists"]
+
+Array = NDArray[Any]
 
 _NDARRAY = "an array, not made yet"
 # A key is a name in any file of the book.
@@ -22,7 +26,7 @@ _PARTS, _DEPTH = 1000, 100
 
 def _refuse(what: str) -> NoReturn:
     """Stop reading."""
-    msg = f"{what}; weight files hold arrays of numbers and plain containers only"
+    msg = f"{what}; only arrays of numbers and plain containers are read"
     raise pickle.UnpicklingError(msg)
 
 
@@ -59,7 +63,9 @@ class _Array:
 
 
 def _from_bytes(data: object, kind: object, shape: Any, order: Any) -> Array:
-    """Make an array from its bytes."""
+    """Make an array from its bytes, which Python 2 wrote as text."""
+    if isinstance(data, str):
+        data = data.encode("latin1")
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
         _refuse("it holds an array that NumPy has not written")
     return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
@@ -229,7 +235,89 @@ class _Finisher:
         return value
 
 
-def read(data: bytes) -> Any:
-    """Return what a pickle holds; anything that is wrong with it raises an exception of some kind."""
+def read(data: bytes, encoding: str = "ASCII") -> Any:
+    """Return what a pickle holds; anything that is wrong with it raises an exception of some kind.
+
+    With the encoding ``"latin1"``, files that Python 2 wrote are read too.
+    """
     _check(data)
-    return _Finisher(len(data))(_Unpickler(io.BytesIO(data)).load())
+    return _Finisher(len(data))(_Unpickler(io.BytesIO(data), encoding=encoding).load())
+
+
+def _operations() -> bytes:
+    """Return a pattern of some operations: those that make numbers, short texts, lists and tuples.
+
+    None of them hashes anything, or asks for more memory than a few times what the file has.
+    """
+    ways = [rb"K.|M..|J....|q.|r..[\x00-\x0f]\x00|h.|j....", rb"[\](eaN).tRb\x85-\x89\x93\x94]"]
+    ways += [rb"\x80.|\x95.{8}|c[^\n]{1,60}\n[^\n]{1,60}\n"]
+    ways += [rb"\x8a%b.{%d}" % (re.escape(bytes([n])), n) for n in range(1, 9)]
+    for n in range(33):
+        size = re.escape(bytes([n]))
+        ways.append(rb"(?:[\x8cUC]%b|[XTB]%b\x00\x00\x00).{%d}" % (size, size, n))
+    return rb"(?:" + rb"|".join(ways) + rb"){1,10000}"
+
+
+class _Lists:
+    """Stands for an array of objects until its lists come."""
+
+    __slots__ = ("lists",)
+
+    def __init__(self, *_: object) -> None:
+        self.lists: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the objects, and leave the rest."""
+        *_, self.lists = state
+
+
+class _Nothing:
+    """Stands for the type of an array of objects."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        """Leave it."""
+
+
+class _ListUnpickler(pickle.Unpickler):
+    """Python's quick reader, for a pickle whose operations have been looked at."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in for a name that arrays of objects are pickled with."""
+        if (module, name) == ("numpy", "ndarray"):
+            return _NDARRAY
+        inner = module.replace("numpy._core.", "numpy.core.").removeprefix("numpy.core.")
+        stand_ins: dict[str, Callable[..., Any]] = {
+            "_reconstruct": _Lists,
+            "dtype": _Nothing,
+            "encode": _encode,
+        }
+        made = stand_ins.get(name)
+        if made is None or (inner, name) not in _CALLS:
+            _refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
+        return _Call(made)
+
+
+def read_lists(data: bytes) -> list[list[int]]:
+    """Return the lists of integers that a pickled array of objects holds, in a time in keeping with millions of them.
+
+    Anything that is wrong with it raises an exception of some kind.
+    """
+    operations = re.compile(_operations(), re.DOTALL)
+    place = 0
+    while place < len(data):
+        found = operations.match(data, place)
+        if found is None:
+            _refuse(f"it has the operation {data[place : place + 1]!r}, which lists do not need")
+        place = found.end()
+    got = _ListUnpickler(io.BytesIO(data), encoding="latin1").load()
+    lists = got.lists if isinstance(got, _Lists) else None
+    if type(lists) is not list or not all(type(each) is list for each in lists):
+        _refuse("it holds no array of lists")
+    if sum(map(len, lists)) > len(data):
+        _refuse("its lists are longer than the file")
+    if not set(map(type, itertools.chain.from_iterable(lists))) <= {int}:
+        _refuse("its lists hold more than integers")
+    return cast("list[list[int]]", lists)
