@@ -280,7 +280,7 @@ def test_an_interrupted_download_leaves_nothing(
         file.write(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_fetch, "_stream", interrupt)
+    monkeypatch.setattr(_fetch, "stream", interrupt)
     with pytest.raises(KeyboardInterrupt):
         _fetch.load(by_content(mirror.url))
     assert not list((tmp_path / "cache/small").iterdir())

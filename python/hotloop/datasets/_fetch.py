@@ -220,18 +220,18 @@ def _download(
     for mirror in mirrors:
         url = f"{mirror}{target.name}"
         try:
-            with atomic_open(target) as stream:
-                _stream(url, _Limited(stream, _MAX_DOWNLOAD))
-                stream.flush()
-                found = read(Path(stream.name), False)
+            with atomic_open(target) as target_file:
+                stream(url, _Limited(target_file, _MAX_DOWNLOAD))
+                target_file.flush()
+                found = read(Path(target_file.name), False)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors
-            failures.append(f"{url}: {_short(error)}")
+            failures.append(f"{url}: {short(error)}")
         else:
             return found
     raise _not_found(name, files, looked, failures)
 
 
-def _stream(url: str, file: _Limited) -> None:
+def stream(url: str, file: Any) -> None:
     """Write what `url` gives into `file`."""
     import pooch  # noqa: PLC0415 - needed by a download alone, and slow to import
 
@@ -264,7 +264,7 @@ def _remove_stale(folder: Path) -> None:
                 part.unlink()
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
     """Return the reason at the root of an error: requests and urllib3 wrap it in paragraphs."""
     root = error
     while (inner := root.__cause__ or root.__context__) is not None:

@@ -16,14 +16,41 @@ if TYPE_CHECKING:
     from hotloop.saving.model_files import (
         register_keras_serializable as register_keras_serializable,
     )
+    from hotloop.utils.files import get_file
+    from hotloop.utils.images import array_to_img, img_to_array, load_img, save_img
+    from hotloop.utils.objects import (
+        CustomObjectScope,
+        custom_object_scope,
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        serialize_keras_object,
+    )
+    from hotloop.utils.progbar import Progbar
+    from hotloop.utils.sequences import pad_sequences
 
 __all__ = [
+    "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_file",
+    "get_registered_name",
+    "get_registered_object",
     "gradient_check",
+    "img_to_array",
+    "load_img",
     "normalize",
     "numerical_gradient",
+    "pad_sequences",
+    "save_img",
+    "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
     "train_test_split",
@@ -31,13 +58,34 @@ __all__ = [
 
 Sequence = PyDataset  # Keras's older name
 
+# What costs more to import than the rest, or is seldom needed.
+_LAZY = {
+    "files": ["get_file"],
+    "images": ["array_to_img", "img_to_array", "load_img", "save_img"],
+    "objects": [
+        "CustomObjectScope",
+        "custom_object_scope",
+        "deserialize_keras_object",
+        "get_custom_objects",
+        "get_registered_name",
+        "get_registered_object",
+        "serialize_keras_object",
+    ],
+    "progbar": ["Progbar"],
+    "sequences": ["pad_sequences"],
+}
+
 serve(
     __name__,
-    # What costs more to import than the rest: a check of gradients makes models.
     {
         "gradient_check": "hotloop.gradcheck.gradients:gradient_check",
         "numerical_gradient": "hotloop.gradcheck.numerical:numerical_gradient",
         "register_keras_serializable": "hotloop.saving:register_keras_serializable",
+        **{
+            name: f"hotloop.utils.{module}:{name}"
+            for module, names in _LAZY.items()
+            for name in names
+        },
     },
     ["register_keras_serializable"],
 )
