@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hotloop.saving.model_files import (
         register_keras_serializable as register_keras_serializable,
     )
+    from hotloop.utils.drawing import get_source_inputs, model_to_dot, plot_model
     from hotloop.utils.files import get_file
     from hotloop.utils.images import array_to_img, img_to_array, load_img, save_img
     from hotloop.utils.objects import (
@@ -43,12 +44,15 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "gradient_check",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
     "numerical_gradient",
     "pad_sequences",
+    "plot_model",
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
@@ -60,6 +64,7 @@ Sequence = PyDataset  # Keras's older name
 
 # What costs more to import than the rest, or is seldom needed.
 _LAZY = {
+    "drawing": ["get_source_inputs", "model_to_dot", "plot_model"],
     "files": ["get_file"],
     "images": ["array_to_img", "img_to_array", "load_img", "save_img"],
     "objects": [
