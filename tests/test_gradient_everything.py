@@ -38,6 +38,8 @@ MACHINERY = {
     "FormulaLoss",
     "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
     *("RandomDraw", "Recorded", "Recorder", "Rule", "Tensor"),
+    # What draws anew in each call, and its bases: test_picture_layers.py.
+    *("Images", "RandomCrop", "RandomFlip", "RandomImages", "RandomWarp", "Warp"),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hotloop._support.quoting import quoted
 
-__all__ = ["FILLS", "INTERPOLATIONS", "aspect_crop", "resize", "resize_matrix", "warp"]
+__all__ = ["FILLS", "INTERPOLATIONS", "Warp", "aspect_crop", "resize", "resize_matrix"]
 
 Array = NDArray[Any]
 
@@ -81,44 +81,66 @@ def _folded(at: Array, size: int, fill: str) -> tuple[Array, Array | None]:
     return np.clip(at, 0, size - 1), inside
 
 
-def warp(
-    x: Array, matrices: Array, fill: str, interpolation: str, fill_value: float = 0.0
-) -> Array:
-    """Return pictures whose pixel (i, j) is read at ``M @ (j, i, 1)``, each with its own matrix.
+class Warp:
+    """Pictures whose pixel (i, j) is read at ``M @ (j, i, 1)``, each with its own matrix.
 
     Parameters
     ----------
-    x : ndarray, (N, H, W, C)
-        Pictures, float.
+    shape : (N, H, W, C)
+        Of the pictures.
     matrices : ndarray, (N, 2, 3)
         Rows: the column, then the row that is read.
     fill : {"constant", "nearest", "reflect", "wrap"}
         What lies outside.
     interpolation : {"bilinear", "nearest"}
         Between pixels.
-    fill_value : float
-        Of "constant".
+    dtype : dtype
+        Of the pictures.
     """
-    n, h, w, c = x.shape
-    grid = np.stack([*np.meshgrid(np.arange(w), np.arange(h)), np.ones((h, w))]).reshape(3, -1)
-    across, down = (matrices[:, i] @ grid for i in (0, 1))
-    flat = np.ascontiguousarray(x).reshape(n, h * w, c)
-    owner = np.arange(n)[:, None]
 
-    def taken(rows: Array, columns: Array) -> Any:
-        rows, inside = _folded(rows, h, fill)
-        columns, also = _folded(columns, w, fill)
-        found = flat[owner, rows * w + columns]
-        if inside is not None and also is not None:
-            found[~(inside & also)] = fill_value
-        return found
+    def __init__(
+        self, shape: Any, matrices: Array, fill: str, interpolation: str, dtype: Any
+    ) -> None:
+        self.shape = n, h, w, _ = shape
+        grid = np.stack([*np.meshgrid(np.arange(w), np.arange(h)), np.ones((h, w))]).reshape(3, -1)
+        across, down = (matrices[:, i] @ grid for i in (0, 1))
+        self.owner = np.arange(n)[:, None]
+        # Each tap: places, those inside or None, and its share.
+        self.taps: list[tuple[Array, Array | None, Array | None]] = []
 
-    if interpolation == "nearest":
-        taps = taken(np.rint(down).astype(np.int64), np.rint(across).astype(np.int64))
-        return np.asarray(taps.reshape(x.shape))
-    top, left = np.floor(down).astype(np.int64), np.floor(across).astype(np.int64)
-    low = (down - top).astype(x.dtype)[..., None]
-    right = (across - left).astype(x.dtype)[..., None]
-    above = taken(top, left) * (1 - right) + taken(top, left + 1) * right
-    below = taken(top + 1, left) * (1 - right) + taken(top + 1, left + 1) * right
-    return np.asarray((above * (1 - low) + below * low).reshape(x.shape))
+        def tap(rows: Array, columns: Array, share: Array | None) -> None:
+            rows, inside = _folded(rows, h, fill)
+            columns, also = _folded(columns, w, fill)
+            kept = None if inside is None or also is None else inside & also
+            self.taps.append((rows * w + columns, kept, share))
+
+        if interpolation == "nearest":
+            tap(np.rint(down).astype(np.int64), np.rint(across).astype(np.int64), None)
+            return
+        top, left = np.floor(down).astype(np.int64), np.floor(across).astype(np.int64)
+        low, right = down - top, across - left
+        for dy, share_y in ((0, 1 - low), (1, low)):
+            for dx, share_x in ((0, 1 - right), (1, right)):
+                tap(top + dy, left + dx, (share_y * share_x).astype(dtype)[..., None])
+
+    def __call__(self, x: Array, fill_value: float = 0.0) -> Array:
+        """Return the pictures; `fill_value` lies outside where "constant" does."""
+        flat = np.ascontiguousarray(x).reshape(self.shape[0], -1, self.shape[3])
+        y: Any = 0
+        for places, kept, share in self.taps:
+            part = flat[self.owner, places]
+            if kept is not None:
+                part[~kept] = fill_value
+            y = y + (part if share is None else part * share)
+        return np.asarray(y.reshape(self.shape))
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient of the pictures."""
+        flat = np.ascontiguousarray(dy).reshape(self.shape[0], -1, self.shape[3])
+        dx = np.zeros_like(flat)
+        for places, kept, share in self.taps:
+            part = flat if share is None else flat * share
+            if kept is not None:
+                part = part * kept[..., None]
+            np.add.at(dx, (self.owner, places), part)
+        return dx.reshape(self.shape)

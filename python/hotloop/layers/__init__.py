@@ -17,6 +17,17 @@ from hotloop.layers.activations import (
     Tanh,
 )
 from hotloop.layers.added import AddedLoss
+from hotloop.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomGrayscale,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv1D, Conv2D
@@ -37,6 +48,7 @@ from hotloop.layers.global_pool import (
     GlobalMaxPool1D,
     GlobalMaxPool2D,
 )
+from hotloop.layers.images import CenterCrop, Resizing
 from hotloop.layers.merge import (
     Add,
     Average,
@@ -94,6 +106,21 @@ MaxPooling2D = MaxPool2D
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
+# Layers that prepare data: pictures, numbers, words.
+PREPROCESSING: tuple[type[Layer], ...] = (
+    CenterCrop,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomGrayscale,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Resizing,
+)
+
 # What a description in a file may name.
 CLASSES: dict[str, type[Layer]] = enter(
     "layer",
@@ -143,6 +170,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         PReLU,
         Permute,
         RMSNormalization,
+        *PREPROCESSING,
         RandomDraw,
         ReLU,
         RepeatVector,
@@ -178,6 +206,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNormalization",
     "Cache",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -224,10 +253,20 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
