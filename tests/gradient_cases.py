@@ -89,6 +89,8 @@ LAYERS: list[tuple[Callable[[], Any], Any]] = [
     (L.Flatten, IMAGES),
     (lambda: L.Reshape((5, -1)), (2, 10)),
     (lambda: L.Rescaling(0.5, 1.0), ROWS),
+    (lambda: L.Normalization(mean=[0.1, 0.2, 0.3, 0.4], variance=[1.0, 2.0, 3.0, 4.0]), ROWS),
+    (lambda: L.Discretization([-30.0, 30.0]), ROWS),
     (lambda: L.Resizing(3, 5), IMAGES),
     (lambda: L.CenterCrop(2, 2), IMAGES),
     # With draws from a range of one number, for each call draws anew.

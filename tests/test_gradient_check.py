@@ -30,9 +30,9 @@ def batches(shapes: Any) -> Any:
 def test_every_layer_is_in_the_list() -> None:
     checked = {type(make()).__name__ for make, _ in LAYERS}
     # What reads no value has no gradient of an input; own weights and added losses are checked
-    # within a model. What draws anew in each call: tests/test_picture_layers.py.
+    # within a model. What draws anew in each call, or takes ids: their own tests.
     without = {"AddedLoss", "InputLayer", "OwnWeights", "RandomDraw"}
-    assert set(L.CLASSES) - checked == without | {"RandomCrop", "RandomFlip"}
+    assert set(L.CLASSES) - checked == without | {"CategoryEncoding", "RandomCrop", "RandomFlip"}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])

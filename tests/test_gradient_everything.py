@@ -38,7 +38,8 @@ MACHINERY = {
     "FormulaLoss",
     "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
     *("RandomDraw", "Recorded", "Recorder", "Rule", "Tensor"),
-    # What draws anew in each call, and its bases: test_picture_layers.py.
+    # What draws anew in each call or takes ids, and their bases: test_picture_layers.py, test_tabular_layers.py.
+    *("CategoryEncoding", "Encoding"),
     *("Images", "RandomCrop", "RandomFlip", "RandomImages", "RandomWarp", "Warp"),
 }  # fmt: skip
 

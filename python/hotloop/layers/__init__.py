@@ -88,6 +88,7 @@ from hotloop.layers.separable import (
 )
 from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
+from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
 from hotloop.registry import enter
 
 # Keras's other names.
@@ -108,7 +109,10 @@ SeparableConvolution2D = SeparableConv2D
 
 # Layers that prepare data: pictures, numbers, words.
 PREPROCESSING: tuple[type[Layer], ...] = (
+    CategoryEncoding,
     CenterCrop,
+    Discretization,
+    Normalization,
     RandomBrightness,
     RandomContrast,
     RandomCrop,
@@ -206,6 +210,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNormalization",
     "Cache",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -222,6 +227,7 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
+    "Discretization",
     "Dropout",
     "Flatten",
     "GaussianDropout",
@@ -249,6 +255,7 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "Operation",
     "PReLU",
     "Permute",
