@@ -90,7 +90,7 @@ def _names() -> dict[str, Any]:
 _NAMES = _names()
 globals().update(_NAMES)
 _LAZY = ("nn", "optim", "utils", "jit", "func", "random")
-__all__ = ["Tensor", "__version__", "autograd", *sorted(_NAMES)]  # noqa: PLE0605 - of the tables
+__all__ = ["Tensor", "__version__", "autograd", *sorted(_NAMES)]
 
 
 def __getattr__(name: str) -> Any:

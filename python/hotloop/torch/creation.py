@@ -14,7 +14,7 @@ from hotloop.torch.pointwise import into
 from hotloop.torch.shaping import sizes_of
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """Where tensors are: ``"cpu"``. A RuntimeError for any other place.
 
     Attributes

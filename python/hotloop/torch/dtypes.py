@@ -9,7 +9,7 @@ import numpy as np
 from hotloop.autodiff.rule import Array
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """The type of a tensor's elements.
 
     Attributes
@@ -171,7 +171,7 @@ def fits(source: Any, target: Any) -> bool:
     return order[source.kind] <= order[target.kind]
 
 
-class finfo:  # noqa: N801 - PyTorch's name
+class finfo:
     """Limits of a floating dtype: ``eps max min tiny smallest_normal resolution bits``."""
 
     def __init__(self, kind: Any = None) -> None:
@@ -181,7 +181,7 @@ class finfo:  # noqa: N801 - PyTorch's name
             setattr(self, name, getattr(found, name).item())
 
 
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """Limits of an integer dtype: ``max min bits``."""
 
     def __init__(self, kind: Any) -> None:

@@ -55,18 +55,18 @@ def _without_brackets(cls: Any) -> Any:
 
 
 @_without_brackets
-class no_grad(_Switch):  # noqa: N801 - PyTorch's name
+class no_grad(_Switch):
     """Remember nothing inside: ``with torch.no_grad():``, or ``@torch.no_grad()``."""
 
 
 @_without_brackets
-class enable_grad(_Switch):  # noqa: N801 - PyTorch's name
+class enable_grad(_Switch):
     """Remember inside, also within a `no_grad`."""
 
     wanted = True
 
 
-class inference_mode(_Switch):  # noqa: N801 - PyTorch's name
+class inference_mode(_Switch):
     """The same as `no_grad`; ``inference_mode(False)`` changes nothing."""
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -82,7 +82,7 @@ class inference_mode(_Switch):  # noqa: N801 - PyTorch's name
         self.wanted = not mode
 
 
-class set_grad_enabled(_Switch):  # noqa: N801 - PyTorch's name
+class set_grad_enabled(_Switch):
     """Set it from here on; as a context manager, until the block ends."""
 
     def __init__(self, mode: bool) -> None:

@@ -153,7 +153,7 @@ def _same_rank(name: str, input: Tensor, index: Tensor) -> None:
 
 def _inside(index: Tensor, limit: int, axis: int) -> None:
     array = index._array
-    if array.size and not (0 <= int(array.min()) and int(array.max()) < limit):
+    if array.size and not (int(array.min()) >= 0 and int(array.max()) < limit):
         wrong = array[(array < 0) | (array >= limit)].reshape(-1)[0]
         msg = f"index {wrong} is out of bounds for dimension {axis} with size {limit}"
         raise RuntimeError(msg)
@@ -315,7 +315,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Any:
 
 def _inside_axis(index: Tensor, limit: int) -> None:
     array = index._array
-    if array.size and not (0 <= int(array.min()) and int(array.max()) < limit):
+    if array.size and not (int(array.min()) >= 0 and int(array.max()) < limit):
         msg = "index out of range in self"
         raise IndexError(msg)
 

@@ -389,7 +389,7 @@ def unique(
     sorted: bool = True,
     return_inverse: bool = False,
     return_counts: bool = False,
-    dim: Any = None,  # noqa: ARG001
+    dim: Any = None,
 ) -> Any:
     """Return the different elements in order; with their places and counts where asked for."""
     values, inverse, counts = np.unique(

@@ -19,8 +19,8 @@ from hotloop.torch import (
     pointwise,
     printing,
     reductions,
+    shaping,
 )
-from hotloop.torch import shaping
 from hotloop.torch.core import Tensor, refresh, wrap
 from hotloop.torch.shaping import Size
 

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 
-class detect_anomaly:  # noqa: N801 - PyTorch's name
+class detect_anomaly:
     """Without effect: errors of a way back name the operation as they are."""
 
     def __init__(self, mode: bool = True, check_nan: bool = True) -> None:
