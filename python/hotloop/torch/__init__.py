@@ -51,7 +51,15 @@ strided, preserve_format, contiguous_format, channels_last = (
 _INNER = {
     *("of_name", "of_array", "to_numpy", "default_float", "promote", "result_of", "fits"),
     *("axis_of", "sizes_of", "in_one_dtype", "reversed_axes", "view", "view_as", "reshape_as"),
-    *("axes_of", "apply_plain", "gather_op", "squeezed", "getitem", "setitem", "embedding_rows"),
+    *(
+        "axes_of",
+        "apply_plain",
+        "gather_op",
+        "floats_alone",
+        "getitem",
+        "setitem",
+        "embedding_rows",
+    ),
     *("made", "rng_of", "text_of", "described", "expand", "expand_as", "repeat", "contiguous"),
 }
 
@@ -90,7 +98,8 @@ def _names() -> dict[str, Any]:
 _NAMES = _names()
 globals().update(_NAMES)
 _LAZY = ("nn", "optim", "utils", "jit", "func", "random")
-__all__ = ["Tensor", "__version__", "autograd", *sorted(_NAMES)]
+__all__ = ["Tensor", "__version__", "autograd"]
+__all__ += list(_NAMES)
 
 
 def __getattr__(name: str) -> Any:

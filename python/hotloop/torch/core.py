@@ -36,7 +36,7 @@ class Op:
     keeps : str
         What the way back reads, and may not be changed until then: ``a b c`` inputs; ``A B`` the
         first or second where the other one needs a gradient; ``r`` the answer, ``S`` where the second
-        input needs a gradient; ``R`` the answer, which is computed again where it was changed.
+        input is a tensor; ``D`` the second where it needs a gradient itself; ``R`` the answer, which is computed again where it was changed.
     """
 
     __slots__ = ("backward", "forward", "keeps", "name")
@@ -183,24 +183,24 @@ class Tensor:
         def __getattr__(self, name: str) -> Any:
             """Methods are added by `hotloop.torch.tensor`."""
 
-        def __add__(self, other: Any) -> Any: ...
-        def __radd__(self, other: Any) -> Any: ...
-        def __sub__(self, other: Any) -> Any: ...
-        def __rsub__(self, other: Any) -> Any: ...
-        def __mul__(self, other: Any) -> Any: ...
-        def __rmul__(self, other: Any) -> Any: ...
-        def __truediv__(self, other: Any) -> Any: ...
-        def __pow__(self, other: Any) -> Any: ...
-        def __matmul__(self, other: Any) -> Any: ...
-        def __neg__(self) -> Any: ...
-        def __lt__(self, other: Any) -> Any: ...
-        def __gt__(self, other: Any) -> Any: ...
-        def __le__(self, other: Any) -> Any: ...
-        def __ge__(self, other: Any) -> Any: ...
-        def __getitem__(self, index: Any) -> Any: ...
-        def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __len__(self) -> int: ...
-        def __iter__(self) -> Any: ...
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __pow__: Any
+        __matmul__: Any
+        __neg__: Any
+        __lt__: Any
+        __gt__: Any
+        __le__: Any
+        __ge__: Any
+        __getitem__: Any
+        __setitem__: Any
+        __len__: Any
+        __iter__: Any
 
     __hash__ = object.__hash__
 
@@ -225,6 +225,14 @@ def refresh(t: Tensor) -> None:
     base = view.base
     if base._node is view.seen:
         return
+    if view.kind == "several":
+        msg = (
+            f"Output {t._index} of {view.steps[-1][0].name} is a view and its base or another view "
+            "of its base has been modified inplace. This view is the output of a function that "
+            "returns multiple views. Such functions do not allow the output views to be modified "
+            "inplace. You should replace the inplace operation by an out-of-place one."
+        )
+        raise RuntimeError(msg)
     view.seen = base._node
     array, at = base._array, edge(base)
     for op, options in view.steps:
@@ -243,22 +251,27 @@ def edge(t: Tensor) -> Any:
     return (node, t._index) if t._index else node
 
 
-def _note(node: Node, op: Op, inputs: Sequence[Any], answer: Any) -> None:
-    """Remember the versions of what the way back reads."""
+def _note(node: Node, op: Op, inputs: Sequence[Any], answer: Any, changed: int = 0) -> None:
+    """Remember the versions of what the way back reads; the answer's own is `changed` times newer."""
     kept: list[Any] = []
     edges = node.edges
     for code in op.keeps:
         if code in "rRS":
-            if code == "S" and edges[1] is None:
+            if code == "S" and not isinstance(inputs[1], Tensor):
                 continue
             kept += (answer._version, answer._version[0], code)
             continue
+        if code == "D":
+            if edges[1] is None:
+                continue
+            code = "b"  # noqa: PLW2901
         place = ord(code.lower()) - 97
         if place >= len(inputs) or (code < "a" and edges[1 - place] is None):
             continue
         x = inputs[place]
         if isinstance(x, Tensor):
-            kept += (x._version, x._version[0], code)
+            old = changed if x._version is answer._version else 0
+            kept += (x._version, x._version[0] - old, code)
         else:
             kept += (_NEVER, 0, code)
     node.kept = kept
@@ -326,14 +339,14 @@ def tracked(op: Op, answer: Any, saved: Any, edges: Any, inputs: Any) -> Any:
 RECORD: list[Any] = [None]
 
 
-def view_of(op: Op, t: Tensor, several: bool = False, **options: Any) -> Tensor:
+def view_of(op: Op, t: Tensor, several: bool = False, sure: bool = False, **options: Any) -> Tensor:
     """Call an operation that answers a view of a tensor's memory (or, where it cannot, a copy)."""
     made: Tensor = apply(op, t, **options)
     array, own = made._array, t._array
     if mode.recorder is not None:
         made._version = t._version
         return made
-    if array.base is None or not (array.base is own or array.base is own.base):
+    if not sure and (array.base is None or not (array.base is own or array.base is own.base)):
         return made
     above = t._view
     base = t if above is None else above.base
@@ -406,6 +419,11 @@ def _piece_backward(saved: Saved, dy: Array) -> tuple[Array, Array]:
 COPY_SLICES = Op("CopySlices", _piece_of, _piece_backward)
 
 
+def _repeats(array: Array) -> bool:
+    """Whether several elements share a place in memory."""
+    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+
+
 def write(target: Array, source: Array) -> None:
     """Copy into memory that a tensor shares.
 
@@ -414,7 +432,8 @@ def write(target: Array, source: Array) -> None:
     RuntimeError
         For memory that several elements share (`expand`), or that may not be written.
     """
-    if not target.flags.writeable:
+    shared = target.base is not None and _repeats(target)
+    if shared or not target.flags.writeable:
         msg = (
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
@@ -440,6 +459,7 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     if enabled:
         may_change(t)
     array = t._array
+    enabled = enabled and array.dtype.kind == "f"
     arrays: list[Any] = [array]
     edges: list[Any] = [None]
     track = False
@@ -455,7 +475,12 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
                     track, at = True, edge(x)
             edges.append(at)
     for x in others:
-        arrays.append(x._array if isinstance(x, Tensor) else x)
+        if isinstance(x, Tensor):
+            if x._version is t._version and x is not t:
+                _apart(array, x._array)
+            arrays.append(x._array)
+        else:
+            arrays.append(x)
     if not track:
         answer = op.forward(_PLAIN, *arrays, **options)
         check_fits(t, answer)
@@ -472,7 +497,7 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     t._version[0] += 1
     node = Node(op, saved, edges)
     if op.keeps:
-        _note(node, op, (None, *others), t)
+        _note(node, op, (None, *others), t, 1)
     view = t._view
     if view is None:
         t._node, t._index, t._needs = node, 0, True
@@ -483,6 +508,18 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     base._node, base._index, base._needs = Node(COPY_SLICES, whole, [below, node]), 0, True
     refresh(t)
     return t
+
+
+def _apart(target: Array, source: Array) -> None:
+    """Refuse to read what is being written, unless element by element."""
+    same = target.ctypes.data == source.ctypes.data and target.strides == source.strides
+    if not (same and target.shape == source.shape) and np.shares_memory(target, source):
+        msg = (
+            "unsupported operation: some elements of the input tensor and the written-to tensor "
+            "refer to a single memory location. Please clone() the tensor before performing the "
+            "operation."
+        )
+        raise RuntimeError(msg)
 
 
 def check_fits(t: Tensor, answer: Array) -> None:

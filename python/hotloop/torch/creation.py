@@ -79,9 +79,7 @@ def _read(data: Any) -> Array:
     if isinstance(data, np.ndarray | np.generic):
         return np.array(data)
     array = np.array(_without_tensors(data))
-    if array.dtype.kind == "f":
-        return array.astype(dtypes.default_float()) if _plain(data) else array
-    if array.dtype.kind not in "biu":
+    if array.dtype.kind not in "biuf":
         msg = f"tensor: takes nested lists of numbers, got {type(data).__name__} of {array.dtype}"
         raise TypeError(msg)
     return array
@@ -91,7 +89,7 @@ def _plain(data: Any) -> bool:
     """Whether nested lists hold Python's numbers."""
     while isinstance(data, list | tuple) and data:
         data = data[0]
-    return not isinstance(data, np.ndarray) or isinstance(data, float)
+    return not isinstance(data, np.ndarray | np.generic | Tensor)
 
 
 def _without_tensors(data: Any) -> Any:
@@ -138,7 +136,11 @@ def tensor(
     except ValueError as error:
         msg = f"tensor: {error}"
         raise ValueError(msg) from None
-    kind = dtypes.to_numpy(array.dtype) if dtype is None else dtypes.to_numpy(dtype)
+    if dtype is not None:
+        kind = dtypes.to_numpy(dtype)
+    else:
+        own = array.dtype.kind != "f" or not _plain(data)
+        kind = dtypes.to_numpy(array.dtype if own else dtypes.default_float())
     return made(array.astype(kind, order="C", copy=False), requires_grad)
 
 

@@ -92,7 +92,7 @@ class set_grad_enabled(_Switch):
         thread.enabled = self.wanted
 
     def __enter__(self) -> None:
-        """It is set already."""
+        """Remember what was; it is set already."""
         self._before.append(self._outer)
 
 

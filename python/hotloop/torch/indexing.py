@@ -8,10 +8,11 @@ import numpy as np
 
 from hotloop.autodiff import shapes as rules
 from hotloop.autodiff.rule import Array, Saved, as_array, summed_to
+from hotloop.torch import dtypes
 from hotloop.torch import pointwise as pw
 from hotloop.torch.core import Op, Tensor, apply, in_place, view_of, wrap
 from hotloop.torch.reductions import gather_op
-from hotloop.torch.shaping import INDEX, ITEM, SELECT, axis_of, sizes_of
+from hotloop.torch.shaping import INDEX, ITEM, SELECT, axis_of, reshape, sizes_of
 
 
 def _key(index: Any) -> tuple[Any, bool]:
@@ -121,7 +122,21 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
                 value = _trimmed(value, target._array.ndim)
             pw.copy_(target, value)
             return
+        if isinstance(value, Tensor) and value._array.dtype != input._array.dtype:
+            msg = (
+                "Index put requires the source and destination dtypes match, got "
+                f"{dtypes.WORDS[input._array.dtype.char]} for the destination and "
+                f"{dtypes.WORDS[value._array.dtype.char]} for the source."
+            )
+            raise RuntimeError(msg)
         source = value if isinstance(value, Tensor) else wrap(value)
+        if np.shares_memory(source._array, input._array):
+            msg = (
+                "unsupported operation: some elements of the input tensor and the written-to tensor "
+                "refer to a single memory location. Please clone() the tensor before performing the "
+                "operation."
+            )
+            raise RuntimeError(msg)
         in_place(_PUT, input, pw.cast(source, input._array.dtype), key=key, add=False)
     except IndexError as error:
         raise _refused(input, error) from None
@@ -178,7 +193,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     _same_rank("gather", input, index)
     axis = axis_of(dim, input._array.ndim)
     if input._array.ndim == 0:
-        return getitem(input, ())
+        return reshape(pw.clone(input), index._array.shape)
     own, shape = input._array.shape, index._array.shape
     for i, (n, m) in enumerate(zip(own, shape, strict=True)):
         if i != axis and m > n:
@@ -203,7 +218,7 @@ def _scatter_forward(
 ) -> Array:
     saved.source = source.shape
     y = x.copy()
-    place = list(np.indices(index.shape, sparse=True))
+    place: list[Any] = list(np.indices(index.shape, sparse=True))
     if place:
         place[axis] = index
     source = (

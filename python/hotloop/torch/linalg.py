@@ -44,6 +44,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Any:
     """
     _one_dtype("matmul", input, other)
     x, y = input._array, other._array
+    if x.dtype.kind == "b":
+        msg = "\"addmm_impl_cpu_\" not implemented for 'Bool'"
+        raise NotImplementedError(msg)
     if x.ndim == 0 or y.ndim == 0:
         msg = (
             f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hotloop.autodiff import elementwise as rules
-from hotloop.autodiff.rule import Array, Rule
+from hotloop.autodiff import numeric as num
+from hotloop.autodiff.rule import Array, Rule, summed_to
 from hotloop.torch import dtypes
 from hotloop.torch.core import Op, Tensor, apply, in_place, wrap, write
 
@@ -18,7 +19,7 @@ _NUMBERS: dict[Any, Array] = {}
 
 def cast(x: Tensor, kind: Any) -> Tensor:
     """Return a tensor in another of NumPy's dtypes; the same one if it has it."""
-    return x if x._array.dtype == kind else apply(CAST, x, dtype=kind)  # type: ignore[no-any-return]
+    return x if x._array.dtype == kind else apply(CAST, x, dtype=kind)
 
 
 def number(value: Any, kind: Any) -> Array:
@@ -56,7 +57,14 @@ def matched(name: str, *given: Any, floats: bool = False) -> list[Any]:
     kind = dtypes.result_of([x._array if isinstance(x, Tensor) else x for x in operands])
     if floats and kind.kind != "f":
         kind = dtypes.default_float()
-    return [cast(x, kind) if isinstance(x, Tensor) else number(x, kind) for x in operands]
+    return [_in(x, kind) if isinstance(x, Tensor) else number(x, kind) for x in operands]
+
+
+def _in(x: Tensor, kind: Any) -> Tensor:
+    """Return an operand in a dtype; what changes the operand changes what the way back needs."""
+    made = cast(x, kind)
+    made._version = x._version
+    return made
 
 
 def into(out: Tensor | None, answer: Any) -> Any:
@@ -95,9 +103,15 @@ def called(op: Op, x: Any, y: Any) -> Any:
         raise
 
 
+def _no_way_back(*_: Any) -> Any:
+    msg = "derivative for aten::floor_divide is not implemented"
+    raise NotImplementedError(msg)
+
+
 def _two(name: str, rule: Rule, node: str, keeps: str = "", floats: bool = False) -> Any:
     """Make a function of two operands, and its in-place form."""
-    op = Op(f"{node}Backward0", rule.forward, rule.backward, keeps)
+    back = _no_way_back if node == "FloorDivide" else rule.backward
+    op = Op(f"{node}Backward0", rule.forward, back, keeps)
 
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
         if isinstance(input, Tensor) and isinstance(other, Tensor):
@@ -140,9 +154,8 @@ _pow, _pow_ = _two("pow", rules.power, "Pow", "abS")
 maximum, _ = _two("maximum", rules.maximum, "Maximum", "ab")
 minimum, _ = _two("minimum", rules.minimum, "Minimum", "ab")
 atan2, _ = _two("atan2", rules.arctan2, "Atan2", "ab", floats=True)
-remainder, remainder_ = _two("remainder", rules.mod, "Remainder", "AB")
-fmod, fmod_ = _two("fmod", rules.fmod, "Fmod", "AB")
-floor_divide, floor_divide_ = _two("floor_divide", rules.floor_divide, "FloorDivide")
+_remainder, remainder_ = _two("remainder", rules.mod, "Remainder", "AD")
+_fmod, fmod_ = _two("fmod", rules.fmod, "Fmod", "AD")
 logaddexp, _ = _two("logaddexp", rules.logaddexp, "Logaddexp", "abr", floats=True)
 eq, eq_ = _two("eq", rules.equal, "Eq")
 ne, ne_ = _two("ne", rules.not_equal, "Ne")
@@ -156,6 +169,32 @@ logical_xor, _ = _two("logical_xor", rules.logical_xor, "Xor")
 bitwise_and, bitwise_and_ = _two("bitwise_and", rules.bitwise_and, "And")
 bitwise_or, bitwise_or_ = _two("bitwise_or", rules.bitwise_or, "Or")
 bitwise_xor, bitwise_xor_ = _two("bitwise_xor", rules.bitwise_xor, "Xor")
+
+
+_floor_divide, floor_divide_ = _two("floor_divide", rules.floor_divide, "FloorDivide")
+
+
+def _whole_by(function: Any, name: str) -> Any:
+    """Refuse to divide whole numbers by 0."""
+
+    def divided(input: Any, other: Any, *, out: Any = None) -> Any:
+        by = other._array if isinstance(other, Tensor) else other
+        kind = input._array.dtype.kind if isinstance(input, Tensor) else "i"
+        if kind == "b" and (other is True or getattr(by, "dtype", None) == dtypes.BOOL):
+            _no_bool("div_floor" if name == "floor_divide" else name)
+        whole = by.dtype.kind in "iub" if isinstance(by, np.ndarray) else isinstance(by, int)
+        if whole and kind in "iub" and np.any(np.equal(by, 0)):
+            msg = "ZeroDivisionError"
+            raise RuntimeError(msg)
+        return function(input, other, out=out)
+
+    divided.__name__ = name
+    return divided
+
+
+remainder = _whole_by(_remainder, "remainder")
+fmod = _whole_by(_fmod, "fmod")
+floor_divide = _whole_by(_floor_divide, "floor_divide")
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
@@ -225,7 +264,22 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         if kind in "iu" and isinstance(exponent, int) and exponent < 0:
             msg = "Integers to negative integer powers are not allowed."
             raise RuntimeError(msg)
+    if isinstance(input, Tensor) and isinstance(exponent, bool) and input._array.dtype.kind == "b":
+        return into(out, logical_or(input, not exponent))
+    if isinstance(input, Tensor) and isinstance(exponent, Tensor):
+        kinds = input._array.dtype.kind + exponent._array.dtype.kind
+        if kinds == "bb":
+            _no_bool("pow")
+        if "f" not in kinds and (exponent._array < 0).any():
+            return into(out, wrap(_whole_powers(input._array, exponent._array)))
     return _pow(input, exponent, out=out)
+
+
+def _whole_powers(x: Array, y: Array) -> Array:
+    """Return powers of whole numbers, where 1 and -1 alone have negative ones."""
+    kind = np.promote_types(x.dtype, y.dtype)
+    odd = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
+    return np.where(y < 0, odd, np.power(x.astype(kind), np.maximum(y, 0))).astype(kind)
 
 
 def pow_(input: Tensor, exponent: Any) -> Tensor:
@@ -233,9 +287,19 @@ def pow_(input: Tensor, exponent: Any) -> Tensor:
     return _pow_(input, exponent)  # type: ignore[no-any-return]
 
 
+def _own_input(forward: Any) -> Any:
+    """Let a rule keep a copy of its input, which may be changed then."""
+
+    def copied(saved: Any, x: Array) -> Array:
+        return forward(saved, x.copy() if saved.needs[0] else x)  # type: ignore[no-any-return]
+
+    return copied
+
+
 def _one(name: str, rule: Rule, node: str = "", keeps: str = "", floats: bool = True) -> Any:
     """Make a function of one operand, and its in-place form."""
-    op = Op(f"{node or name.capitalize()}Backward0", rule.forward, rule.backward, keeps)
+    forward = _own_input(rule.forward) if name == "rsqrt" else rule.forward
+    op = Op(f"{node or name.capitalize()}Backward0", forward, rule.backward, keeps)
 
     def function(input: Tensor, *, out: Any = None) -> Any:
         if not isinstance(input, Tensor):
@@ -265,7 +329,7 @@ log2, log2_ = _one("log2", rules.log2, keeps="a")
 log10, log10_ = _one("log10", rules.log10, keeps="a")
 log1p, log1p_ = _one("log1p", rules.log1p, keeps="a")
 sqrt, sqrt_ = _one("sqrt", rules.sqrt, keeps="r")
-rsqrt, rsqrt_ = _one("rsqrt", rules.rsqrt, keeps="ar")
+rsqrt, rsqrt_ = _one("rsqrt", rules.rsqrt, keeps="r")
 reciprocal, reciprocal_ = _one("reciprocal", rules.reciprocal, keeps="r")
 sin, sin_ = _one("sin", rules.sin, keeps="a")
 cos, cos_ = _one("cos", rules.cos, keeps="a")
@@ -282,20 +346,27 @@ erf, _ = _one("erf", rules.erf, keeps="a")
 erfinv, _ = _one("erfinv", rules.erfinv, keeps="r")
 sigmoid, sigmoid_ = _one("sigmoid", rules.sigmoid, keeps="r")
 tanh, tanh_ = _one("tanh", rules.tanh, keeps="r")
-relu, relu_ = _one("relu", rules.relu, keeps="r", floats=False)
+_relu, _relu_ = _one("relu", rules.relu, keeps="r", floats=False)
 silu, silu_ = _one("silu", rules.silu, keeps="a")
 floor, floor_ = _one("floor", rules.floor, floats=False)
 ceil, ceil_ = _one("ceil", rules.ceil, floats=False)
 trunc, trunc_ = _one("trunc", rules.trunc, floats=False)
 _round, _round_ = _one("round", rules.rint, floats=False)
-abs, abs_ = _one("abs", rules.absolute, keeps="a", floats=False)
+_abs, abs_ = _one("abs", rules.absolute, keeps="a", floats=False)
 _neg, neg_ = _one("neg", rules.negative, floats=False)
-sign, sign_ = _one("sign", rules.sign, floats=False)
+_sign, sign_ = _one("sign", rules.sign, floats=False)
 isnan, _ = _one("isnan", rules.isnan, floats=False)
 isinf, _ = _one("isinf", rules.isinf, floats=False)
 isfinite, _ = _one("isfinite", rules.isfinite, floats=False)
 logical_not, logical_not_ = _one("logical_not", rules.logical_not, floats=False)
 bitwise_not, bitwise_not_ = _one("bitwise_not", rules.bitwise_not, floats=False)
+
+
+def abs(input: Tensor, *, out: Any = None) -> Any:
+    """Return the absolute values."""
+    if isinstance(input, Tensor) and input._array.dtype.kind == "b":
+        _no_bool("abs")
+    return _abs(input, out=out)
 
 
 def neg(input: Tensor, *, out: Any = None) -> Any:
@@ -309,13 +380,19 @@ def neg(input: Tensor, *, out: Any = None) -> Any:
     return _neg(input, out=out)
 
 
+def _no_bool(name: str) -> None:
+    msg = f"\"{name}_cpu\" not implemented for 'Bool'"
+    raise NotImplementedError(msg)
+
+
 def _whole_stays(function: Any) -> Any:
     """Let floor and its kind answer integers as they came."""
 
     def called_on(input: Tensor, **options: Any) -> Any:
-        if input._array.dtype.kind != "f":
-            return wrap(input._array.copy())
-        return function(input, **options)
+        kind = input._array.dtype.kind
+        if kind == "b":
+            _no_bool(function.__name__)
+        return function(input, **options) if kind == "f" else wrap(input._array.copy())
 
     called_on.__name__ = function.__name__
     return called_on
@@ -331,9 +408,36 @@ def round(input: Tensor, *, decimals: int = 0, out: Any = None) -> Any:
     return into(out, _round(input))
 
 
+def relu(input: Tensor) -> Any:
+    """Return ``max(x, 0)``."""
+    if input._array.dtype.kind == "b":
+        msg = "Boolean inputs not supported for relu"
+        raise RuntimeError(msg)
+    return _relu(input) if input._array.dtype.kind == "f" else clamp(input, 0)
+
+
+def relu_(input: Tensor) -> Any:
+    """Set elements below 0 to 0."""
+    return _relu_(input) if input._array.dtype.kind == "f" else clamp_(input, 0)
+
+
+def sign(input: Tensor, *, out: Any = None) -> Any:
+    """Return 1, -1 or 0; 0 for NaN."""
+    array = input._array
+    if array.dtype.kind == "b":
+        return into(out, wrap(array.copy()))
+    answer = _sign(input)
+    if array.dtype.kind == "f":
+        answer._array[np.isnan(array)] = 0
+    return into(out, answer)
+
+
 def square(input: Tensor) -> Any:
     """Return the squares."""
-    return apply(SQUARE, input) if input._array.dtype.kind == "f" else mul(input, input)
+    if input._array.dtype.kind == "f":
+        return apply(SQUARE, input)
+    input = cast(input, dtypes.INT64) if input._array.dtype.kind == "b" else input
+    return mul(input, input)
 
 
 def square_(input: Tensor) -> Any:
@@ -419,12 +523,12 @@ def _copy_forward(saved: Any, x: Array, source: Array) -> Array:
 
 
 def _copy_backward(saved: Any, dy: Array) -> tuple[Any, Any]:
-    from_source = rules.summed_to(dy, saved.shape).astype(saved.kind) if saved.needs[1] else None
-    return rules.num.zeros(dy.shape, dy), from_source
+    from_source = summed_to(dy, saved.shape).astype(saved.kind) if saved.needs[1] else None
+    return num.zeros(dy.shape, dy), from_source
 
 
 _COPY = Op("CopyBackwards", _copy_forward, _copy_backward)
-_FILL = Op("FillBackward0", _copy_forward, lambda s, dy: (rules.num.zeros(dy.shape, dy), None))  # noqa: ARG005
+_FILL = Op("FillBackward0", _copy_forward, lambda s, dy: (num.zeros(dy.shape, dy), None))  # noqa: ARG005
 _CLONE = Op("CloneBackward0", rules.copy.forward, rules.copy.backward)
 
 

@@ -88,7 +88,7 @@ class _Form:
 
 def _row(items: list[str], width: int, indent: int) -> str:
     """Return the numbers of one axis, broken into lines."""
-    per_line = max(1, int(math.floor((_OPTIONS["linewidth"] - indent) / (width + 2))))
+    per_line = max(1, math.floor((_OPTIONS["linewidth"] - indent) / (width + 2)))
     lines = [items[i : i + per_line] for i in range(0, len(items), per_line)]
     return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hotloop.autodiff import nn as soft
 from hotloop.autodiff import reductions as rules
 from hotloop.autodiff import shapes
 from hotloop.autodiff.rule import Rule
@@ -15,12 +16,10 @@ from hotloop.torch import dtypes
 from hotloop.torch import pointwise as pw
 from hotloop.torch.core import Op, Tensor, apply, array_of, wrap
 from hotloop.torch.pointwise import cast, into
-from hotloop.torch.shaping import axis_of, reshape, squeeze
+from hotloop.torch.shaping import axis_of, reshape
 
-max_pair = namedtuple("max_pair", ["values", "indices"])  # noqa: PYI024
-max_pair.__qualname__ = "max"
-_Pair = {
-    name: namedtuple(name, ["values", "indices"])  # type: ignore[misc]  # noqa: PYI024
+_Pair: dict[str, Any] = {
+    name: namedtuple(name, ["values", "indices"])  # noqa: PYI024
     for name in ("max", "min", "sort", "topk", "median", "mode", "kthvalue", "cummax")
 }
 
@@ -47,7 +46,7 @@ def _over(rule: Rule, node: str, keeps: str = "") -> tuple[Op, Op]:
 
 
 _SUM, _MEAN = _over(rules.sum_, "Sum"), _over(rules.mean, "Mean")
-_PROD = _over(rules.prod, "Prod", "a")
+_PROD = _over(rules.prod, "Prod", "ar")
 _MAX, _MIN = _over(rules.max_, "Max", "ar"), _over(rules.min_, "Min", "ar")
 _AMAX, _AMIN = _over(rules.max_, "Amax", "ar"), _over(rules.min_, "Amin", "ar")
 _LSE = _over(rules.logsumexp, "Logsumexp", "ar")
@@ -140,6 +139,9 @@ def _place(name: str, rule: Rule, input: Tensor, dim: Any, keepdim: bool) -> Any
     axes = axes_of(dim, input._array.ndim)
     _not_empty(name, input, axes)
     array = input._array
+    if array.dtype.kind == "b":
+        msg = f"{name}(): does not support bool input"
+        raise RuntimeError(msg)
     if array.ndim == 0:
         return apply_plain(rule, array, axis=None, keepdims=False)
     return apply_plain(rule, array, axis=None if axes is None else axes[0], keepdims=keepdim)
@@ -189,7 +191,7 @@ def _extreme(
     _not_empty(name, input, (axis,) if input._array.ndim else None)
     pair = _Pair[name]
     if input._array.ndim == 0:
-        return pair(reshape(input, ()), wrap(np.zeros((), np.int64)))
+        return pair(pw.clone(input), wrap(np.zeros((), np.int64)))
     places = apply_plain(rule, input._array, axis=axis, keepdims=True)
     values = gather_op(name.capitalize(), input, axis, places)
     if keepdim:
@@ -260,6 +262,12 @@ def norm(
     """Return the norm of order `p` (2 by default) over axes."""
     if dtype is not None:
         input = cast(input, dtypes.to_numpy(dtype))
+    if input._array.dtype.kind != "f":
+        msg = (
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.WORDS[input._array.dtype.char]}"
+        )
+        raise RuntimeError(msg)
     if p in ("fro", None, 2, 2.0):
         return _root(sum(pw.square(input), dim, keepdim))
     size = pw.abs(input)
@@ -311,9 +319,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Any:
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:  # noqa: ARG001
     """Return the order of the elements along an axis; equal ones stay in theirs."""
     array = input._array
+    axis = axis_of(dim, array.ndim)
     if array.ndim == 0:
         return wrap(np.zeros((), np.int64))
-    axis = axis_of(dim, array.ndim)
     if descending:
         # Stable from behind, so that of equal values the first comes first.
         n = array.shape[axis]
@@ -334,10 +342,15 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     """Return the `k` largest elements along an axis, and where they are."""
     rank = input._array.ndim
     axis = axis_of(dim, rank)
+    if input._array.dtype.kind == "b":
+        msg = "topk does not support bool dtypes on CPU"
+        raise RuntimeError(msg)
     n = input._array.shape[axis] if rank else 1
     if not 0 <= k <= n:
         msg = "selected index k out of range"
         raise RuntimeError(msg)
+    if rank == 0:
+        return _Pair["topk"](pw.clone(input), wrap(np.zeros((), np.int64)))
     order = argsort(input, dim, largest)
     places = wrap(np.ascontiguousarray(order._array[(slice(None),) * axis + (slice(k),)]))
     return _Pair["topk"](gather_op("Topk", input, axis, places), places)
@@ -350,7 +363,16 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
 
 def _ranked(name: str, input: Tensor, at: int, dim: int, keepdim: bool) -> Any:
     axis = axis_of(dim, input._array.ndim)
+    if input._array.ndim == 0:
+        return _Pair[name](pw.clone(input), wrap(np.zeros((), np.int64)))
+    array = input._array
     order = argsort(input, dim)._array
+    if name == "median" and array.dtype.kind == "f":
+        # NaN come last: the first of them is the median.
+        count = np.isnan(array).sum(axis=axis, keepdims=True)
+        first = array.shape[axis] - count
+        moved = np.take_along_axis(order, np.minimum(first, array.shape[axis] - 1), axis)
+        order = np.where(count > 0, moved, order)
     places = wrap(np.ascontiguousarray(order[(slice(None),) * axis + (slice(at, at + 1),)]))
     values = gather_op(name.capitalize(), input, axis, places)
     if not keepdim:
@@ -358,12 +380,26 @@ def _ranked(name: str, input: Tensor, at: int, dim: int, keepdim: bool) -> Any:
     return _Pair[name](values, places)
 
 
+def _median_forward(saved: Any, x: Any) -> Any:
+    flat = np.sort(x, axis=None)
+    nan = flat.size == 0 or (x.dtype.kind == "f" and np.isnan(flat[-1]))
+    y = np.asarray(np.nan if nan else flat[(flat.size - 1) // 2], x.dtype)
+    saved.x, saved.y, saved.shape, saved.axes = x, y, x.shape, tuple(range(x.ndim))
+    return y
+
+
+# Equal elements share the gradient, as of a maximum.
+_MEDIAN = Op("MedianBackward0", _median_forward, rules.max_.backward, "ar")
+
+
 def median(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the lower median; along an axis, values and places."""
+    if input._array.dtype.kind == "b":
+        msg = "\"median_cpu\" not implemented for 'Bool'"
+        raise NotImplementedError(msg)
     if dim is None:
-        flat = reshape(input, -1)
-        return _ranked("median", flat, (flat._array.size - 1) // 2, 0, False).values
-    n = input._array.shape[axis_of(dim, input._array.ndim)]
+        return apply(_MEDIAN, input)
+    n = (input._array.shape or (1,))[axis_of(dim, input._array.ndim)]
     return _ranked("median", input, (n - 1) // 2, dim, keepdim)
 
 
@@ -386,7 +422,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 def unique(
     input: Tensor,
-    sorted: bool = True,
+    sorted: bool = True,  # noqa: ARG001
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: Any = None,
@@ -435,6 +471,39 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: Any = None, neginf: Any 
     return pw.where(wrap(np.isfinite(array)), input, fixed)
 
 
-def squeezed(input: Tensor, dim: Any) -> Any:
-    """Return the tensor without an axis of 1."""
-    return squeeze(input, dim)
+_SOFTMAX = Op("SoftmaxBackward0", soft.softmax.forward, soft.softmax.backward, "r")
+_LOG_SOFTMAX = Op("LogSoftmaxBackward0", soft.log_softmax.forward, soft.log_softmax.backward, "r")
+
+
+def floats_alone(name: str, x: Tensor) -> None:
+    """Refuse a tensor of another kind; a RuntimeError."""
+    if x._array.dtype.kind != "f":
+        msg = f"\"{name}\" not implemented for '{dtypes.WORDS[x._array.dtype.char]}'"
+        raise RuntimeError(msg)
+
+
+def _usual_axis(rank: int) -> int:
+    return 0 if rank in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: Any = None, *, dtype: Any = None) -> Any:
+    """Return ``exp(x)`` over its sum along an axis."""
+    return _softened(_SOFTMAX, "softmax", input, dim, dtype)
+
+
+def log_softmax(input: Tensor, dim: Any = None, *, dtype: Any = None) -> Any:
+    """Return the logarithm of `softmax`."""
+    return _softened(_LOG_SOFTMAX, "log_softmax", input, dim, dtype)
+
+
+def _softened(op: Op, name: str, input: Tensor, dim: Any, dtype: Any) -> Any:
+    if dtype is not None:
+        input = cast(input, dtypes.to_numpy(dtype))
+    floats_alone(f"{name}_lastdim_kernel_impl", input)
+    rank = input._array.ndim
+    axis = axis_of(_usual_axis(rank) if dim is None else dim, rank)
+    if rank == 0:
+        return reshape(apply(op, reshape(input, 1), axis=0), ())
+    if input._array.size == 0:
+        return pw.clone(input)
+    return apply(op, input, axis=axis)

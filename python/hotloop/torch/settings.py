@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hotloop import _core, config
+from hotloop import _core
 from hotloop.torch import dtypes
 from hotloop.torch.core import Tensor, wrap
 
@@ -64,7 +64,7 @@ def get_num_threads() -> int:
 
 def set_num_threads(n: int) -> None:
     """Set the number of threads that an operation may use; results do not depend on it."""
-    config.set_num_threads(n)
+    _core.set_num_threads(n)
 
 
 def get_num_interop_threads() -> int:

@@ -46,7 +46,7 @@ def axis_of(dim: Any, rank: int) -> int:
     if not -n <= dim < n:
         msg = f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
         raise IndexError(msg)
-    return dim % n
+    return int(dim) % n
 
 
 def sizes_of(shape: Sequence[Any]) -> tuple[Any, ...]:
@@ -96,7 +96,11 @@ _SQUEEZE, _UNSQUEEZE = _shaped("Squeeze"), _shaped("Unsqueeze")
 
 def _expand_forward(saved: Saved, x: Array, *, shape: tuple[int, ...]) -> Array:
     saved.shape = x.shape
-    return np.broadcast_to(x, shape)
+    if x.shape == shape:
+        return x[...]
+    lead = (0,) * (len(shape) - x.ndim)
+    steps = (0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
+    return np.lib.stride_tricks.as_strided(x, shape, (*lead, *steps))
 
 
 _EXPAND = Op("ExpandBackward0", _expand_forward, lambda s, dy: (summed_to(dy, s.shape),))
@@ -154,9 +158,9 @@ def reshape_as(input: Tensor, other: Tensor) -> Any:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Return axes joined into one."""
     shape = input._array.shape
+    start, end = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if not shape:
         return reshape(input, 1)
-    start, end = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if start > end:
         msg = "flatten() has invalid args: start_dim cannot come after end_dim"
         raise RuntimeError(msg)
@@ -282,7 +286,7 @@ def expand(input: Tensor, *sizes: Any) -> Any:
             f"must be greater or equal to the number of dimensions in the tensor ({len(own)})"
         )
         raise RuntimeError(msg)
-    return view_of(_EXPAND, input, shape=tuple(shape))
+    return view_of(_EXPAND, input, sure=True, shape=tuple(shape))
 
 
 def expand_as(input: Tensor, other: Tensor) -> Any:
@@ -462,7 +466,9 @@ _DIAGONAL = _all(rules.diagonal, "Diagonal")
 def flip(input: Tensor, *dims: Any) -> Any:
     """Return axes in reverse (a copy)."""
     axes = tuple(axis_of(d, input._array.ndim) for d in sizes_of(dims))
-    return contiguous(apply(_FLIP, input, axis=axes))
+    if input._array.ndim == 0:
+        return clone(input)
+    return clone(apply(_FLIP, input, axis=axes))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Any:

@@ -34,9 +34,7 @@ _POINTWISE = vars(pointwise)
 
 
 def _requires_grad(self: Tensor) -> bool:
-    if self._view is not None:
-        refresh(self)
-    return self._needs
+    return self._needs or (self._view is not None and self._view.base._needs)
 
 
 def _set_requires_grad(self: Tensor, value: bool) -> None:
@@ -267,7 +265,7 @@ def _same(self: Tensor, *_: Any, **__: Any) -> Tensor:
     return self
 
 
-def _no_cuda(self: Tensor, *_: Any, **__: Any) -> Any:
+def _no_cuda(*_: Any, **__: Any) -> Any:
     creation.device("cuda")
 
 
@@ -499,12 +497,12 @@ _METHODS: dict[str, Any] = {
     "nelement": lambda self: self._array.size,
     "element_size": lambda self: self._array.itemsize,
     "data_ptr": lambda self: self._array.ctypes.data,
-    "storage_offset": lambda self: 0,
+    "storage_offset": lambda _: 0,
     "is_contiguous": lambda self, **_: self._array.flags.c_contiguous,
     "is_floating_point": lambda self: self._array.dtype.kind == "f",
-    "is_complex": lambda self: False,
-    "is_pinned": lambda self: False,
-    "get_device": lambda self: -1,
+    "is_complex": lambda _: False,
+    "is_pinned": lambda _: False,
+    "get_device": lambda _: -1,
     "numpy": _numpy,
     "item": _item,
     "tolist": _tolist,
@@ -568,14 +566,14 @@ for _name, _getter in {
     "shape": property(_shape),
     "ndim": property(lambda self: self._array.ndim),
     "dtype": property(lambda self: dtypes.of_array(self._array)),
-    "device": property(lambda self: creation.CPU),  # noqa: ARG005
-    "is_cuda": property(lambda self: False),  # noqa: ARG005
+    "device": property(lambda _: creation.CPU),
+    "is_cuda": property(lambda _: False),
     "itemsize": property(lambda self: self._array.itemsize),
     "nbytes": property(lambda self: self._array.nbytes),
     "T": property(shaping.reversed_axes),
     "mT": property(lambda self: shaping.transpose(self, -2, -1)),
     "_base": property(_base),
-    "layout": property(lambda self: "torch.strided"),  # noqa: ARG005
+    "layout": property(lambda _: "torch.strided"),
     "names": property(lambda self: (None,) * self._array.ndim),
     "output_nr": property(lambda self: self._index),
 }.items():

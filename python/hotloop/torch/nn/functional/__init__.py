@@ -17,7 +17,8 @@ _FUNCTIONS: dict[str, Any] = {
     and name not in ("called", "reduced")
 } | {"sigmoid": activations.sigmoid, "tanh": activations.tanh, "upsample": layers.interpolate}
 globals().update(_FUNCTIONS)
-__all__ = sorted(_FUNCTIONS)
+__all__: list[str] = []
+__all__ += list(_FUNCTIONS)
 
 
 def __getattr__(name: str) -> Any:

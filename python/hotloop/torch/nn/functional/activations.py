@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from hotloop.autodiff import elementwise as rules
-from hotloop.autodiff import nn as soft
-from hotloop.torch import dtypes, grad_mode
+from hotloop.torch import grad_mode
 from hotloop.torch import pointwise as pw
 from hotloop.torch import reductions as red
 from hotloop.torch.core import Op, Tensor, apply, in_place, wrap
@@ -24,14 +23,6 @@ _ELU = Op("EluBackward0", rules.elu.forward, rules.elu.backward, "a")
 _GELU = Op("GeluBackward0", rules.gelu.forward, rules.gelu.backward, "a")
 _SILU = Op("SiluBackward0", rules.silu.forward, rules.silu.backward, "a")
 _SOFTPLUS = Op("SoftplusBackward0", rules.softplus.forward, rules.softplus.backward, "a")
-_SOFTMAX = Op("SoftmaxBackward0", soft.softmax.forward, soft.softmax.backward, "r")
-_LOG_SOFTMAX = Op("LogSoftmaxBackward0", soft.log_softmax.forward, soft.log_softmax.backward, "r")
-
-
-def _floats(name: str, x: Tensor) -> None:
-    if x._array.dtype.kind != "f":
-        msg = f"\"{name}\" not implemented for '{dtypes.WORDS[x._array.dtype.char]}'"
-        raise RuntimeError(msg)
 
 
 def called(op: Op, input: Tensor, inplace: bool, **options: Any) -> Any:
@@ -41,13 +32,9 @@ def called(op: Op, input: Tensor, inplace: bool, **options: Any) -> Any:
 
 def relu(input: Tensor, inplace: bool = False) -> Any:
     """Return ``max(x, 0)``."""
-    if not inplace and input._array.dtype.kind == "f":
-        return apply(_RELU, input)
-    return (
-        pw.clamp_(input, 0)
-        if inplace and input._array.dtype.kind != "f"
-        else (in_place(_RELU, input) if inplace else pw.clamp(input, 0))
-    )
+    if input._array.dtype.kind == "f":
+        return in_place(_RELU, input) if inplace else apply(_RELU, input)
+    return pw.clamp_(input, 0) if inplace else pw.clamp(input, 0)
 
 
 def relu_(input: Tensor) -> Any:
@@ -102,7 +89,7 @@ def selu(input: Tensor, inplace: bool = False) -> Any:
 
 def gelu(input: Tensor, approximate: str = "none") -> Any:
     """Return ``x`` times the normal distribution at ``x``; with ``"tanh"``, its approximation."""
-    _floats("GeluKernelImpl", input)
+    red.floats_alone("GeluKernelImpl", input)
     if approximate == "none":
         return apply(_GELU, input)
     if approximate != "tanh":
@@ -124,7 +111,7 @@ def mish(input: Tensor, inplace: bool = False) -> Any:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Return ``log(1 + exp(beta x)) / beta``; ``x`` above the threshold."""
-    _floats("softplus_cpu", input)
+    red.floats_alone("softplus_cpu", input)
     if beta == 1 and input._array.size and float(input._array.max()) <= threshold:
         return apply(_SOFTPLUS, input)
     scaled = pw.mul(input, beta)
@@ -188,31 +175,14 @@ def prelu(input: Tensor, weight: Tensor) -> Any:
     return pw.where(pw.gt(input, 0), input, pw.mul(weight, input))
 
 
-def _usual_axis(rank: int) -> int:
-    return 0 if rank in (0, 1, 3) else 1
-
-
 def softmax(input: Tensor, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """Return ``exp(x)`` over its sum along an axis."""
-    return _softened(_SOFTMAX, "softmax", input, dim, dtype)
+    return red.softmax(input, dim, dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """Return the logarithm of `softmax`."""
-    return _softened(_LOG_SOFTMAX, "log_softmax", input, dim, dtype)
-
-
-def _softened(op: Op, name: str, input: Tensor, dim: Any, dtype: Any) -> Any:
-    if dtype is not None:
-        input = pw.cast(input, dtypes.to_numpy(dtype))
-    _floats(f"{name}_lastdim_kernel_impl", input)
-    rank = input._array.ndim
-    axis = axis_of(_usual_axis(rank) if dim is None else dim, rank)
-    if rank == 0:
-        return reshape(apply(op, reshape(input, 1), axis=0), ())
-    if input._array.size == 0:
-        return pw.clone(input)
-    return apply(op, input, axis=axis)
+    return red.log_softmax(input, dim, dtype=dtype)
 
 
 def softmin(input: Tensor, dim: Any = None, dtype: Any = None) -> Any:

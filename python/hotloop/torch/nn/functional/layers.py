@@ -24,7 +24,7 @@ from hotloop.torch.shaping import cat, permute, reshape, squeeze, stack, unsquee
 def _linear_forward(saved: Saved, x: Array, w: Array, b: Array | None = None) -> Array:
     """X (..., I), w (O, I), b (O,) -> (..., O)."""
     rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    y = _core.matmul(rows, w, False, True)
+    y: Array = _core.matmul(rows, w, False, True)
     if b is not None:
         _core.add(y, b, y)
     if any(saved.needs):
@@ -119,11 +119,10 @@ _CONV = Op("ConvolutionBackward0", _conv_forward, _conv_backward, "ab")
 
 
 def _spread_forward(saved: Saved, x: Array, w: Array, *, size: Any, **options: Any) -> Array:
-    """The way back of a convolution as a way forward: x (N, I, H, W), w (I, O / groups, KH, KW)."""
+    """Run the way back of a convolution as a way forward: x (N, I, H, W), w (I, O / groups, KH, KW)."""
     saved.x, saved.w, saved.options = x, w, options
     image = np.zeros((x.shape[0], w.shape[1] * options["groups"], *size), x.dtype)
-    y: Array = _core.conv2d_backward(x, image, w, need_db=False, **options)[0]
-    return y
+    return np.asarray(_core.conv2d_backward(x, image, w, need_db=False, **options)[0])
 
 
 def _spread_backward(saved: Saved, dy: Array) -> Any:
@@ -466,7 +465,8 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Any:
 def _norm_forward(
     saved: Saved, x: Array, gamma: Array, beta: Array, *, stats: Any, eps: float
 ) -> Array:
-    y, mean, inv = _core.batch_norm(x, gamma, beta, *stats, True, 0.0, eps)
+    mean, inv = stats
+    y, mean, inv = _core.batch_norm(x, gamma, beta, mean, inv, True, 0.0, eps)
     saved.x, saved.gamma, saved.mean, saved.inv = x, gamma, mean, inv
     return y
 

@@ -41,7 +41,7 @@ def _legacy(size_average: Any, reduce: Any, reduction: str) -> str:
 
 def _entropy_forward(saved: Saved, x: Array, labels: Array) -> Array:
     """X (N, K), labels (N,) -> the mean of -log softmax(x) at the labels."""
-    loss = np.empty(1, np.float64 if x.dtype.char == "d" else np.float64)
+    loss = np.empty(1, np.float64)
     count = np.zeros(1, np.int64)
     dx = np.empty_like(x) if saved.needs[0] else None
     _core.softmax_cross_entropy_train(x, labels, None, loss, count, None, dx)
