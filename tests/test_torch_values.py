@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import torch_cases
+import torch_functions
 import torch_oracle
 import torch_programs
 from hotloop import torch
@@ -24,10 +24,10 @@ def close(a: Any, b: Any) -> bool:
     return bool(np.isclose(a, b, rtol=1e-6, atol=1e-7))
 
 
-@pytest.mark.parametrize("name", torch_cases.CASES)
+@pytest.mark.parametrize("name", torch_functions.CASES)
 def test_functions_of_networks(name: str) -> None:
     shape, value, grads = KEPT["cases"][name]
-    found = torch_cases.run(torch, F, name)
+    found = torch_functions.run(torch, F, name)
     mine = torch_oracle.of_case(found)
     assert mine[0] == shape
     assert close(mine[1], value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import torch_cases
+import torch_functions
 import torch_programs
 
 VALUES = Path(__file__).parent / "torch_values.json"
@@ -49,8 +49,8 @@ def main() -> None:
     import hotloop.torch as ours  # noqa: PLC0415
 
     kept: dict[str, Any] = {"cases": {}, "programs": {}}
-    for name in torch_cases.CASES:
-        kept["cases"][name] = of_case(torch_cases.run(torch, F, name))
+    for name in torch_functions.CASES:
+        kept["cases"][name] = of_case(torch_functions.run(torch, F, name))
     seed = 0
     with np.errstate(all="ignore"):
         while len(kept["programs"]) < 400:

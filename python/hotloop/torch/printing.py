@@ -50,7 +50,6 @@ class _Form:
         self.floats, self.whole, self.sci = array.dtype.kind == "f", True, False
         self.width = 1
         flat = array.reshape(-1)
-        digits = _OPTIONS["precision"]
         if not self.floats:
             self.width = max((len(str(v)) for v in flat.tolist()), default=1)
             return
@@ -65,14 +64,7 @@ class _Form:
         self.sci = large if self.whole else large or low < 1.0e-4
         if _OPTIONS["sci_mode"] is not None:
             self.sci = _OPTIONS["sci_mode"]
-        if self.sci:
-            texts = [f"{{:.{digits}e}}".format(v) for v in finite]
-        elif self.whole:
-            texts = [f"{v:.0f}." for v in finite]
-        else:
-            texts = [f"{{:.{digits}f}}".format(v) for v in finite]
-        del texts
-        self.width = max(len(self(v)) for v in real)
+        self.width = max(len(self(v)) for v in real[np.isfinite(real) & (real != 0)])
 
     def __call__(self, value: Any) -> str:
         """Return one number."""

@@ -18,9 +18,21 @@ from hotloop.torch.core import Op, Tensor, apply, array_of, wrap
 from hotloop.torch.pointwise import cast, into
 from hotloop.torch.shaping import axis_of, reshape
 
+
+def _pair(name: str) -> Any:
+    """Return a tuple of values and places that prints as PyTorch's."""
+    made: Any = namedtuple(name, ["values", "indices"])  # noqa: PYI024
+
+    def text(self: Any) -> str:
+        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+    made.__repr__ = text
+    made.__module__ = "torch.return_types"
+    return made
+
+
 _Pair: dict[str, Any] = {
-    name: namedtuple(name, ["values", "indices"])  # noqa: PYI024
-    for name in ("max", "min", "sort", "topk", "median", "mode", "kthvalue", "cummax")
+    name: _pair(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue")
 }
 
 
