@@ -15,6 +15,7 @@ from hotloop.callbacks import History
 from hotloop.engine import eager
 from hotloop.engine.executor import Executor
 from hotloop.engine.network import Network
+from hotloop.exporting import export_model
 from hotloop.graph.graph import Graph
 from hotloop.graph.symbol import Symbol, calls_of, one_call, ordered, symbols_in
 from hotloop.graph.tracing import own_call, parts_of, wants_training
@@ -501,6 +502,36 @@ class Model(Trained):
             When `overwrite` is false and the file exists.
         """
         saving.save_model(self, filepath, overwrite=overwrite)
+
+    def export(self, filepath: str | os.PathLike[str]) -> None:
+        """Write what the model computes outside of training to a file that needs no hotloop.
+
+        ``net.c`` is one file of C99 (``void net(const float *x, float *y)`` for one sample, no heap;
+        with ``-DNET_MAIN`` a program), ``net.py`` one script that needs NumPy alone.
+
+        Parameters
+        ----------
+        filepath : path
+            The ending says which.
+
+        Raises
+        ------
+        ValueError
+            When the ending is another, the model is not built, or a layer has no such form; the
+            text names it.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import hotloop as hl
+        >>> model = hl.Sequential([hl.Input((4,)), hl.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "net.c"
+        ...     model.export(path)
+        ...     print(path.read_text().count("static void"))
+        1
+        """
+        export_model(self, filepath)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights alone to one file, atomically.
