@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from hotloop import book as book
     from hotloop import estimators as estimators
+    from hotloop import onnx as onnx
     from hotloop import plotting as plotting
     from hotloop.autodiff import GradientTape, Tensor
     from hotloop.autodiff import compile as compile
@@ -84,6 +85,7 @@ _MODULES = (
     "metrics",
     "mixed_precision",
     "models",
+    "onnx",
     "ops",
     "optimizers",
     "plotting",
