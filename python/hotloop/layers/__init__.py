@@ -87,8 +87,8 @@ from hotloop.layers.separable import (
     SeparableConv2D,
 )
 from hotloop.layers.sources import OwnWeights, RandomDraw
-from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
+from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.registry import enter
 
 # Keras's other names.
@@ -226,8 +226,8 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
-    "Dot",
     "Discretization",
+    "Dot",
     "Dropout",
     "Flatten",
     "GaussianDropout",
