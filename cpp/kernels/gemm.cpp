@@ -140,13 +140,7 @@ __attribute__((noinline)) void finish(
 }
 
 // One tile: rows first_row .. first_row + MR, columns b / c / bias .. + (NV - 1) vectors + tail.
-template <class T,
-          int MR,
-          int NV,
-          Rows kRows,
-          bool kPartial,
-          bool kMaskB,
-          Copies kCopied = Copies::none>
+template <class T, int MR, int NV, Rows kRows, bool kPartial, Copies kCopied = Copies::none>
 void tile(const GemmArgs<T>& g,
           index_t first_row,
           const T* __restrict b,
@@ -240,8 +234,7 @@ void tile(const GemmArgs<T>& g,
     const auto rank_one = [&](index_t at) HOTLOOP_LAMBDA {
         V row[NV];
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j)
-            row[j] = kMaskB && j == NV - 1 ? V::load(b + j * W, tail) : V::load(b + j * W);
+        for (int j = 0; j < NV; ++j) row[j] = V::load(b + j * W);
         // Rows of B from a strided matrix or from beyond the second-level cache, and rows of A
         // that lie a stride apart, are not foreseen by the hardware: 3 to 6 % (bench_gemm.py).
         if constexpr (kCopied == Copies::own) {
@@ -271,6 +264,9 @@ void tile(const GemmArgs<T>& g,
             for (int i = 0; i < kPointers; ++i) a[i] += step;
     };
     const index_t segments = g.segments, length = g.segment_length;
+    // Steps until B goes on in the copy of its last rows; negative when it has gone on there, or
+    // when there is no such copy.
+    index_t before_edge = copied;
     for (index_t s = 0; s < segments; ++s) {
         index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
         if constexpr (kRows == Rows::equal) begin_at(at);
@@ -279,6 +275,14 @@ void tile(const GemmArgs<T>& g,
                 if (copied < to_copy) copy.row(copied++);
                 const index_t steps = left < kStepsARow ? left : kStepsARow;
                 for (index_t k = 0; k < steps; ++k, at += step) rank_one(at);
+            }
+        else if constexpr (kPartial)
+            for (index_t k = 0; k < length;) {
+                if (before_edge == 0) b = copy.from;
+                const index_t most = before_edge > 0 ? before_edge : length;
+                const index_t end = length - k < most ? length : k + most;
+                before_edge -= end - k;
+                for (; k < end; ++k, at += step) rank_one(at);
             }
         else
             for (index_t k = 0; k < length; ++k, at += step) rank_one(at);
@@ -319,9 +323,9 @@ template <class T>
 using Tile = void (*)(
     const GemmArgs<T>&, index_t, const T*, index_t, int, const PanelCopy<T>&, index_t, index_t);
 
-template <class T, int NV, Rows kRows, bool kPartial, bool kMaskB, int... MR>
+template <class T, int NV, Rows kRows, bool kPartial, int... MR>
 constexpr Tile<T> pick(int rows, std::integer_sequence<int, MR...>) {
-    constexpr Tile<T> by_rows[] = {&tile<T, MR + 1, NV, kRows, kPartial, kMaskB>...};
+    constexpr Tile<T> by_rows[] = {&tile<T, MR + 1, NV, kRows, kPartial>...};
     return by_rows[rows - 1];
 }
 
@@ -331,8 +335,7 @@ constexpr int kTall = kTileRows * 2 / 3;
 
 template <class T, Rows kRows, int... MR>
 constexpr Tile<T> pick_copying(index_t rows, std::integer_sequence<int, MR...>) {
-    constexpr Tile<T> by_rows[] = {
-        &tile<T, kTall + MR, kTileVectors, kRows, false, false, kCopies>...};
+    constexpr Tile<T> by_rows[] = {&tile<T, kTall + MR, kTileVectors, kRows, false, kCopies>...};
     return by_rows[rows - kTall];
 }
 
@@ -344,37 +347,52 @@ Tile<T> pick_copying(const GemmArgs<T>& g, index_t rows) {
                                              : pick_copying<T, kApart>(rows, tall);
 }
 
-template <class T, Rows kRows, bool kPartial, bool kMaskB>
+template <class T, Rows kRows, bool kPartial>
 Tile<T> pick(int rows, int vectors) {
     constexpr auto all = std::make_integer_sequence<int, kTileRows>{};
-    if (vectors == 1) return pick<T, 1, kRows, kPartial, kMaskB>(rows, all);
+    if (vectors == 1) return pick<T, 1, kRows, kPartial>(rows, all);
     if constexpr (kTileVectors == 3)
-        if (vectors == 3) return pick<T, 3, kRows, kPartial, kMaskB>(rows, all);
-    return pick<T, 2, kRows, kPartial, kMaskB>(rows, all);
+        if (vectors == 3) return pick<T, 3, kRows, kPartial>(rows, all);
+    return pick<T, 2, kRows, kPartial>(rows, all);
 }
 
 template <class T, Rows kRows>
-Tile<T> pick(bool partial, bool mask_b, int rows, int vectors) {
-    // Masked stores cost nothing on some sets: there the partial tile serves whole panels too. A
-    // masked load always costs a little, which the loop over k repeats (3 %).
+Tile<T> pick(bool partial, int rows, int vectors) {
+    // Masked stores cost nothing on some sets: there the partial tile serves whole panels too.
     constexpr bool kAlways = HOTLOOP_FREE_MASKS != 0;
-    if constexpr (kRows != Rows::equal)
-        if (partial && mask_b) return pick<T, kRows, true, true>(rows, vectors);
-    if (partial || kAlways) return pick<T, kRows, true, false>(rows, vectors);
-    return pick<T, kRows, kAlways, false>(rows, vectors);
+    if (partial || kAlways) return pick<T, kRows, true>(rows, vectors);
+    return pick<T, kRows, kAlways>(rows, vectors);
 }
 
 template <class T>
 Tile<T> pick(const GemmArgs<T>& g, bool partial, int rows, int vectors) {
-    const bool mask_b = !g.b_padded;
     if (g.a_packed || (!g.a_row_offset && g.a_row_stride == 1))
-        return pick<T, Rows::adjacent>(partial, mask_b, rows, vectors);
+        return pick<T, Rows::adjacent>(partial, rows, vectors);
     // Taller tiles have more rows than registers for pointers (2 to 4 % at k = 784 and 4320).
     if constexpr (kTileRows > 8)
-        if (!g.a_row_offset && !(partial && mask_b))
-            return pick<T, Rows::equal>(partial, mask_b, rows, vectors);
-    return pick<T, Rows::pointers>(partial, mask_b, rows, vectors);
+        if (!g.a_row_offset) return pick<T, Rows::equal>(partial, rows, vectors);
+    return pick<T, Rows::pointers>(partial, rows, vectors);
 }
+
+// The last rows of a panel of B that is narrower than the vectors that are read of it. All other
+// rows may be read past their end, where the next ones are; these lie here with room behind them,
+// as far apart as in B. (Masked loads in each step of k cost 3 %, and a third more tiles.)
+template <class T>
+struct Edge {
+    T rows[3 * kTileVectors * Vec<T>::size];
+    index_t before = -1;  // steps of k before them; negative without any
+
+    Edge(const GemmArgs<T>& g, const T* b, index_t cols, index_t read) {
+        if (g.b_padded || cols == read) return;
+        const index_t all = g.segments * g.segment_length;
+        const index_t stride = g.b_row_stride > 0 ? g.b_row_stride : 1;  // 0 with one row
+        const index_t last = ceil_div(read - cols, stride);
+        before = all > last ? all - last : 0;
+        const index_t n = all > 0 ? (all - before - 1) * stride + cols : 0;
+        for (index_t j = 0; j < n; ++j) rows[j] = b[before * stride + j];
+        for (index_t j = n; j < n + read - cols; ++j) rows[j] = T{0};
+    }
+};
 
 // Columns of the panel that begins at n, of those before `end`.
 template <class T>
@@ -400,6 +418,7 @@ void multiply_panel(const GemmArgs<T>& g,
         return next.rows > 0 ? pick_copying<T>(g, height)
                              : pick<T>(g, tail < W, static_cast<int>(height), vectors);
     };
+    const Edge<T> edge(g, b, cols, vectors * W);
     const Tile<T> high_tile = tile_of(heights.taller ? heights.low + 1 : heights.low);
     const Tile<T> low_tile = tile_of(heights.low);
     const auto copied = [&](index_t t) {
@@ -412,18 +431,28 @@ void multiply_panel(const GemmArgs<T>& g,
         const bool high = t < heights.taller;
         const Tile<T> tile = high ? high_tile : low_tile;
         const index_t copies = copied(t + 1) - copied(t);
+        // What `tile` gets after the tail: what it copies beside its work, or the edge of B.
+        const bool copying = next.rows > 0;
+        const PanelCopy<T> beside = copying ? next : PanelCopy<T>{edge.rows, 0, nullptr, 0};
         if (g.a_packed) {
             packed.a = g.a + (m - m0) * g.segment_length - m;
             packed.a_step = high ? heights.low + 1 : heights.low;
-            tile(packed, m, b, n, tail, next, copied(t), copied(t + 1));
+            tile(packed, m, b, n, tail, beside, copying ? copied(t) : edge.before, copied(t + 1));
         } else if (runs.count == 1) {
-            tile(g, m, b, n, tail, next, copied(t), copied(t + 1));
+            tile(g, m, b, n, tail, beside, copying ? copied(t) : edge.before, copied(t + 1));
         } else {
             for (index_t i = 0; i < runs.count; ++i) {
                 const GemmArgs<T> part = runs.part(g, i);
-                tile(part, m, b + (part.b - g.b), n, tail, next,
-                     copied(t) + copies * i / runs.count,
-                     copied(t) + copies * (i + 1) / runs.count);
+                const index_t skipped = part.b - g.b;
+                if (copying) {
+                    tile(part, m, b + skipped, n, tail, next, copied(t) + copies * i / runs.count,
+                         copied(t) + copies * (i + 1) / runs.count);
+                    continue;
+                }
+                const index_t before = edge.before - (skipped > 0 ? skipped / g.b_row_stride : 0);
+                const bool inside = edge.before >= 0 && before < 0;
+                tile(part, m, inside ? edge.rows - before * g.b_row_stride : b + skipped, n, tail,
+                     beside, before, 0);
             }
         }
         m += high ? heights.low + 1 : heights.low;

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import config
-from hotloop._support.arguments import number, whole
+from hotloop._support.arguments import whole
 from hotloop._support.quoting import quoted
 from hotloop.callbacks import CallbackList, History, ProgbarLogger
 from hotloop.callbacks.base import as_list
@@ -23,6 +23,7 @@ from hotloop.training.diagnosis import Diagnosis, diagnose_split
 from hotloop.training.evaluating import BATCH, batch_size_of, positive, unpack, validate, verbosity
 from hotloop.training.feed import Feed
 from hotloop.training.meter import Meter
+from hotloop.training.own_steps import cut_of
 from hotloop.training.trainer import Trainer
 
 
@@ -63,6 +64,18 @@ def fit(
         msg = "fit: called from a callback while this model is fitted; call train_on_batch there"
         raise RuntimeError(msg)
     with trainer.fit_lock:
+        epochs = whole("fit", "epochs", epochs, least=0)
+        initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
+        if not isinstance(shuffle, int | np.bool_):
+            msg = f"fit: shuffle must be True or False, got {quoted(shuffle)}"
+            raise ValueError(msg)
+        steps = None
+        if steps_per_epoch is not None:
+            steps = positive("fit", "steps_per_epoch", steps_per_epoch)
+        if validation_steps is not None:
+            validation_steps = positive("fit", "validation_steps", validation_steps)
+        validates = _epochs_to_validate(validation_freq)
+        level = verbosity(verbose)
         if model.steps_by_itself():
             if class_weight is not None:
                 msg = (
@@ -73,26 +86,18 @@ def fit(
             return own_steps.fit(
                 model,
                 own_steps.Batches("fit", x, y, sample_weight, batch_size),
-                epochs=whole("fit", "epochs", epochs, least=0),
-                verbose=verbosity(verbose),
+                epochs=epochs,
+                verbose=level,
                 callbacks=callbacks,
                 validation=validation_data,
                 validation_split=validation_split,
                 shuffle=bool(shuffle),
                 initial_epoch=initial_epoch,
-                steps=steps_per_epoch,
+                steps=steps,
                 validation_steps=validation_steps,
-                validates=_epochs_to_validate(validation_freq),
+                validates=validates,
             )
         trainer.compiled("fit")
-        epochs = whole("fit", "epochs", epochs, least=0)
-        initial_epoch = whole("fit", "initial_epoch", initial_epoch, least=0)
-        if not isinstance(shuffle, int | np.bool_):
-            msg = f"fit: shuffle must be True or False, got {quoted(shuffle)}"
-            raise ValueError(msg)
-        steps = None
-        if steps_per_epoch is not None:
-            steps = positive("fit", "steps_per_epoch", steps_per_epoch)
         train = batches_of(
             "fit",
             x,
@@ -122,16 +127,12 @@ def fit(
             val_size = BATCH
         else:
             val_size = batch_size_of("fit: validation", validation_batch_size)
-        if validation_steps is not None:
-            validation_steps = positive("fit", "validation_steps", validation_steps)
-        validates = _epochs_to_validate(validation_freq)
         if validation is None and (validation_batch_size, validation_steps) != (None, None):
             warnings.warn(
                 "fit: validation_batch_size and validation_steps have no effect without "
                 "validation_data or validation_split",
                 stacklevel=4,
             )
-        level = verbosity(verbose)
         history = model.history = History()
         bars = [ProgbarLogger(level)] if level else []
 
@@ -264,11 +265,7 @@ def _epochs_to_validate(given: Any) -> Callable[[int], bool]:
 
 
 def _split(data: ArrayData, share: float) -> tuple[ArrayData, ArrayData]:
-    share = number("fit", "validation_split", share, "lie in [0, 1)", lambda s: 0.0 < s < 1.0)
-    cut = int(len(data) * (1.0 - share))
-    if cut == 0 or cut == len(data):
-        msg = f"fit: validation_split {share} of {len(data)} samples leaves one part empty"
-        raise ValueError(msg)
+    cut = cut_of(len(data), share)
     # The weights of the validation part hold there too, as in Keras.
     return data.part(slice(0, cut)), data.part(slice(cut, len(data)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import config, random
-from hotloop._support.arguments import whole
+from hotloop._support.arguments import number, whole
 from hotloop.callbacks import History, ProgbarLogger
 from hotloop.callbacks.base import as_list
 from hotloop.data.arrays import batches_of, refuse_no_batch
@@ -56,6 +56,16 @@ def as_arrays(name: str, what: str, x: Any) -> Any:
     if isinstance(x, list | tuple) and all(isinstance(part, np.ndarray) for part in x):
         return [as_array(name, f"{what}[{i}]", part) for i, part in enumerate(x)]
     return as_array(name, what, x)
+
+
+def cut_of(n: int, share: Any) -> int:
+    """Return how many of n samples are trained on when a share of them validates."""
+    share = number("fit", "validation_split", share, "lie in [0, 1)", lambda s: 0.0 < s < 1.0)
+    cut = int(n * (1.0 - share))
+    if cut in (0, n):
+        msg = f"fit: validation_split {share} of {n} samples leaves one part empty"
+        raise ValueError(msg)
+    return cut
 
 
 class Batches:
@@ -193,7 +203,10 @@ def fit(
         x, y, w = given
         judged = Batches("fit: validation_data", x, y, w, batches.size)
     elif validation_split:
-        cut = int(batches.n * (1.0 - validation_split))
+        if not batches.loaded:
+            msg = "fit: validation_split needs arrays; give validation_data beside batches"
+            raise ValueError(msg)
+        cut = cut_of(batches.n, validation_split)
         batches, judged = batches.part(slice(0, cut)), batches.part(slice(cut, batches.n))
     history = model.history = History()
     bars = [ProgbarLogger(verbose)] if verbose else []
@@ -226,4 +239,4 @@ def fit(
     return history
 
 
-__all__ = ["BATCH", "Batches", "epoch", "evaluate", "figures", "fit"]
+__all__ = ["BATCH", "Batches", "cut_of", "epoch", "evaluate", "figures", "fit"]
