@@ -34,6 +34,7 @@ ROWS, SIZE = 48, 8
 _RNG = np.random.default_rng(3)
 X = _RNG.normal(size=(ROWS, 6)).astype(np.float32)
 T = _RNG.integers(0, 3, ROWS)
+WIDTHS = _RNG.normal(size=(ROWS, 2)).astype(np.float32)
 
 
 class OwnScale(layers.Layer):
@@ -86,6 +87,20 @@ def make(own: bool = False) -> hl.Sequential:
     return model
 
 
+def make_two(own: bool = False) -> hl.Model:
+    """Return a model of two inputs and two outputs, each with a loss of its own."""
+    hl.set_seed(5)
+    a, b = hl.Input((6,)), hl.Input((2,))
+    both = layers.Concatenate()([layers.Dense(8, "relu")(a), layers.Dense(4, "tanh")(b)])
+    both = layers.Dropout(0.25)(layers.BatchNormalization()(both))
+    if own:
+        both = OwnScale()(both)
+    model = hl.Model([a, b], [layers.Dense(3, "softmax")(both), layers.Dense(2)(both)])
+    optimizer = OwnDescent(0.05) if own else hl.optimizers.Adam(0.01, clipnorm=1.0)
+    model.compile(optimizer, ["sparse_categorical_crossentropy", "mse"], loss_weights=[1.0, 0.5])
+    return model
+
+
 def state(model: hl.Model) -> list[Array]:
     """Return everything that steps change."""
     optimizer = model.optimizer
@@ -109,11 +124,21 @@ def equal(a: list[Array], b: list[Array]) -> bool:
 class Use:
     """One way to use a model: `once` is run again and again; a twin is led after it."""
 
-    def __init__(self, own: bool = False) -> None:
-        self.model, self.twin = make(own), make(own)
+    def __init__(self, own: bool = False, two: bool = False) -> None:
+        self.own, self.two = own, two
+        self.model, self.twin = self.make(), self.make()
         for model in (self.model, self.twin):
-            model.train_on_batch(X[:SIZE], T[:SIZE])
+            model.train_on_batch(*self.rows(0, SIZE))
         self.begin = 1
+
+    def make(self) -> hl.Model:
+        """Return a model as it begins."""
+        return make_two(self.own) if self.two else make(self.own)
+
+    def rows(self, start: int = 0, end: int = ROWS) -> tuple[Any, Any]:
+        """Return some inputs and targets."""
+        x, t, w = X[start:end], T[start:end], WIDTHS[start:end]
+        return ([x, w], [t, w]) if self.two else (x, t)
 
     def again(self) -> None:
         """Begin anew where the last interrupt left off; the next use records its steps again."""
@@ -130,7 +155,7 @@ class Use:
         """Take the twin through as many steps as the model has taken."""
         for i in range(self.model.optimizer.iterations - self.begin):
             start = i * SIZE % ROWS
-            self.twin.train_on_batch(X[start : start + SIZE], T[start : start + SIZE])
+            self.twin.train_on_batch(*self.rows(start, start + SIZE))
 
     def faults(self) -> list[str]:
         """Return what is wrong after an interrupt."""
@@ -140,14 +165,15 @@ class Use:
         self.follow()
         if not equal(state(self.model), state(self.twin)):
             found.append("the state is that of no whole number of steps")
-            self.model, self.twin = make(), make()
+            self.model, self.twin = self.make(), self.make()
         try:
-            self.model.predict(X[:4], verbose=0)
-            loss = self.model.evaluate(X, T, verbose=0)[0]
+            self.model.predict(self.rows(0, 4)[0], verbose=0)
+            loss = np.ravel(self.model.evaluate(*self.rows(), verbose=0))[0]
             if not np.isfinite(loss):
                 found.append("the loss is not finite")
             self.begin = self.model.optimizer.iterations
-            self.model.fit(X[:SIZE], T[:SIZE], verbose=0, shuffle=False, batch_size=SIZE)
+            few = self.rows(0, SIZE)
+            self.model.fit(*few, verbose=0, shuffle=False, batch_size=SIZE)
             self.follow()
         except Exception as error:
             found.append(f"the next use fails: {error!r}")
@@ -157,18 +183,19 @@ class Use:
 
 class Fit(Use):
     def once(self) -> None:
-        self.model.fit(X, T, batch_size=SIZE, epochs=1000, shuffle=False, verbose=0)
+        self.model.fit(*self.rows(), batch_size=SIZE, epochs=1000, shuffle=False, verbose=0)
 
 
 class FitOnce(Use):
     def once(self) -> None:
-        self.model.fit(X, T, batch_size=SIZE, shuffle=False, verbose=0, validation_data=(X, T))
+        every = self.rows()
+        self.model.fit(*every, batch_size=SIZE, shuffle=False, verbose=0, validation_data=every)
 
 
 class TrainOnBatch(Use):
     def once(self) -> None:
         start = (self.model.optimizer.iterations - self.begin) * SIZE % ROWS
-        self.model.train_on_batch(X[start : start + SIZE], T[start : start + SIZE])
+        self.model.train_on_batch(*self.rows(start, start + SIZE))
 
 
 class ByHand(Use):
@@ -180,8 +207,8 @@ class ByHand(Use):
         slots = [a.copy() for v in optimizer.slot_values().values() for a in v.values()]
         return self.model.get_weights(), slots, optimizer.iterations
 
-    def __init__(self, own: bool = False) -> None:
-        super().__init__(own)
+    def __init__(self, own: bool = False, two: bool = False) -> None:
+        super().__init__(own, two)
         self.start = self.model.get_weights()
 
     def again(self) -> None:
@@ -208,12 +235,12 @@ class ByHand(Use):
 
 class Predict(Use):
     def once(self) -> None:
-        self.model.predict(X, batch_size=16, verbose=0)
+        self.model.predict(self.rows()[0], batch_size=16, verbose=0)
 
 
 class Evaluate(Use):
     def once(self) -> None:
-        self.model.evaluate(X, T, batch_size=16, verbose=0)
+        self.model.evaluate(*self.rows(), batch_size=16, verbose=0)
 
 
 class Forward(Use):
@@ -247,8 +274,8 @@ class SetWeights(Use):
 
 
 class Save(Use):
-    def __init__(self, own: bool = False) -> None:
-        super().__init__(own)
+    def __init__(self, own: bool = False, two: bool = False) -> None:
+        super().__init__(own, two)
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "model.hotloop"
         self.model.save(self.path)
@@ -283,7 +310,8 @@ class Save(Use):
 class Estimator(Use):
     """Partial fits of an estimator, whose loop is train_on_batch's."""
 
-    def __init__(self, own: bool = False) -> None:  # noqa: ARG002
+    def __init__(self) -> None:
+        self.own = self.two = False
         from hotloop.estimators import HotloopClassifier  # noqa: PLC0415 - needs scikit-learn
 
         def build(features: int, units: int) -> hl.Model:  # noqa: ARG001
@@ -315,6 +343,13 @@ USES: dict[str, Callable[[], Use]] = {
     "forward": Forward,
     "set_weights": SetWeights,
     "save": Save,
+    "fit, two inputs and outputs": lambda: Fit(two=True),
+    "train_on_batch, two inputs and outputs": lambda: TrainOnBatch(two=True),
+    "train_on_batch, two inputs and outputs, layer and optimizer in Python": lambda: TrainOnBatch(
+        own=True, two=True
+    ),
+    "predict, two inputs and outputs": lambda: Predict(two=True),
+    "save, two inputs and outputs": lambda: Save(two=True),
     "estimator": Estimator,
 }
 
@@ -432,7 +467,7 @@ def lines(name: str, stride: int = 1, start: int = 1) -> list[str]:
     probe = AtLine(10**9)
     steps = Fit if isinstance(use, Fit) else None
     if steps is not None:
-        use = FitOnce(own=any(isinstance(layer, OwnScale) for layer in use.model.layers))
+        use = FitOnce(use.own, use.two)
         use.again()
     sys.settrace(probe)
     try:
