@@ -194,6 +194,11 @@ def seeds() -> dict[str, dict[str, bytes]]:
     four = {"x": ["float32", [4, 1, 2, 2]]}
     patches = {"kernel_size": 2, "padding": [[1, 0], [1, 0]]}
     calls["im2col-four"] = json.dumps({"op": "im2col", "arrays": four, "options": patches}).encode()
+    # Any stride from 2 on leaves one window.
+    shapes = {"dy": (1, 1, 1, 1), "x": (1, 1, 3, 3), "w": (1, 1, 2, 2)}
+    back = {name: ["float32", list(shape)] for name, shape in shapes.items()}
+    strided = {"op": "conv2d_backward", "arrays": back, "options": {"stride": 2}}
+    calls["conv2d_backward-strided"] = json.dumps(strided).encode()
     image = [2, 5, 6, 2]
     for name, layer, shape in (
         ("Conv2D", layers.Conv2D(4, 3, padding="same", groups=2), image),
@@ -225,7 +230,7 @@ def _models() -> dict[str, bytes]:
         ]
     )
     # One dilation away from a frame of 2^32 x 2^32.
-    even = hl.Sequential([hl.Input((4, 4, 1)), layers.Conv2D(1, 4, padding="same", name="c")])
+    even = hl.Sequential([hl.Input((1, 1, 1)), layers.Conv2D(1, 4, padding="same", name="c")])
     made = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, model in (("bare-norm", bare), ("conv-pool", pooled), ("conv-four", even)):
