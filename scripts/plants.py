@@ -160,6 +160,11 @@ PLANTS = (
                 "            if rebuild and self._extends(layer):\n                return\n",
                 "",
             ),
+            Edit(
+                _MODELS,
+                "unit_from(description, custom_objects), rebuild=False)",
+                "unit_from(description, custom_objects))",
+            ),
         ),
     ),
 )
