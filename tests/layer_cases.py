@@ -23,12 +23,20 @@ class Case(NamedTuple):
     name: str
     arguments: dict[str, Any]
     shapes: tuple[tuple[int, ...], ...]
+    call: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """What the recorded values are found by."""
         given = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items())
-        return f"{self.name}({given}) {' '.join(map(str, self.shapes))}"
+        return " ".join([f"{self.name}({given})", *map(str, self.shapes), *self.call])
+
+
+def called(
+    name: str, *shapes: tuple[int, ...], call: tuple[str, ...] = (), **arguments: Any
+) -> Case:
+    """Return a case whose layer is called with further arguments, each True."""
+    return Case(name, arguments, shapes, call)
 
 
 def case(name: str, *shapes: tuple[int, ...], **arguments: Any) -> Case:
@@ -112,6 +120,43 @@ CASES = [
     case("RMSNormalization", I, axis=[-2, -1], epsilon=1e-4),
     case("UnitNormalization", T),
     case("UnitNormalization", I, axis=[1, 2]),
+    case("EinsumDense", T, equation="abc,cd->abd", output_shape=(9, 3), bias_axes="d"),
+    case("EinsumDense", I, equation="...x,xy->...y", output_shape=3, activation="relu"),
+    case("EinsumDense", T, equation="abc,cde->abde", output_shape=(9, 2, 3), bias_axes="de"),
+    case("EinsumDense", I, equation="ab...,bc->ac...", output_shape=3, bias_axes="c"),
+    case("Attention", T, (5, 4)),
+    case("Attention", T, (5, 3), (5, 4), use_scale=True),
+    case("Attention", T, T, score_mode="concat", use_scale=True),
+    called("Attention", T, T, call=("use_causal_mask",)),
+    case("AdditiveAttention", T, (5, 4)),
+    case("AdditiveAttention", T, (5, 3), (5, 4), use_scale=False),
+    case("MultiHeadAttention", T, (5, 4), num_heads=2, key_dim=3),
+    case(
+        "MultiHeadAttention", T, (5, 3), (5, 2), num_heads=2, key_dim=3, value_dim=2, output_shape=5
+    ),
+    called(
+        "MultiHeadAttention",
+        T,
+        T,
+        call=("use_causal_mask",),
+        num_heads=3,
+        key_dim=2,
+        use_bias=False,
+    ),
+    case("MultiHeadAttention", I, I, num_heads=2, key_dim=3, attention_axes=2),
+    case("MultiHeadAttention", I, I, num_heads=2, key_dim=2, attention_axes=(1, 2)),
+    case("MultiHeadAttention", T, T, num_heads=2, key_dim=3, sliding_window=2, use_gate=True),
+    called("MultiHeadAttention", T, T, call=("return_attention_scores",), num_heads=2, key_dim=3),
+    case("GroupQueryAttention", T, (5, 4), head_dim=3, num_query_heads=4, num_key_value_heads=2),
+    called(
+        "GroupQueryAttention",
+        T,
+        T,
+        call=("use_causal_mask",),
+        head_dim=2,
+        num_query_heads=2,
+        num_key_value_heads=1,
+    ),
     case("ActivityRegularization", T, l1=0.01, l2=0.02),
     case("GaussianNoise", T, stddev=0.0),
     case("GaussianDropout", T, rate=0.0, seed=3),
@@ -138,12 +183,19 @@ def model(package: Any, case: Case) -> Any:
     dense = [layers.Dense(shape[-1], name=f"in_{i}") for i, shape in enumerate(case.shapes)]
     before = [layer(x) for layer, x in zip(dense, given, strict=True)]
     layer = make(package, case)
-    y = layer(before if len(before) > 1 else before[0])
+    apart = case.name in ("MultiHeadAttention", "GroupQueryAttention")
+    options = dict.fromkeys(case.call, True)
+    y = layer(*before, **options) if apart else layer(one_or_list(before), **options)
+    y = y[0] if isinstance(y, tuple) else y
     made = package.Model(given, layers.Dense(2, name="out")(layers.Flatten(name="flat")(y)))
     ours = [*dense, layer, made.get_layer("out")]
     for i, one in enumerate(ours):
         one.set_weights([pattern(w.shape, 100 * i + j) for j, w in enumerate(one.get_weights())])
     return made, ours
+
+
+def one_or_list(xs: list[Any]) -> Any:
+    return xs if len(xs) > 1 else xs[0]
 
 
 def make(package: Any, case: Case) -> Any:
@@ -161,7 +213,7 @@ def probes(package: Any, case: Case) -> list[float]:
     """Return the output, the losses of 20 steps and the weights that they leave, as probes."""
     made, ours = model(package, case)
     xs = inputs(case)
-    x, t = (xs if len(xs) > 1 else xs[0]), pattern((SAMPLES, 2), 3, 1.0)
+    x, t = one_or_list(xs), pattern((SAMPLES, 2), 3, 1.0)
     found = [probe(made.predict(x, verbose=0))]
     made.compile(package.optimizers.SGD(0.02), "mse")
     losses = [float(made.train_on_batch(x, t)) for _ in range(STEPS)]

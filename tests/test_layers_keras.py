@@ -12,7 +12,7 @@ import pytest
 import hotloop as hl
 from helpers_models import check_gradients
 from keras_oracle import keras
-from layer_cases import CASES, SAMPLES, VALUES, Case, inputs, make, model, probes
+from layer_cases import CASES, SAMPLES, VALUES, Case, inputs, make, model, one_or_list, probes
 
 RECORDED = json.loads(VALUES.read_text(encoding="utf-8"))
 EACH = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
@@ -20,13 +20,17 @@ EACH = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES]
 IN_PYTHON = {"GaussianNoise", "GaussianDropout"}
 
 
-def one_or_list(xs: list[Any]) -> Any:
-    return xs if len(xs) > 1 else xs[0]
-
-
 @EACH
 def test_outputs_losses_and_weights_are_those_of_keras(case: Case) -> None:
-    np.testing.assert_allclose(probes(hl, case), RECORDED[case.label], rtol=2e-5, atol=2e-5)
+    agree(probes(hl, case), RECORDED[case.label], case)
+
+
+def agree(found: list[float], expected: list[float], case: Case) -> None:
+    """Compare probes; the second is a sum over 20 losses, of which some are near 50."""
+    atol = np.where(np.arange(len(expected)) == 1, 1e-4, 2e-5)
+    assert len(found) == len(expected), case.label
+    off = np.abs(np.subtract(found, expected)) - 2e-5 * np.abs(expected)
+    assert (off <= atol).all(), (case.label, found, expected)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -36,10 +40,7 @@ def test_keras_itself_still_says_so() -> None:
 
     torch.set_num_threads(1)
     for case in CASES:
-        expected = probes(package, case)
-        np.testing.assert_allclose(
-            probes(hl, case), expected, rtol=1e-5, atol=1e-5, err_msg=case.label
-        )
+        agree(probes(hl, case), probes(package, case), case)
 
 
 @EACH
@@ -73,7 +74,7 @@ def test_it_is_recorded_and_its_config_and_file_make_it_again(case: Case, tmp_pa
 def test_configs_hold_what_those_of_keras_hold() -> None:
     package = keras()
     # What a layer here has no use for, or says in other words.
-    beside = {"dtype", "name", "trainable", "activity_regularizer"}
+    beside = {"dtype", "name", "trainable", "activity_regularizer", "quantization_config"}
     for case in CASES:
         theirs, mine = make(package, case).get_config(), make(hl, case).get_config()
         missing = {key for key in theirs if key not in mine and not key.endswith("_constraint")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -103,12 +104,47 @@ def parse_einsum(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[s
     return full, answer
 
 
+def _without(array: Array, letters: str, kept: str) -> tuple[Array, str]:
+    """Sum away the axes whose letters are not in `kept`."""
+    alone = tuple(i for i, c in enumerate(letters) if c not in kept)
+    left = "".join(c for c in letters if c in kept)
+    return (num.total(array, alone) if alone else array), left
+
+
+def _summed(terms: list[str], arrays: list[Array], answer: str) -> Array:
+    """Return an Einstein sum: of two operands one product of (batches of) matrices."""
+    text = ",".join(terms) + "->" + answer
+    known = dict(zip("".join(terms), (n for a in arrays for n in a.shape), strict=True))
+    plain = len(terms) == 2 and all(
+        a.dtype.char in num.CORE and len(set(t)) == len(t) and a.shape == tuple(known[c] for c in t)
+        for t, a in zip(terms, arrays, strict=True)
+    )
+    if not plain:
+        return np.asarray(np.einsum(text, *arrays, optimize=len(arrays) > 2))
+    (a, left), (b, right) = (
+        _without(array, mine, other + answer)
+        for array, mine, other in zip(arrays, terms, reversed(terms), strict=True)
+    )
+    batch = [c for c in answer if c in left and c in right]
+    inner = [c for c in left if c in right and c not in answer]
+    sides = [[c for c in t if c not in batch and c not in inner] for t in (left, right)]
+
+    def matrix(x: Array, term: str, *groups: list[str]) -> Array:
+        order = [term.index(c) for group in (batch, *groups) for c in group]
+        sizes = [known[c] for c in batch] + [math.prod(known[c] for c in g) for g in groups]
+        return num.contiguous(x.transpose(order)).reshape(sizes)
+
+    y = _product(matrix(a, left, sides[0], inner), matrix(b, right, inner, sides[1]))
+    made = [*batch, *sides[0], *sides[1]]
+    y = y.reshape([known[c] for c in made])
+    return num.contiguous(y.transpose([made.index(c) for c in answer]))
+
+
 def _einsum_forward(saved: Saved, *operands: Any, subscripts: str) -> Array:
     arrays = promoted(*operands)
     saved.terms, saved.answer = parse_einsum(subscripts, [a.shape for a in arrays])
     saved.arrays = arrays
-    text = ",".join(saved.terms) + "->" + saved.answer
-    return np.asarray(np.einsum(text, *arrays, optimize=len(arrays) > 2))
+    return _summed(saved.terms, list(arrays), saved.answer)
 
 
 def _einsum_backward(saved: Saved, dz: Array) -> tuple[Array | None, ...]:
@@ -122,8 +158,8 @@ def _einsum_backward(saved: Saved, dz: Array) -> tuple[Array | None, ...]:
         # Axes that only this operand has were summed away: their gradient is repeated along them.
         once = "".join(dict.fromkeys(term))
         there = "".join(c for c in once if c in known)
-        text = ",".join([saved.answer, *(saved.terms[j] for j in others)]) + "->" + there
-        part = np.einsum(text, dz, *(saved.arrays[j] for j in others), optimize=len(others) > 1)
+        terms = [saved.answer, *(saved.terms[j] for j in others)]
+        part = _summed(terms, [dz, *(saved.arrays[j] for j in others)], there)
         sizes = dict(zip(term, array.shape, strict=True))
         part = part.reshape([part.shape[there.index(c)] if c in there else 1 for c in once])
         part = np.broadcast_to(

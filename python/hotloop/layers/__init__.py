@@ -28,11 +28,13 @@ from hotloop.layers.augmentation import (
     RandomTranslation,
     RandomZoom,
 )
+from hotloop.layers.attention import AdditiveAttention, Attention
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv1D, Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
+from hotloop.layers.einsum_dense import EinsumDense
 from hotloop.layers.framing import (
     Cropping1D,
     Cropping2D,
@@ -67,6 +69,7 @@ from hotloop.layers.merge import (
     multiply,
     subtract,
 )
+from hotloop.layers.multi_head import GroupQueryAttention, MultiHeadAttention
 from hotloop.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -133,7 +136,9 @@ CLASSES: dict[str, type[Layer]] = enter(
         ActivityRegularization,
         Add,
         AddedLoss,
+        AdditiveAttention,
         AlphaDropout,
+        Attention,
         Average,
         AvgPool1D,
         AvgPool2D,
@@ -151,6 +156,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         Dot,
         Dropout,
         ELU,
+        EinsumDense,
         Flatten,
         GELU,
         GaussianDropout,
@@ -160,6 +166,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         GlobalMaxPool1D,
         GlobalMaxPool2D,
         GroupNormalization,
+        GroupQueryAttention,
         Identity,
         InputLayer,
         LayerNormalization,
@@ -168,6 +175,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         MaxPool2D,
         Maximum,
         Minimum,
+        MultiHeadAttention,
         Multiply,
         Operation,
         OwnWeights,
@@ -202,7 +210,9 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -229,6 +239,7 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -241,6 +252,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -254,6 +266,7 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "Operation",

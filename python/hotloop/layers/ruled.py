@@ -68,7 +68,7 @@ class RuleLayer(Layer, builtin=True):
             grad, target = found.get(id(cache.weights[name])), cache.grad(name)
             num.copy_into(target, num.zeros(target.shape, target) if grad is None else grad)
         if not cache.need_dx:
-            return None
+            return (None,) * len(cache.inputs) if self.takes_several else None
         parts = [
             num.zeros(x.shape, dy) if id(x) not in found else num.contiguous(found[id(x)])
             for x in inputs
