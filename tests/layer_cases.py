@@ -120,7 +120,7 @@ CASES = [
     case("RMSNormalization", I, axis=[-2, -1], epsilon=1e-4),
     case("UnitNormalization", T),
     case("UnitNormalization", I, axis=[1, 2]),
-    case("EinsumDense", T, equation="abc,cd->abd", output_shape=(9, 3), bias_axes="d"),
+    case("EinsumDense", T, equation="abc,ce->abe", output_shape=(9, 3), bias_axes="e"),
     case("EinsumDense", I, equation="...x,xy->...y", output_shape=3, activation="relu"),
     case("EinsumDense", T, equation="abc,cde->abde", output_shape=(9, 2, 3), bias_axes="de"),
     case("EinsumDense", I, equation="ab...,bc->ac...", output_shape=3, bias_axes="c"),
@@ -157,6 +157,10 @@ CASES = [
         num_query_heads=2,
         num_key_value_heads=1,
     ),
+    case("AdaptiveAveragePooling1D", T, output_size=4),
+    case("AdaptiveAveragePooling2D", I, output_size=(3, 2)),
+    case("AdaptiveMaxPooling1D", T, output_size=3),
+    case("AdaptiveMaxPooling2D", I, output_size=(3, 5), **FIRST),
     case("ActivityRegularization", T, l1=0.01, l2=0.02),
     case("GaussianNoise", T, stddev=0.0),
     case("GaussianDropout", T, rate=0.0, seed=3),
@@ -215,7 +219,7 @@ def probes(package: Any, case: Case) -> list[float]:
     xs = inputs(case)
     x, t = one_or_list(xs), pattern((SAMPLES, 2), 3, 1.0)
     found = [probe(made.predict(x, verbose=0))]
-    made.compile(package.optimizers.SGD(0.02), "mse")
+    made.compile(package.optimizers.SGD(0.002), "mse")
     losses = [float(made.train_on_batch(x, t)) for _ in range(STEPS)]
     return [*found, probe(losses), *(probe(w) for one in ours for w in one.get_weights())]
 

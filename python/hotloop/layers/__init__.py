@@ -16,6 +16,12 @@ from hotloop.layers.activations import (
     Softmax,
     Tanh,
 )
+from hotloop.layers.adaptive import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+)
 from hotloop.layers.added import AddedLoss
 from hotloop.layers.augmentation import (
     RandomBrightness,
@@ -91,6 +97,7 @@ from hotloop.layers.separable import (
 )
 from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
+from hotloop.layers.spectral import SpectralNormalization, Wrapper
 from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.registry import enter
 
@@ -134,6 +141,10 @@ CLASSES: dict[str, type[Layer]] = enter(
     (
         Activation,
         ActivityRegularization,
+        AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D,
+        AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D,
         Add,
         AddedLoss,
         AdditiveAttention,
@@ -194,11 +205,13 @@ CLASSES: dict[str, type[Layer]] = enter(
         Softmax,
         SpatialDropout1D,
         SpatialDropout2D,
+        SpectralNormalization,
         Subtract,
         Tanh,
         UnitNormalization,
         UpSampling1D,
         UpSampling2D,
+        Wrapper,
         ZeroPadding1D,
         ZeroPadding2D,
     ),
@@ -209,6 +222,10 @@ __all__ = [
     "GELU",
     "Activation",
     "ActivityRegularization",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",
@@ -295,11 +312,13 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpectralNormalization",
     "Subtract",
     "Tanh",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "add",

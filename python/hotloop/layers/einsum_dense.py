@@ -42,7 +42,7 @@ class EinsumDense(RuleLayer, builtin=True):
     Examples
     --------
     >>> import hotloop as hl
-    >>> layer = hl.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")
+    >>> layer = hl.layers.EinsumDense("abc,ce->abe", output_shape=(None, 64), bias_axes="e")
     >>> layer.ensure_built((None, 32, 128)), layer.count_params()
     ((None, 32, 64), 8256)
     """
