@@ -296,8 +296,14 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     model.summary(print_fn=lines.append)
     assert "Trainable params: 24 (96.00 B)" in lines[-2]
     assert "Non-trainable params: 35 (140.00 B)" in lines[-1]
-    with pytest.raises(ValueError, match="is not built"):
-        hl.Sequential([layers.Dense(2)]).summary()
+    open_one = hl.Sequential([layers.Dense(2)])
+    open_one.summary(print_fn=lines.append)
+    assert any("?" in line and "0 (unbuilt)" in line for line in lines)
+    assert open_one.weights == []
+    lines.clear()
+    model.summary(print_fn=lines.append, show_trainable=True)
+    assert lines[2].split()[-1] == "Trainable"
+    assert [line.split()[-1] for line in lines[4:6]].count("N") == 1
 
 
 def test_one_layer_in_two_models_is_shared() -> None:

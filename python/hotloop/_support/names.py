@@ -41,7 +41,15 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     folded = _folded(name)
     # Two letters in the wrong order are the likeliest slip.
     swapped = [other for other in known if sorted(other) == sorted(folded)]
-    found = difflib.get_close_matches(folded, swapped or known, n=1, cutoff=cutoff)
+    found = difflib.get_close_matches(folded, swapped or known, n=3, cutoff=cutoff)
+    # Of names that are as near, the one of more of the same letters: "poold1" means 1D, not 2D.
+    found.sort(
+        key=lambda other: (
+            difflib.SequenceMatcher(None, other, folded).ratio(),
+            sum(min(other.count(c), folded.count(c)) for c in set(folded)),
+        ),
+        reverse=True,
+    )
     return difflib.get_close_matches(name, known[found[0]], n=1, cutoff=0.0)[0] if found else None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from hotloop import config, constraints, initializers, regularizers
 from hotloop._support import arguments
+from hotloop._support.answered import answered
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
 from hotloop._support.typing import Shape
@@ -573,7 +574,7 @@ class Layer(Unit, Watched):
         shapes = [(None, *part.shape[1:]) for part in parts]
         self.ensure_built(tuple(shapes) if self.takes_several else shapes[0])
         given = tuple(parts) if self.takes_several else parts[0]
-        return np.array(self.forward(given, Cache(self), bool(training)), copy=True)
+        return answered(np.array(self.forward(given, Cache(self), bool(training)), copy=True))
 
     def _call(self, x: Any, symbols: Any, training: bool | None) -> Any:
         """Run the `call` of a layer that writes one."""

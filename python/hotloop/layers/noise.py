@@ -158,7 +158,7 @@ class ActivityRegularization(Identity, builtin=True):
     --------
     >>> import hotloop as hl
     >>> hl.layers.ActivityRegularization(l2=0.1).activity_regularizer
-    <L1L2 l1=0 l2=0.1>
+    L1L2(l2=0.1)
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:

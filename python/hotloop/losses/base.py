@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import _core, config
+from hotloop._support.answered import Number
 from hotloop._support.describing import Described
 from hotloop._support.overriding import check_overrides
 from hotloop._support.quoting import quoted
@@ -251,7 +252,7 @@ class Loss(Described, Watched):
                 msg = f"{self.name}: sample_weight must have shape ({n},), got {weights.shape}"
                 raise ValueError(msg)
             weights = np.broadcast_to(weights.reshape(-1), (n,))
-        return self.compute(outputs, targets, weights)
+        return Number(self.compute(outputs, targets, weights))
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of every row, whatever stands before the last axis; of a tensor as one."""

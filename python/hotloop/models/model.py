@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hotloop import config, saving
+from hotloop._support.answered import answered
 from hotloop._support.quoting import quoted
 from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.callbacks import History
@@ -23,7 +24,7 @@ from hotloop.layers.base import Layer
 from hotloop.layers.checks import assign_all, check_dtype
 from hotloop.models import cloning, functional
 from hotloop.models.subclass import shapes_of, traced
-from hotloop.models.summary import print_summary
+from hotloop.models.summary import NotBuilt, print_summary
 from hotloop.models.trained import Trained
 from hotloop.parameters import ArrayDict
 from hotloop.registry import snake_case
@@ -192,7 +193,7 @@ class Model(Trained):
                 f"model {self.name!r} is not built: give Model(inputs, outputs) its ends, or write "
                 "a call and let build, or the first data, say the shape"
             )
-            raise ValueError(msg)
+            raise NotBuilt(msg)
         return functional.graph_of(self._inputs, self._outputs, self._order)
 
     def build(self, input_shape: Any = None) -> None:
@@ -239,7 +240,7 @@ class Model(Trained):
             if eager.is_eager(x):
                 with one_call(self):
                     return self._eagerly(x, bool(training))
-            return self.forward(x, bool(training))
+            return answered(self.forward(x, bool(training)))
         if self._is_traced() and not self._outputs:
             self.build(shapes_of(x))
         with calls_of(self):
@@ -356,7 +357,10 @@ class Model(Trained):
         """Return every weight as a variable; of a model without a graph, those of its parts."""
         if not self._has_graph():
             return [variable for part in parts_of(self) for variable in part.all_variables()]
-        self.executor()
+        try:
+            self.executor()
+        except NotBuilt:
+            return []
         return [variable for layer in self.all_layers() for variable in layer.all_variables()]
 
     @property
@@ -466,9 +470,15 @@ class Model(Trained):
     # -- the rest ----------------------------------------------------------------------------
 
     def summary(
-        self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        *,
+        show_trainable: bool = False,
+        positions: Any = None,  # noqa: ARG002
+        expand_nested: bool = False,  # noqa: ARG002
     ) -> None:
-        """Print layers, output shapes and numbers of parameters.
+        """Print layers, output shapes and numbers of parameters, as far as the model is built.
 
         Parameters
         ----------
@@ -476,13 +486,12 @@ class Model(Trained):
             Width of the table.
         print_fn : callable, optional
             Called with each line instead of printing.
-
-        Raises
-        ------
-        ValueError
-            When the model is not built yet.
+        show_trainable : bool
+            Whether a column says which layers train.
+        positions, expand_nested : optional
+            Accepted as Keras does, without effect.
         """
-        print_summary(self, line_length, print_fn)
+        print_summary(self, line_length, print_fn, show_trainable)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model, its weights and its optimizer's state to one file, atomically.

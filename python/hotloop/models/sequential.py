@@ -20,6 +20,7 @@ from hotloop.models.cloning import unit_from
 from hotloop.models.functional import name_layers
 from hotloop.models.layer_names import Names
 from hotloop.models.model import Model
+from hotloop.models.summary import NotBuilt
 from hotloop.registry import enter, serialize, snake_case
 
 
@@ -232,7 +233,7 @@ class Sequential(Model):
                     f"model {self.name!r} is not built: give its first layer an input_shape, "
                     "start with Input(shape), or call it on data"
                 )
-                raise ValueError(msg)
+                raise NotBuilt(msg)
             shape = self._build_shape = (None, *np.shape(x)[1:])
         with calls_of(None):
             self._in_a_row = self._is_plain()
