@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hotloop as hl
+import layer_cases
 from gradient_cases import ACTIVATIONS, LAYERS, LOSSES, MODELS, normal
 from hotloop import zoo
 from hotloop.book import lessons
@@ -41,6 +42,11 @@ MACHINERY = {
     # What draws anew in each call or takes ids, and their bases: test_picture_layers.py, test_tabular_layers.py.
     *("CategoryEncoding", "Encoding"),
     *("Images", "RandomCrop", "RandomFlip", "RandomImages", "RandomWarp", "Warp"),
+    # Bases of layers, and layers around a layer (test_wrappers.py).
+    *("AdaptivePool", "AffineNormalization", "AttentionLayer", "AvgPool", "ConvTranspose"),
+    *("Convolution", "DepthwiseConv", "GlobalAvgPool", "GlobalMaxPool", "GlobalPool", "Heads"),
+    *("MaxPool", "Pool", "RuleLayer", "Seeded", "SeparableConv", "SpectralNormalization"),
+    *("Windowed", "Wrapper"),
 }  # fmt: skip
 
 
@@ -261,6 +267,8 @@ def test_every_gradient_is_known() -> None:
     makers: list[Any] = [row[0] for rows in (LAYERS, BY_HAND, NETS, BY_DIFFERENCES) for row in rows]
     listed = [make() for make in makers] + [row[0] for row in LOSSES] + REGULARIZERS
     known = {type(each) for each in listed}
+    # Checked by differences in test_layers_keras.py.
+    known |= {type(layer_cases.make(hl, case)) for case in layer_cases.CASES}
     known |= {book.Relu, book.SoftmaxWithLoss, lessons.Softmax, lessons.Add, lessons.Mul}
     assert len(with_gradient) > len(MACHINERY) + 40  # the search finds something
     left = {c.__name__ for c in with_gradient - known}
