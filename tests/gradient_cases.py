@@ -157,6 +157,7 @@ LOSSES: list[tuple[Any, Array, Array]] = [
     (C.Dice(), PROBS, np.eye(3)[IDS]),
     (C.Tversky(), PROBS, np.eye(3)[IDS]),
     (C.Circle(), normal(6, 3) / 3, IDS),
+    (C.CTC(), normal(3, 4, 3), np.array([[1, 1], [2, 0], [1, 2]])),
 ]
 
 

@@ -1,12 +1,12 @@
 """Automatic differentiation: one table of rules, tensors that remember, and tapes.
 
-`rule.py` says what a rule is; `elementwise`, `reductions`, `shapes`, `linalg`, `factor`, `segments` and `nn` hold the
+`rule.py` says what a rule is; `ctc`, `elementwise`, `reductions`, `shapes`, `linalg`, `factor`, `segments` and `nn` hold the
 table; `tensor.py`, `tape.py` and `backward.py` follow the calls back; `compiling.py` records a step
 (`record.py`, on the tensors of `recorded.py`), as plans where `purity.py` finds core calls alone.
 """
 
 from hotloop._support.names import serve
-from hotloop.autodiff import elementwise, factor, linalg, nn, reductions, segments, shapes
+from hotloop.autodiff import ctc, elementwise, factor, linalg, nn, reductions, segments, shapes
 from hotloop.autodiff.compiling import compile
 from hotloop.autodiff.rule import RULES, Rule, rule_of
 from hotloop.autodiff.tape import GradientTape
@@ -18,6 +18,7 @@ __all__ = [
     "Rule",
     "Tensor",
     "compile",
+    "ctc",
     "elementwise",
     "factor",
     "linalg",

@@ -72,6 +72,7 @@ from hotloop.losses.regression import (
     MeanSquaredError,
     SumSquaredError,
 )
+from hotloop.losses.sequences import CTC, ctc
 from hotloop.registry import deserialize as _deserialize
 from hotloop.registry import enter, lookup, serialize, snake_case
 
@@ -172,6 +173,7 @@ bce = BCE = binary_crossentropy
 
 __all__ = [
     "BCE",
+    "CTC",
     "KLD",
     "MAE",
     "MAPE",
@@ -213,6 +215,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",

@@ -37,6 +37,7 @@ from hotloop.losses.margins import (
     Tversky,
 )
 from hotloop.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from hotloop.losses.sequences import CTC
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
@@ -196,6 +197,7 @@ def sparse_categorical_crossentropy(
 
 
 FORMULAS: tuple[type[FormulaLoss], ...] = (
+    CTC,
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
     CategoricalGeneralizedCrossEntropy,

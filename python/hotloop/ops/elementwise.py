@@ -472,3 +472,17 @@ def isreal(x: Any) -> Any:
 def real(x: Any) -> Any:
     """Return the real part, which is `x`."""
     return convert_to_tensor(x)
+
+
+def imag(x: Any) -> Any:
+    """Return the imaginary part: zeros."""
+    return rules.cast(rules.greater(x, math.inf), dtype=dtype_of(x))
+
+
+def angle(x: Any) -> Any:
+    """Return 0 where `x` is positive, else pi."""
+    x = _float(x)
+    return rules.where(rules.signbit(x), math.pi, imag(x))
+
+
+conj = conjugate = real
