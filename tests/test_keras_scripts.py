@@ -233,3 +233,16 @@ def test_script_does_the_same_in_keras(
     # Of the training alone: few steps leave the statistics that validation uses far from settled.
     for key in (k for k in first if k in ("acc", "accuracy", "binary_accuracy")):
         assert abs(first[key][-1] - second[key][-1]) < 0.1, key
+
+
+def test_imbalanced_classes_are_found(run: Callable[[str], dict[str, Any]]) -> None:
+    names = run("imbalanced")
+    assert names["recall"] > 0.8
+
+
+def test_an_autoencoder_takes_noise_away(
+    run: Callable[[str], dict[str, Any]],
+    small_mnist: None,  # noqa: ARG001
+) -> None:
+    names = run("denoising")
+    assert names["after"] < 0.7 * names["before"]
