@@ -40,7 +40,7 @@ MACHINERY = {
     "FunctionLoss", "GradientTape", "Lambda", "OwnWeights"),
     *("RandomDraw", "Recorded", "Recorder", "Rule", "Tensor"),
     # What draws anew in each call or takes ids, and their bases: test_picture_layers.py, test_tabular_layers.py.
-    *("CategoryEncoding", "Encoding"),
+    *("CategoryEncoding", "Encoding", "IntegerLookup", "Lookup", "StringLookup", "TextVectorization"),
     *("Images", "RandomCrop", "RandomFlip", "RandomImages", "RandomWarp", "Warp"),
     # Bases of layers, and layers around a layer (test_wrappers.py).
     *("AdaptivePool", "AffineNormalization", "AttentionLayer", "AvgPool", "ConvTranspose"),

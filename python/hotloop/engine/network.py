@@ -63,6 +63,12 @@ class Network:
         return [graph.shapes[value] for value in graph.inputs]
 
     @property
+    def fronts(self) -> list[Any]:
+        """What turns each input's data into numbers, or None."""
+        graph = self.graph()
+        return [graph.fronts.get(value) for value in graph.inputs]
+
+    @property
     def output_shapes(self) -> list[Any]:
         """Shape of each output, batch in front (None)."""
         graph = self.graph()

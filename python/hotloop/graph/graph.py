@@ -39,6 +39,8 @@ class Graph:
     shapes: dict[int, Shape]
     # A leading Rescaling of an input, which belongs to gathering the batch.
     rescale: dict[int, LayerLike] = field(default_factory=dict)
+    # What turns an input's data, such as texts, into numbers before they are checked.
+    fronts: dict[int, LayerLike] = field(default_factory=dict)
 
     def scaling(self, value: int) -> tuple[float, float]:
         """Return scale and offset that are applied to an input when a batch is gathered."""
@@ -82,10 +84,15 @@ def chain(layers: Sequence[LayerLike], input_shape: Shape, dtype: str) -> Graph:
     shapes: dict[int, Shape] = {0: input_shape}
     nodes: list[Node] = []
     rescale: dict[int, LayerLike] = {}
+    fronts: dict[int, LayerLike] = {}
     value = 0
     for layer in layers:
         shape = layer.ensure_built(shapes[value], dtype)
         if layer.builtin and layer.is_input:
+            continue
+        if layer.builtin and layer.reads_text:
+            fronts[0] = put_first(layer, bool(nodes or rescale or fronts))
+            shapes[0] = shape
             continue
         if layer.builtin and layer.scales_input and not nodes and not rescale:
             rescale[0] = layer
@@ -93,7 +100,16 @@ def chain(layers: Sequence[LayerLike], input_shape: Shape, dtype: str) -> Graph:
         nodes.append(Node(layer, (value,), value + 1))
         value += 1
         shapes[value] = shape
-    return Graph((0,), (value,), tuple(nodes), shapes, rescale)
+    return Graph((0,), (value,), tuple(nodes), shapes, rescale, fronts)
+
+
+def put_first(layer: LayerLike, late: bool) -> LayerLike:
+    """Return a layer that runs before the numbers; a ValueError when it does not stand first."""
+    if late:
+        kind = type(layer).__name__
+        msg = f"{kind} {layer.name!r} reads texts, so it must stand first in a model, on an Input"
+        raise ValueError(msg)
+    return layer
 
 
 def extended(graph: Graph, layer: LayerLike, dtype: str) -> Graph:
@@ -102,4 +118,4 @@ def extended(graph: Graph, layer: LayerLike, dtype: str) -> Graph:
     shapes = graph.shapes  # shared, as a copy for each of n layers would take n^2 steps
     shapes[value + 1] = layer.ensure_built(shapes[value], dtype)
     nodes = (*graph.nodes, Node(layer, (value,), value + 1))
-    return Graph(graph.inputs, (value + 1,), nodes, shapes, graph.rescale)
+    return Graph(graph.inputs, (value + 1,), nodes, shapes, graph.rescale, graph.fronts)

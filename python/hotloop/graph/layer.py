@@ -20,6 +20,7 @@ class LayerLike(Protocol):
     takes_several: bool
     is_view: bool
     adds_losses: bool
+    reads_text: bool
     activity_regularizer: Any
 
     @property

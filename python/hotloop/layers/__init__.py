@@ -99,6 +99,7 @@ from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
 from hotloop.layers.spectral import SpectralNormalization, Wrapper
 from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
+from hotloop.layers.words import IntegerLookup, StringLookup, TextVectorization
 from hotloop.registry import enter
 
 # Keras's other names.
@@ -122,6 +123,7 @@ PREPROCESSING: tuple[type[Layer], ...] = (
     CategoryEncoding,
     CenterCrop,
     Discretization,
+    IntegerLookup,
     Normalization,
     RandomBrightness,
     RandomContrast,
@@ -133,6 +135,8 @@ PREPROCESSING: tuple[type[Layer], ...] = (
     RandomTranslation,
     RandomZoom,
     Resizing,
+    StringLookup,
+    TextVectorization,
 )
 
 # What a description in a file may name.
@@ -273,6 +277,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -321,6 +326,9 @@ __all__ = [
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "StringLookup",
+    "Tanh",
+    "TextVectorization",
     "add",
     "average",
     "concatenate",

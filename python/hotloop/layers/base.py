@@ -112,6 +112,8 @@ class Layer(Unit, Watched):
     is_input = False
     # True for layers that may become part of gathering a batch: ``x * scale + offset``.
     scales_input = False
+    # True for layers that stand first in a model and run on its data as they come in.
+    reads_text = False
     # True for layers of several inputs: forward gets a tuple of arrays, backward answers one.
     takes_several = False
     activity_regularizer: Any = None

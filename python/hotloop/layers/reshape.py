@@ -263,7 +263,7 @@ def Input(
         Accepted as Keras does; any number of samples is taken.
     dtype : str, optional
         The model's, ``"float32"`` or ``"float64"``; an integer type asks for nothing, since all
-        data are cast where they enter.
+        data are cast where they enter, and nor does ``"string"``, for a layer that reads texts.
     **kwargs
         `batch_shape`, `name` of `InputLayer`.
 
@@ -288,6 +288,7 @@ def Input(
     """
     if batch_size is not None:
         arguments.whole("Input", "batch_size", batch_size, least=1)
+    dtype = None if dtype == "string" else dtype  # texts are read by the first layer
     with contextlib.suppress(TypeError):  # what is no dtype is refused below
         dtype = None if dtype is not None and np.dtype(dtype).kind in "biu" else dtype
     layer = InputLayer(shape, dtype=dtype, **kwargs)

@@ -8,7 +8,7 @@ from typing import Any
 from hotloop._support import arguments
 from hotloop._support.quoting import quoted
 from hotloop._support.typing import Shape
-from hotloop.graph.graph import Graph, Node
+from hotloop.graph.graph import Graph, Node, put_first
 from hotloop.graph.layer import LayerLike
 from hotloop.graph.symbol import Symbol, Unit, connect
 from hotloop.graph.tracing import fixed
@@ -57,11 +57,19 @@ def graph_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol], order: Sequenc
     numbers = {id(symbol): i for i, symbol in enumerate(inputs)}
     shapes: dict[int, Shape] = {i: symbol.shape for i, symbol in enumerate(inputs)}
     rescale: dict[int, LayerLike] = {}
+    fronts: dict[int, LayerLike] = {}
     nodes: list[Node] = []
     for symbol in order:
         if id(symbol) in numbers:
             continue
         read = tuple(numbers[id(part)] for part in symbol.inputs)
+        if symbol.layer.builtin and symbol.layer.reads_text:
+            readers = sum(part is symbol.inputs[0] for other in order for part in other.inputs)
+            late = read[0] >= len(inputs) or read[0] in fronts or readers > 1
+            fronts[read[0]] = put_first(symbol.layer, late)
+            numbers[id(symbol)] = read[0]
+            shapes[read[0]] = symbol.shape
+            continue
         if _scales_input(symbol, inputs, outputs, order) and read[0] not in rescale:
             rescale[read[0]] = symbol.layer
             numbers[id(symbol)] = read[0]
@@ -70,7 +78,7 @@ def graph_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol], order: Sequenc
         nodes.append(Node(symbol.layer, read, number, symbol.training, symbol.which))
         shapes[number] = symbol.shape
     ends = tuple(numbers[id(symbol)] for symbol in outputs)
-    return Graph(tuple(range(len(inputs))), ends, tuple(nodes), shapes, rescale)
+    return Graph(tuple(range(len(inputs))), ends, tuple(nodes), shapes, rescale, fronts)
 
 
 def _scales_input(

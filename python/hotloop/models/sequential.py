@@ -134,6 +134,7 @@ class Sequential(Model):
             return False
         dtype = self._outputs[0].dtype
         plain = type(layer) not in (InputLayer, Rescaling) and not layer.is_composite
+        plain = plain and not layer.reads_text
         if not plain or layer.given_dtype not in (None, dtype):
             return False
         with calls_of(None):

@@ -92,7 +92,12 @@ def alone(x: Any, rank: int | None) -> Any:
 
 
 def samples(
-    name: str, x: Any, names: Sequence[str], owners: Sequence[str], shapes: Sequence[Shape]
+    name: str,
+    x: Any,
+    names: Sequence[str],
+    owners: Sequence[str],
+    shapes: Sequence[Shape],
+    fronts: Sequence[Any] = (),
 ) -> list[Array]:
     """Return checked samples for each input.
 
@@ -104,6 +109,8 @@ def samples(
         What a caller gave.
     names, owners, shapes : sequence
         For each input: the key of a dict, the layer that it enters, its shape.
+    fronts : sequence of Layer or None
+        What turns texts into numbers.
 
     Raises
     ------
@@ -114,6 +121,8 @@ def samples(
         parts = by_name(name, x, names)
     else:
         parts = [alone(x, len(shapes[0]))]
+    for i, front in enumerate(fronts):
+        parts[i] = parts[i] if front is None else front.looked_up(parts[i])
     arrays = [
         input_array(name, owner, part, shape)
         for part, owner, shape in zip(parts, owners, shapes, strict=True)

@@ -162,7 +162,8 @@ class Trainer:
         model.settle(x)
         network.executor(model.alone(x))
         owners = model.entrances()
-        return in_order.samples(name, x, model.input_names or owners, owners, network.input_shapes)
+        names, shapes, fronts = model.input_names or owners, network.input_shapes, network.fronts
+        return in_order.samples(name, x, names, owners, shapes, fronts)
 
     def data(self, name: str, x: Any, y: Any, sample_weight: Any = None) -> ArrayData:
         """Return checked samples, targets and weights in the order of inputs and outputs."""
