@@ -118,7 +118,7 @@ class DataLoader:
             span = slice(i * self.batch_size, min(rows, (i + 1) * self.batch_size))
             if self.dataset is not None:
                 indices = range(rows)[span] if order is None else order[span].tolist()
-                yield _stacked([self.dataset[index] for index in indices])
+                yield stacked([self.dataset[index] for index in indices])
                 continue
             batch = tuple(a[span].copy() if order is None else a[order[span]] for a in self.arrays)
             yield batch if len(batch) > 1 else batch[0]
@@ -129,16 +129,16 @@ class DataLoader:
         return whole("DataLoader", "the length of the data set", len(data), least=0)
 
 
-def _stacked(samples: list[Any]) -> Any:
+def stacked(samples: list[Any]) -> Any:
     """Return samples as one batch, in their own form."""
     first = samples[0]
     if isinstance(first, Mapping):
-        return {key: _stacked([sample[key] for sample in samples]) for key in first}
+        return {key: stacked([sample[key] for sample in samples]) for key in first}
     if isinstance(first, tuple | list):
         if len({len(sample) for sample in samples}) > 1:
             msg = "DataLoader: every sample must have as many parts as the others"
             raise ValueError(msg)
-        return tuple(_stacked(list(parts)) for parts in zip(*samples, strict=True))
+        return tuple(stacked(list(parts)) for parts in zip(*samples, strict=True))
     arrays = [as_array("DataLoader", "each sample", sample) for sample in samples]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
@@ -147,4 +147,4 @@ def _stacked(samples: list[Any]) -> Any:
     return np.stack(arrays)
 
 
-__all__ = ["DataLoader"]
+__all__ = ["DataLoader", "stacked"]

@@ -11,7 +11,27 @@ from hotloop._support.names import serve
 
 if TYPE_CHECKING:
     from hotloop.preprocessing import image, sequence, text
+    from hotloop.utils import (
+        image_dataset_from_directory,
+        text_dataset_from_directory,
+        timeseries_dataset_from_array,
+    )
 
-__all__ = ["image", "sequence", "text"]
+__all__ = [
+    "image",
+    "image_dataset_from_directory",
+    "sequence",
+    "text",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
+]
 
-serve(__name__, {name: f"hotloop.preprocessing.{name}" for name in __all__})
+_MODULES = ("image", "sequence", "text")
+
+serve(
+    __name__,
+    {
+        name: f"hotloop.preprocessing.{name}" if name in _MODULES else f"hotloop.utils:{name}"
+        for name in __all__
+    },
+)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     )
     from hotloop.utils.drawing import get_source_inputs, model_to_dot, plot_model
     from hotloop.utils.files import get_file
+    from hotloop.utils.folders import (
+        image_dataset_from_directory,
+        text_dataset_from_directory,
+    )
     from hotloop.utils.images import array_to_img, img_to_array, load_img, save_img
     from hotloop.utils.objects import (
         CustomObjectScope,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     )
     from hotloop.utils.progbar import Progbar
     from hotloop.utils.sequences import pad_sequences
+    from hotloop.utils.windows import split_dataset, timeseries_dataset_from_array
 
 __all__ = [
     "CustomObjectScope",
@@ -46,6 +51,7 @@ __all__ = [
     "get_registered_object",
     "get_source_inputs",
     "gradient_check",
+    "image_dataset_from_directory",
     "img_to_array",
     "load_img",
     "model_to_dot",
@@ -56,6 +62,9 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "train_test_split",
 ]
@@ -66,6 +75,7 @@ Sequence = PyDataset  # Keras's older name
 _LAZY = {
     "drawing": ["get_source_inputs", "model_to_dot", "plot_model"],
     "files": ["get_file"],
+    "folders": ["image_dataset_from_directory", "text_dataset_from_directory"],
     "images": ["array_to_img", "img_to_array", "load_img", "save_img"],
     "objects": [
         "CustomObjectScope",
@@ -78,6 +88,7 @@ _LAZY = {
     ],
     "progbar": ["Progbar"],
     "sequences": ["pad_sequences"],
+    "windows": ["split_dataset", "timeseries_dataset_from_array"],
 }
 
 serve(
