@@ -197,7 +197,7 @@ def test_autograd_grad_leaves_grad_alone() -> None:
     assert x.grad.tolist() == [3.0, 5.0]
 
 
-class Cube(torch.autograd.Function):  # type: ignore[misc]
+class Cube(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Any, factor: float) -> Any:
         ctx.save_for_backward(x)

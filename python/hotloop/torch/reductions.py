@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,20 +18,19 @@ from hotloop.torch.pointwise import cast, into
 from hotloop.torch.shaping import axis_of, reshape
 
 
-def _pair(name: str) -> Any:
-    """Return a tuple of values and places that prints as PyTorch's."""
-    made: Any = namedtuple(name, ["values", "indices"])  # noqa: PYI024
+class _Values(NamedTuple):
+    values: Any
+    indices: Any
 
-    def text(self: Any) -> str:
-        return f"torch.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
-
-    made.__repr__ = text
-    made.__module__ = "torch.return_types"
-    return made
+    def __repr__(self) -> str:
+        """Return PyTorch's form."""
+        parts = f"\nvalues={self.values!r},\nindices={self.indices!r}"
+        return f"torch.return_types.{type(self).__name__}({parts})"
 
 
 _Pair: dict[str, Any] = {
-    name: _pair(name) for name in ("max", "min", "sort", "topk", "median", "kthvalue")
+    name: type(name, (_Values,), {"__slots__": (), "__module__": "torch.return_types"})
+    for name in ("max", "min", "sort", "topk", "median", "kthvalue")
 }
 
 
