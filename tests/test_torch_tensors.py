@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hotloop import torch
+torch: Any = importlib.import_module("hotloop.torch")
 
 
 def leaf(*values: float) -> Any:
@@ -147,11 +148,11 @@ def test_modes() -> None:
             assert (x * 2).requires_grad
     assert x.item() == 2.0
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def plain() -> Any:
         return x * 2
 
-    @torch.inference_mode
+    @torch.inference_mode  # type: ignore[untyped-decorator]
     def also_plain() -> Any:
         return x * 2
 
@@ -197,7 +198,7 @@ def test_autograd_grad_leaves_grad_alone() -> None:
     assert x.grad.tolist() == [3.0, 5.0]
 
 
-class Cube(torch.autograd.Function):
+class Cube(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, x: Any, factor: float) -> Any:
         ctx.save_for_backward(x)

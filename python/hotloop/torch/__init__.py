@@ -104,7 +104,7 @@ __all__ += list(_NAMES)
 
 def __getattr__(name: str) -> Any:
     """Load a module when it is first used."""
-    import importlib  # noqa: PLC0415 - only here
+    import importlib.util  # noqa: PLC0415 - only here
 
     target = f"hotloop.torch.{name}"
     if name in _LAZY and importlib.util.find_spec(target) is not None:

@@ -7,6 +7,7 @@ how they were made of it; where that tensor was changed in place, they find thei
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,11 @@ class Op:
         What the way back reads, and may not be changed until then: ``a b c`` inputs; ``A B`` the
         first or second where the other one needs a gradient; ``r`` the answer, ``S`` where the second
         input is a tensor; ``D`` the second where it needs a gradient itself; ``R`` the answer, which is computed again where it was changed.
+    changes : bool
+        Whether it changes or draws something beside its answer.
     """
 
-    __slots__ = ("backward", "forward", "keeps", "name")
+    __slots__ = ("backward", "changes", "forward", "keeps", "name")
 
     def __init__(
         self,
@@ -47,7 +50,9 @@ class Op:
         forward: Callable[..., Any],
         backward: Callable[..., Any] | None = None,
         keeps: str = "",
+        changes: bool = False,
     ) -> None:
+        self.changes = changes
         self.name, self.forward, self.backward, self.keeps = name, forward, backward, keeps
 
     def __repr__(self) -> str:
@@ -251,7 +256,7 @@ def edge(t: Tensor) -> Any:
     return (node, t._index) if t._index else node
 
 
-def _note(node: Node, op: Op, inputs: Sequence[Any], answer: Any, changed: int = 0) -> None:
+def note(node: Node, op: Op, inputs: Sequence[Any], answer: Any, changed: int = 0) -> None:
     """Remember the versions of what the way back reads; the answer's own is `changed` times newer."""
     kept: list[Any] = []
     edges = node.edges
@@ -322,7 +327,7 @@ def tracked(op: Op, answer: Any, saved: Any, edges: Any, inputs: Any) -> Any:
             if part._array.dtype.kind == "f":
                 part._node, part._index, part._needs = node, i, True
         if op.keeps:
-            _note(node, op, inputs, made[0])
+            note(node, op, inputs, made[0])
         return made
     node = Node(op, saved, edges)
     made = object.__new__(Tensor)
@@ -331,12 +336,28 @@ def tracked(op: Op, answer: Any, saved: Any, edges: Any, inputs: Any) -> Any:
     made._index = 0
     made._needs = answer.dtype.kind == "f"
     if op.keeps:
-        _note(node, op, inputs, made)
+        note(node, op, inputs, made)
     return made
 
 
 # What records a call while a step is compiled; put here by `hotloop.torch.compiling`.
-RECORD: list[Any] = [None]
+RECORD: list[Any] = [None, None]
+# What hears of the tensors and objects that a step changes, while one is watched.
+WATCHED: list[Any] = [None]
+
+
+def one_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function that works on arrays itself be one call of a recorded step."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if mode.recorder is not None:
+            return mode.recorder.torch_call(function, args, kwargs)
+        if WATCHED[0] is not None:
+            WATCHED[0](args[0])
+        return function(*args, **kwargs)
+
+    return called
 
 
 def view_of(op: Op, t: Tensor, several: bool = False, sure: bool = False, **options: Any) -> Tensor:
@@ -497,7 +518,7 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     t._version[0] += 1
     node = Node(op, saved, edges)
     if op.keeps:
-        _note(node, op, (None, *others), t, 1)
+        note(node, op, (None, *others), t, 1)
     view = t._view
     if view is None:
         t._node, t._index, t._needs = node, 0, True

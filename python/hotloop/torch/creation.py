@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import random as streams
-from hotloop.autodiff.rule import Array
+from hotloop.autodiff.rule import Array, mode
 from hotloop.torch import dtypes
 from hotloop.torch.core import Tensor, wrap
 from hotloop.torch.pointwise import into
@@ -251,6 +251,8 @@ class Generator:
 
 def rng_of(generator: Any) -> np.random.Generator:
     """Return NumPy's generator: the process's own for None."""
+    if mode.recorder is not None:
+        mode.recorder.refuse_values("drawing random numbers")
     found: np.random.Generator = streams.generator() if generator is None else generator.rng
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from hotloop.autodiff import numeric as num
 from hotloop.autodiff.backward import ones
 from hotloop.autodiff.rule import Array, mode, quiet
-from hotloop.torch.core import Node, Tensor, edge, refresh, wrap
+from hotloop.torch.core import WATCHED, Node, Tensor, edge, refresh, wrap
 
 _AGAIN = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -187,7 +187,10 @@ def own_array(grad: Array, tensor: Tensor, shared: set[int]) -> Array:
 def accumulate(found: dict[int, list[Any]], starts: Sequence[Any], retain: bool = False) -> None:
     """Add gradients to ``grad`` of their leaves."""
     shared = {id(grad) for _, grad in starts}
+    watched = WATCHED[0]
     for tensor, grad in found.values():
+        if watched is not None:
+            watched(tensor)
         hooks = tensor.__dict__.get("_hooks") if tensor.__dict__ else None
         if hooks:
             for hook in list(hooks.values()):

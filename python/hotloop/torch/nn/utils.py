@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hotloop._support.names import serve
-from hotloop.torch.core import Tensor, wrap
+from hotloop.torch.core import Tensor, one_call, wrap
 from hotloop.torch.shaping import cat
 
 
@@ -37,6 +37,7 @@ def get_total_norm(
     return wrap(np.asarray(total, kind))
 
 
+@one_call
 def clip_grad_norm_(
     parameters: Any,
     max_norm: float,
@@ -70,6 +71,7 @@ def clip_grad_norm_(
     return total
 
 
+@one_call
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Cut each element of the gradients at ``-clip_value`` and ``clip_value``, in place."""
     del foreach

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop._support.quoting import quoted
-from hotloop.torch.core import Tensor, wrap
+from hotloop.torch.core import Tensor, one_call, wrap
 from hotloop.torch.grad_mode import enable_grad
 
 
@@ -114,6 +114,7 @@ class Optimizer:
                 else:
                     param._grad = wrap(np.zeros_like(param._grad._array))
 
+    @one_call
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change the parameters by one step.
 

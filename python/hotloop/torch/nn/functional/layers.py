@@ -12,7 +12,7 @@ from hotloop.autodiff.rule import Array, Saved
 from hotloop.torch import dtypes
 from hotloop.torch import pointwise as pw
 from hotloop.torch import reductions as red
-from hotloop.torch.core import Op, Tensor, apply, in_place, wrap
+from hotloop.torch.core import Op, Tensor, apply, in_place, one_call, wrap
 from hotloop.torch.creation import rng_of
 from hotloop.torch.indexing import EMBEDDING, getitem, index_select
 from hotloop.torch.linalg import einsum
@@ -475,7 +475,7 @@ def _norm_backward(saved: Saved, dy: Array) -> Any:
     return _core.batch_norm_backward(dy, saved.x, saved.gamma, saved.mean, saved.inv)
 
 
-_BATCH_NORM = Op("NativeBatchNormBackward0", _norm_forward, _norm_backward, "ab")
+_BATCH_NORM = Op("NativeBatchNormBackward0", _norm_forward, _norm_backward, "ab", changes=True)
 
 
 def batch_norm(
@@ -530,6 +530,7 @@ def batch_norm(
     return y if len(shape) in (2, 4) else reshape(y, shape)
 
 
+@one_call
 def _follow(running: Tensor, batch: Array, momentum: float, share: float = 1.0) -> None:
     """Move running statistics towards those of a batch."""
     own = running._array
@@ -617,14 +618,18 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: Any 
 # -- dropout ---------------------------------------------------------------------------------------
 
 
-def _drop_forward(saved: Saved, x: Array, *, rate: float, seed: Any) -> Array:
+def _drop_forward(saved: Saved, x: Array, *, rate: float) -> Array:
+    seed = int(rng_of(None).integers(2**63))
     y, saved.mask = _core.dropout(x, rate, seed)
     saved.rate = rate
     return y
 
 
 _DROPOUT = Op(
-    "DropoutBackward0", _drop_forward, lambda s, dy: (_core.dropout_backward(dy, s.mask, s.rate),)
+    "DropoutBackward0",
+    _drop_forward,
+    lambda s, dy: (_core.dropout_backward(dy, s.mask, s.rate),),
+    changes=True,
 )
 
 
@@ -641,8 +646,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     if p == 1:
         return (pw.mul_ if inplace else pw.mul)(input, 0.0)
-    seed = int(rng_of(None).integers(2**63))
-    return (in_place if inplace else apply)(_DROPOUT, input, rate=float(p), seed=seed)
+    return (in_place if inplace else apply)(_DROPOUT, input, rate=float(p))
 
 
 def _channels_dropped(rank: int) -> Any:

@@ -7,11 +7,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hotloop._support.arguments import number, whole
-from hotloop.torch.core import wrap
+from hotloop.torch.core import one_call, wrap
 from hotloop.torch.nn import functional
 from hotloop.torch.nn.modules._made import buffer, parameter
 from hotloop.torch.nn.modules._table import FunctionModule
 from hotloop.torch.nn.modules.module import Module
+
+
+@one_call
+def _count(batches: Any) -> None:
+    """Count a batch."""
+    batches._array += 1
 
 
 class _Affine(Module):
@@ -98,7 +104,7 @@ class _BatchNorm(_Affine):
         share = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
             count = buffers["num_batches_tracked"]
-            count._array += 1
+            _count(count)
             if self.momentum is None:
                 share = 1.0 / float(count._array)
         return functional.batch_norm(
