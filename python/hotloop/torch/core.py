@@ -440,12 +440,16 @@ def _piece_backward(saved: Saved, dy: Array) -> tuple[Array, Array]:
 COPY_SLICES = Op("CopySlices", _piece_of, _piece_backward)
 
 
+# Operations that write the same into elements that share a place.
+ALIKE = frozenset({"FillBackward0", "MaskedFillBackward0"})
+
+
 def _repeats(array: Array) -> bool:
     """Whether several elements share a place in memory."""
     return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
 
 
-def write(target: Array, source: Array) -> None:
+def write(target: Array, source: Array, alike: bool = False) -> None:
     """Copy into memory that a tensor shares.
 
     Raises
@@ -453,7 +457,7 @@ def write(target: Array, source: Array) -> None:
     RuntimeError
         For memory that several elements share (`expand`), or that may not be written.
     """
-    shared = target.base is not None and _repeats(target)
+    shared = not alike and target.base is not None and _repeats(target)
     if shared or not target.flags.writeable:
         msg = (
             "unsupported operation: more than one element of the written-to tensor refers to a "
@@ -505,7 +509,7 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     if not track:
         answer = op.forward(_PLAIN, *arrays, **options)
         check_fits(t, answer)
-        write(array, answer)
+        write(array, answer, op.name in ALIKE)
         t._version[0] += 1
         return t
     if "a" in op.keeps or "A" in op.keeps:
@@ -514,7 +518,7 @@ def in_place(op: Op, t: Tensor, *others: Any, **options: Any) -> Tensor:
     saved.needs = tuple([e is not None for e in edges])
     answer = op.forward(saved, *arrays, **options)
     check_fits(t, answer)
-    write(array, answer)
+    write(array, answer, op.name in ALIKE)
     t._version[0] += 1
     node = Node(op, saved, edges)
     if op.keeps:

@@ -381,7 +381,13 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Any, ...]:
 # -- joined ----------------------------------------------------------------------------------------
 
 _CAT = Op("CatBackward0", rules.concatenate.forward, rules.concatenate.backward)
-_STACK = Op("StackBackward0", rules.stack.forward, rules.stack.backward)
+
+
+def _stack_backward(saved: Saved, dy: Array) -> list[Array]:
+    return [np.asarray(part) for part in rules.stack.backward(saved, dy)]
+
+
+_STACK = Op("StackBackward0", rules.stack.forward, _stack_backward)
 
 
 def in_one_dtype(tensors: Sequence[Tensor]) -> list[Tensor]:
