@@ -241,7 +241,7 @@ class RMSprop(Optimizer):
         if not group["centered"] and not group["momentum"] and alpha < 1:
             # Adam without a mean, long after its bias is gone.
             _core.adam_update(
-                param, grad, np.empty_like(square), square, lr, _FAR, 0.0, alpha, eps, 0.0
+                param, grad, np.zeros_like(square), square, lr, _FAR, 0.0, alpha, eps, 0.0
             )
             return
         _mean_square(square, grad, alpha)
