@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from hotloop._support.quoting import quoted
 
-__all__ = ["read", "read_lists"]
+__all__ = [
+    "Call",
+    "Finisher",
+    "Unpickler",
+    "check_places",
+    "ordered",
+    "read",
+    "read_lists",
+    "refuse",
+]
 
 Array = NDArray[Any]
 
@@ -24,7 +33,7 @@ _NDARRAY = "an array, not made yet"
 _PARTS, _DEPTH = 1000, 100
 
 
-def _refuse(what: str) -> NoReturn:
+def refuse(what: str) -> NoReturn:
     """Stop reading."""
     msg = f"{what}; only arrays of numbers and plain containers are read"
     raise pickle.UnpicklingError(msg)
@@ -38,13 +47,13 @@ class _Type:
     def __init__(self, name: object, *_: object) -> None:
         self.dtype = np.dtype(name if isinstance(name, str) and len(name) < 20 else object)
         if self.dtype.kind not in "biufc":
-            _refuse(f"it holds an array of {quoted(name, 60)}")
+            refuse(f"it holds an array of {quoted(name, 60)}")
 
     def __setstate__(self, state: Any) -> None:
         """Take the byte order, all that the type of a number has besides its name."""
         order = state[1]
         if not isinstance(order, str) or order not in ("<", ">", "=", "|"):
-            _refuse(f"it holds numbers in the byte order {quoted(order, 60)}")
+            refuse(f"it holds numbers in the byte order {quoted(order, 60)}")
         self.dtype = self.dtype.newbyteorder(cast("Any", order))
 
 
@@ -67,7 +76,7 @@ def _from_bytes(data: object, kind: object, shape: Any, order: Any) -> Array:
     if isinstance(data, str):
         data = data.encode("latin1")
     if not isinstance(kind, _Type) or not isinstance(data, bytes | bytearray):
-        _refuse("it holds an array that NumPy has not written")
+        refuse("it holds an array that NumPy has not written")
     return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
 
 
@@ -86,14 +95,14 @@ def _scalar(kind: object, data: object = None) -> Any:
 def _encode(text: object, encoding: object = "latin1") -> bytes:
     """Turn text back into the bytes that protocol 2 has written as text."""
     if not isinstance(text, str) or encoding != "latin1":
-        _refuse(f"it asks for the encoding {quoted(encoding, 60)}")
+        refuse(f"it asks for the encoding {quoted(encoding, 60)}")
     return text.encode("latin1")
 
 
-def _ordered(*items: Any) -> dict[Any, Any]:
+def ordered(*items: Any) -> dict[Any, Any]:
     """Make a dict, which the file then fills."""
     if items:
-        _refuse("it holds an OrderedDict that Python has not written")
+        refuse("it holds an OrderedDict that Python has not written")
     return {}
 
 
@@ -103,11 +112,11 @@ _CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numeric", "_frombuffer"): _frombuffer,
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,
-    ("collections", "OrderedDict"): _ordered,
+    ("collections", "OrderedDict"): ordered,
 }
 
 
-class _Call:
+class Call:
     """What a file may call. It takes no state: a pickle may set attributes of what it is given."""
 
     __slots__ = ("_call",)
@@ -121,7 +130,7 @@ class _Call:
 
     def __setstate__(self, state: object) -> None:
         """Refuse."""
-        _refuse("it changes what it is read with")
+        refuse("it changes what it is read with")
 
 
 def _check_key(key: Any) -> None:
@@ -132,7 +141,7 @@ def _check_key(key: Any) -> None:
         if isinstance(each, tuple | frozenset):
             parts += len(each)
             if parts > _PARTS:
-                _refuse(f"it holds a key of more than {_PARTS} parts")
+                refuse(f"it holds a key of more than {_PARTS} parts")
             left.extend(each)
 
 
@@ -140,7 +149,7 @@ def _check_key(key: Any) -> None:
 _Base: Any = pickle._Unpickler
 
 
-class _Unpickler(_Base):  # type: ignore[misc]
+class Unpickler(_Base):  # type: ignore[misc]
     """Knows arrays of numbers and plain containers, by stand-ins of our own, and nothing else."""
 
     dispatch: ClassVar = dict(_Base.dispatch)
@@ -153,16 +162,16 @@ class _Unpickler(_Base):  # type: ignore[misc]
         inner = module.replace("numpy._core.", "numpy.core.").removeprefix("numpy.core.")
         call = _CALLS.get((inner, name))
         if call is None or (inner in ("multiarray", "numeric") and inner == module):
-            _refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
-        return _Call(call)
+            refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
+        return Call(call)
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuse references to what is outside of the file."""
-        _refuse(f"it refers to something outside of it, {quoted(pid, 60)}")
+        refuse(f"it refers to something outside of it, {quoted(pid, 60)}")
 
     def get_extension(self, code: int) -> Any:
         """Refuse objects that Python knows by a number."""
-        _refuse(f"it asks for the object of number {code}")
+        refuse(f"it asks for the object of number {code}")
 
     def _keys_of(self, code: bytes) -> list[Any]:
         """Return what the next operation hashes."""
@@ -176,7 +185,7 @@ def _guarded(code: bytes) -> Callable[[Any], None]:
     """Return an operation that looks at keys before it hashes them."""
     usual = _Base.dispatch[code[0]]
 
-    def operation(self: _Unpickler) -> None:
+    def operation(self: Unpickler) -> None:
         for key in self._keys_of(code):
             _check_key(key)
         usual(self)
@@ -185,20 +194,20 @@ def _guarded(code: bytes) -> Callable[[Any], None]:
 
 
 for _code in (pickle.SETITEM, pickle.SETITEMS, pickle.DICT, pickle.ADDITEMS, pickle.FROZENSET):
-    _Unpickler.dispatch[_code[0]] = _guarded(_code)
+    Unpickler.dispatch[_code[0]] = _guarded(_code)
 
 
-def _check(data: bytes) -> None:
+def check_places(data: bytes) -> None:
     """Refuse a pickle that ends too soon or asks for more places than it has bytes, before memory is given to it.
 
     Python's own reader makes a bytearray of whatever length a file claims, and loses it when the bytes are not there.
     """
     for code, place, _ in pickletools.genops(data):
         if "PUT" in code.name and isinstance(place, int) and place > len(data):
-            _refuse(f"it asks for place {place} of {len(data)} bytes")
+            refuse(f"it asks for place {place} of {len(data)} bytes")
 
 
-class _Finisher:
+class Finisher:
     """Puts arrays in the place of their stand-ins, and refuses what is neither a number, text nor a container.
 
     An object that a file holds often is finished once, and all arrays together have no more bytes than the file:
@@ -214,11 +223,12 @@ class _Finisher:
         """Return what a value of the file stands for."""
         if id(value) not in self.done:
             if depth > _DEPTH:
-                _refuse(f"it is nested more than {_DEPTH} deep")
-            self.done[id(value)] = value, self._finished(value, depth + 1)
+                refuse(f"it is nested more than {_DEPTH} deep")
+            self.done[id(value)] = value, self.finished(value, depth + 1)
         return self.done[id(value)][1]
 
-    def _finished(self, value: Any, depth: int) -> Any:
+    def finished(self, value: Any, depth: int) -> Any:
+        """Return what a value stands for that has not been met before."""
         if isinstance(value, dict):
             return {self(key, depth): self(each, depth) for key, each in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
@@ -226,12 +236,12 @@ class _Finisher:
         if isinstance(value, _Array) and value.made is not None:
             self.room -= value.made.nbytes
             if self.room < 0:
-                _refuse("its arrays are larger than the file")
+                refuse("its arrays are larger than the file")
             return value.made.copy(order="K")
         if value is _NDARRAY or not isinstance(
             value, bool | int | float | complex | str | bytes | np.generic | None
         ):
-            _refuse(f"it holds {type(value).__name__.strip('_').lower()!r}")
+            refuse(f"it holds {type(value).__name__.strip('_').lower()!r}")
         return value
 
 
@@ -240,8 +250,8 @@ def read(data: bytes, encoding: str = "ASCII") -> Any:
 
     With the encoding ``"latin1"``, files that Python 2 wrote are read too.
     """
-    _check(data)
-    return _Finisher(len(data))(_Unpickler(io.BytesIO(data), encoding=encoding).load())
+    check_places(data)
+    return Finisher(len(data))(Unpickler(io.BytesIO(data), encoding=encoding).load())
 
 
 def _operations() -> bytes:
@@ -296,8 +306,8 @@ class _ListUnpickler(pickle.Unpickler):
         }
         made = stand_ins.get(name)
         if made is None or (inner, name) not in _CALLS:
-            _refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
-        return _Call(made)
+            refuse(f"it asks for {quoted(module, 60)[1:-1]}.{quoted(name, 60)[1:-1]}")
+        return Call(made)
 
 
 def read_lists(data: bytes) -> list[list[int]]:
@@ -310,14 +320,14 @@ def read_lists(data: bytes) -> list[list[int]]:
     while place < len(data):
         found = operations.match(data, place)
         if found is None:
-            _refuse(f"it has the operation {data[place : place + 1]!r}, which lists do not need")
+            refuse(f"it has the operation {data[place : place + 1]!r}, which lists do not need")
         place = found.end()
     got = _ListUnpickler(io.BytesIO(data), encoding="latin1").load()
     lists = got.lists if isinstance(got, _Lists) else None
     if type(lists) is not list or not all(type(each) is list for each in lists):
-        _refuse("it holds no array of lists")
+        refuse("it holds no array of lists")
     if sum(map(len, lists)) > len(data):
-        _refuse("its lists are longer than the file")
+        refuse("its lists are longer than the file")
     if not set(map(type, itertools.chain.from_iterable(lists))) <= {int}:
-        _refuse("its lists hold more than integers")
+        refuse("its lists hold more than integers")
     return cast("list[list[int]]", lists)

@@ -6,12 +6,13 @@ import importlib
 import importlib.machinery
 import importlib.util
 import os
-import signal
 import sys
 import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from hotloop._support import scripts
 
 __all__ = ["install", "main", "run"]
 
@@ -29,7 +30,6 @@ _PACKAGES = {
     "dataset": ("mnist",),
 }
 _TOOLKITS = ("_tkinter", "PyQt6", "PySide6", "PyQt5", "PySide2", "gi", "wx")
-_USAGE = "usage: python -m hotloop.book SCRIPT.py [args]"
 
 
 class _ReadersOwn:
@@ -93,6 +93,11 @@ def _save_figures(script: Path) -> None:
     pictures.begin(script)
 
 
+def _prepare(script: Path) -> None:
+    install()
+    _save_figures(script)
+
+
 def run(script: str | os.PathLike[str], args: Sequence[str] = ()) -> dict[str, Any]:
     """Run a script of the book in this process, and return what it left in its globals.
 
@@ -127,37 +132,7 @@ def run(script: str | os.PathLike[str], args: Sequence[str] = ()) -> dict[str, A
     >>> run("ch04/gradient_1d.py")["y2"].shape  # doctest: +SKIP
     (200,)
     """
-    path = Path(os.path.abspath(script))  # noqa: PTH100 - like Python: absolute, links not followed
-    code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-    install()
-    folder = path.resolve().parent
-    _save_figures(path)
-    os.chdir(path.parent)
-    module = types.ModuleType("__main__")
-    loader = importlib.machinery.SourceFileLoader("__main__", str(path))
-    module.__dict__.update(
-        __file__=str(path), __cached__=None, __builtins__=__builtins__, __loader__=loader
-    )
-    sys.modules["__main__"] = module
-    sys.argv = [path.name, *args]
-    if not getattr(sys.flags, "safe_path", False):
-        # What stands there is the folder that this process was started in, as for any "python -m".
-        sys.path[:1] = [str(folder)]
-    exec(code, module.__dict__)
-    return module.__dict__
-
-
-def _die(error: BaseException) -> NoReturn:
-    """Show an exception of the script as Python would, without our frames, and leave with its exit code."""
-    # The frames of main and run come before the script's own.
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    sys.excepthook(type(error), error.with_traceback(trace), trace)
-    if isinstance(error, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    sys.exit(1)
+    return scripts.execute(script, args, _prepare, in_its_folder=True)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -173,20 +148,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     SystemExit
         With the script's own code; 1 after an exception, which is shown; 2 when there is no script.
     """
-    given = list(sys.argv[1:] if argv is None else argv)
-    if not given or given[0] in ("-h", "--help"):
-        print(_USAGE, file=sys.stdout if given else sys.stderr)
-        sys.exit(0 if given else 2)
-    script = given[0]
-    try:
-        with open(script, "rb"):  # noqa: PTH123 - as Python opens it
-            pass
-    except OSError as error:
-        sys.stderr.write(f"hotloop.book: can't open file {script!r}: {error.strerror}\n")
-        sys.exit(2)
-    try:
-        run(script, given[1:])
-    except SystemExit:
-        raise
-    except BaseException as error:
-        _die(error)
+    scripts.command(argv, "hotloop.book", run)
