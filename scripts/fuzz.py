@@ -31,7 +31,7 @@ LONGEST = 20  # seconds of processor time for one input
 def main() -> int:
     """Fuzz the targets in turn."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    names = ("model", "calls", "weights", "state", "idx", "pickle", "lists", "json", "cli")
+    names = ("model", "calls", "weights", "state", "idx", "pickle", "torch", "lists", "json", "cli")
     parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[*names, "all", []])
     parser.add_argument("--seconds", type=float, default=10, help="of processor time, for each")
     parser.add_argument("--seed", type=int, default=1)

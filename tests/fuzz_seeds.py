@@ -6,6 +6,8 @@ import contextlib
 import io
 import pickle
 import tempfile
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
 from fuzz_targets import CORPUS, small, unpacked
-from hotloop import layers
+from hotloop import layers, torch
 
 
 class _Stop(Exception):
@@ -105,6 +107,15 @@ def seeds() -> dict[str, dict[str, bytes]]:
         header, {"descr": "|O", "fortran_order": False, "shape": (3,)}
     )
     made["lists"] = {f"protocol{n}": header.getvalue() + pickle.dumps(lists, n) for n in (2, 4)}
+    w = torch.arange(6.0).reshape(2, 3)
+    kept = OrderedDict(w=w, turned=w.T, n=torch.ones(2, dtype=torch.int64))
+    file = io.BytesIO()
+    torch.save({"net": kept, "p": torch.nn.Parameter(w[1]), "plain": [1, 2.5, None]}, file)
+    with zipfile.ZipFile(file) as archive:
+        made["torch"] = {
+            "raw": b"R" + file.getvalue(),
+            "parts": b"Z" + archive.read("archive/data.pkl"),
+        }
     made["cli"] = {
         "info": b"info",
         "train": b"train\0--data\0digits\0--model\0mlp\0--epochs\x001\0--batch-size\x0032\0--out\0run",

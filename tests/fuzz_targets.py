@@ -33,7 +33,7 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from hotloop import cli, layers
+from hotloop import cli, layers, torch
 from hotloop._bench import compare
 from hotloop.book.weights import load_params
 from hotloop.cli import data as cli_data
@@ -315,6 +315,20 @@ def arguments(data: bytes) -> None:
         raise Fault(msg)
 
 
+def tensor_file(data: bytes) -> None:
+    """Load a file of PyTorch's; the first byte says whether the rest is a pickle to be packed with eight bytes."""
+    content = data[1:]
+    if data[:1] == b"Z":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("a/data.pkl"), content)
+            archive.writestr(zipfile.ZipInfo("a/data/0"), bytes(24))
+        content = file.getvalue()
+    path = _file(content)
+    with fuzz_sizes.little_memory(), refused(ValueError, OSError, naming=path):
+        torch.load(path)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "model": model_file,
     "calls": fuzz_sizes.call,
@@ -322,6 +336,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "state": training_state,
     "idx": idx_file,
     "pickle": book_pickle,
+    "torch": tensor_file,
     "lists": list_file,
     "json": json_description,
     "cli": arguments,
