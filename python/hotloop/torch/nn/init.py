@@ -34,8 +34,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
     Examples
     --------
-    >>> calculate_gain("leaky_relu", 0.2)
-    1.386750490563073
+    >>> round(calculate_gain("leaky_relu", 0.2), 6)
+    1.38675
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
