@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from typing import Any, cast
 
 import numpy as np
@@ -156,7 +157,7 @@ def test_kinds_copies_and_pickles() -> None:
     assert net.bn.num_batches_tracked.dtype == torch.int64
     x = torch.randn(5, 3, dtype=torch.float64)
     net.eval()
-    for made in (copy.deepcopy(net),):
+    for made in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         assert torch.equal(made(x), net(x))
         with torch.no_grad():
             made.scale += 1

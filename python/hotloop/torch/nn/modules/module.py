@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from hotloop.torch import creation, dtypes
 from hotloop.torch.core import Tensor
 from hotloop.torch.nn.modules import _hooks
@@ -507,6 +509,10 @@ class Module:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what was pickled."""
         self.__dict__.update(state)
+        for tensor in (*self._parameters.values(), *self._buffers.values()):
+            if tensor is not None:
+                # An unpickled array has a dtype object of its own; operations compare by identity.
+                tensor._array = tensor._array.view(np.dtype(tensor._array.dtype.char))
 
 
 def _type_of(value: Any) -> str:
