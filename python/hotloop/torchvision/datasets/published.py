@@ -106,7 +106,6 @@ class CIFAR10(ArrayImages):
         self.data, self.targets = images, classes.reshape(-1).astype(int).tolist()
 
 
-
 class CIFAR100(CIFAR10):
     """Colour pictures of 32 x 32 pixels in a hundred classes; see `MNIST`."""
 
