@@ -16,8 +16,9 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from fuzz_targets import CORPUS, small, unpacked
+from fuzz_targets import CORPUS, SEPARATOR, small, unpacked
 from hotloop import layers, torch
+from hotloop._support import archive as archives
 
 
 class _Stop(Exception):
@@ -83,6 +84,15 @@ def seeds() -> dict[str, dict[str, bytes]]:
         small().save_weights(folder / "weights")
         weights = (folder / "weights").read_bytes()
         made["weights"] = {"raw": b"R" + weights, "parts": unpacked("weights", weights)}
+        for name, model in _models().items():
+            model.save(folder / "m.keras")
+            with zipfile.ZipFile(folder / "m.keras") as archive:
+                parts = (archive.read("config.json"), archive.read("model.weights.h5"))
+            made.setdefault("keras", {})[name] = b"Z" + SEPARATOR.join(parts)
+            hl.onnx.export(model, folder / "m.onnx")
+            made.setdefault("onnx", {})[name] = (folder / "m.onnx").read_bytes()
+        made["keras"]["raw"] = b"R" + (folder / "m.keras").read_bytes()
+        made["torch"] = {"small": archives.to_tensors(small().torch_state_dict())}
         state = _state(folder)
         made["state"] = {"raw": b"R" + state[-2000:], "watched": unpacked("state", state)}
     image = bytes(range(24))
@@ -124,6 +134,8 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "evaluate": b"evaluate\0model.hotloop\0--data\0digits\0--batch-size\x005",
         "bench": b"bench\0--quick\0--only\0matmul\0--json\0x.json",
         "help": b"train\0--help",
+        "export": b"export\0model.hotloop\0--to\0net.c",
+        "convert": b"convert\0model.hotloop\0w.safetensors",
     }
     for target, inputs in fuzz_sizes.seeds().items():
         made.setdefault(target, {}).update(inputs)

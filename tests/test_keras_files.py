@@ -271,7 +271,7 @@ def _replace(held: Any, value: Any) -> None:
         (lambda c: c.update({"config.json": b"[1]"}), "no description of a layer or model"),
         (lambda c: c.update({"config.json": b'{"class_name": "Mine", "config": {}}'}), "'Mine' is unknown here"),
         (lambda c: c.pop("model.weights.h5"), "no Keras model"),
-        (lambda c: c.update({"model.weights.h5": b"\x89HDF"}), "no HDF5 file, or truncated"),
+        (lambda c: c.update({"model.weights.h5": b"\x89HDF"}), "no HDF5 file, truncated or altered"),
         (_weights(lambda f: f.pop("layers/dense/vars")), "has 2 weights, 0 in the file"),
         (_weights(lambda f: _replace(f, np.ones((2, 2)))), r"weight dense/kernel is \(20, 13\) here"),
         (_weights(lambda f: _replace(f, h5py.SoftLink("/vars"))), "is a link"),

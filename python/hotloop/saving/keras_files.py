@@ -7,10 +7,12 @@ operations, losses of one's own).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -396,12 +398,15 @@ def _ends(described: Any, values: dict[tuple[str, int], Any]) -> Any:
 # -- HDF5 ------------------------------------------------------------------------------------------
 
 
-def _opened(content: bytes | Path) -> Any:
+@contextlib.contextmanager
+def _opened(content: bytes | Path) -> Iterator[Any]:
+    """Open a file; what the library says of one that is altered is a ValueError."""
     source: Any = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
-        return h5py().File(source, "r")
-    except OSError as error:
-        msg = f"no HDF5 file, or truncated: {shortened(str(error), 160)}"
+        with h5py().File(source, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        msg = f"no HDF5 file, truncated or altered: {shortened(str(error), 160)}"
         raise ValueError(msg) from error
 
 
