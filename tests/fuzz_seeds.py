@@ -92,7 +92,7 @@ def seeds() -> dict[str, dict[str, bytes]]:
             hl.onnx.export(model, folder / "m.onnx")
             made.setdefault("onnx", {})[name] = (folder / "m.onnx").read_bytes()
         made["keras"]["raw"] = b"R" + (folder / "m.keras").read_bytes()
-        made["torch"] = {"small": archives.to_tensors(small().torch_state_dict())}
+        made["torch_state"] = {"small": archives.to_tensors(small().torch_state_dict())}
         state = _state(folder)
         made["state"] = {"raw": b"R" + state[-2000:], "watched": unpacked("state", state)}
     image = bytes(range(24))

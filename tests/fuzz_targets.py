@@ -377,7 +377,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "lists": list_file,
     "json": json_description,
     "cli": arguments,
-    "torch": torch_state,
+    "torch_state": torch_state,
 }
 # Readers that need an extra.
 EXTRAS = {"h5py": {"keras": keras_file}, "onnx": {"onnx": onnx_file}}
