@@ -60,6 +60,8 @@ def _calls(dtype: str) -> dict[str, Call]:
     gamma, beta = make(1030), make(1030)
     normal = _core.layer_norm(wide, gamma, beta)
     dropped, mask = _core.dropout(wide, 0.5, 3)
+    lstm: Any = ("lstm", make(36, 5, 30), make(30, 120), make(30, 120))
+    lstm_tape = _core.recurrent(*lstm)[3]
     calls: dict[str, Call] = {
         "matmul": lambda: _core.matmul(a, b),
         "matmul transposed": lambda: _core.matmul(b, a, True, True),
@@ -78,6 +80,10 @@ def _calls(dtype: str) -> dict[str, Call]:
         "nll": lambda: _core.nll(logs, ids),
         "nll_backward": lambda: _core.nll_backward(logs, ids),
         "layer_norm": lambda: _core.layer_norm(wide, gamma, beta),
+        "recurrent": lambda: _core.recurrent(*lstm),
+        "recurrent_backward": lambda: _core.recurrent_backward(
+            "lstm", lstm[1], *lstm[1:4], lstm_tape, None, None
+        ),
         "layer_norm_backward": lambda: _core.layer_norm_backward(other, wide, gamma, *normal[1:]),
         "dropout": lambda: _core.dropout(wide, 0.5, 3),
         "dropout_backward": lambda: _core.dropout_backward(dropped, mask, 0.5),

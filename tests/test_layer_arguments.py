@@ -55,20 +55,21 @@ def test_flatten_of_channels_first_has_its_gradient() -> None:
 
 
 OPEN: dict[str, Callable[[], Any]] = {
-    "Input": lambda: hl.Input((None, 4)),
-    "InputLayer": lambda: layers.InputLayer((4, None)),
-    "batch_shape": lambda: hl.Input(batch_shape=(None, None, 4)),
-    "input_shape": lambda: hl.Sequential([layers.Dense(2, input_shape=(None, 4))]),
-    "build": lambda: hl.Sequential([layers.Dense(2)]).build((None, None, 4)),
+    "Input": lambda: hl.Input((None, 4)).shape,
+    "InputLayer": lambda: hl.Sequential([layers.InputLayer((None, 4)), layers.ReLU()]).input_shape,
+    "batch_shape": lambda: hl.Input(batch_shape=(None, None, 4)).shape,
+    "input_shape": lambda: hl.Sequential([layers.Dense(2, input_shape=(None, 4))]).input_shape,
 }
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_an_open_axis_is_refused_where_it_is_given(way: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"must say every size of a sample, got \((None, 4|4, None)"
-    ):
-        OPEN[way]()
+def test_an_open_axis_is_left_to_the_batches(way: str) -> None:
+    assert OPEN[way]() == (None, None, 4)
+
+
+def test_an_axis_that_weights_need_may_not_be_open() -> None:
+    with pytest.raises(ValueError, match=r"axis -1 of \(None, None\) must be known"):
+        hl.Sequential([layers.Dense(2, input_shape=(None,))])
 
 
 def test_an_input_has_one_shape_and_a_size_of_the_batch_that_is_one() -> None:

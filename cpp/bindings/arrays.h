@@ -69,7 +69,7 @@ struct Named {
 template <class V>
 class SmallVector {
   public:
-    static constexpr std::size_t kMost = 8;
+    static constexpr std::size_t kMost = 9;
     void push_back(V v) { items_[count_++] = std::move(v); }
     std::size_t size() const { return count_; }
     V& operator[](std::size_t i) { return items_[i]; }

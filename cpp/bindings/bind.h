@@ -20,6 +20,7 @@ void bind_moves(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
 void bind_picks(pybind11::module_& m);
 void bind_reductions(pybind11::module_& m);
+void bind_recurrent(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_scope(pybind11::module_& m);
 void bind_whole(pybind11::module_& m);

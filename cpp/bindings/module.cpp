@@ -44,6 +44,7 @@ PYBIND11_MODULE(_core_unchecked, m) {
     bind::bind_picks(m);
     bind::bind_norm(m);
     bind::bind_dropout(m);
+    bind::bind_recurrent(m);
 }
 
 // pybind11 waits for ever for the GIL of the main interpreter when it starts in another one.

@@ -134,6 +134,48 @@ def cumsum(
 ) -> FloatArray: ...
 def top_k(x: ArrayLike, k: int, largest_first: bool = True) -> tuple[FloatArray, IntArray]: ...
 
+# recurrent layers
+def recurrent(
+    cell: Literal["lstm", "gru", "simple_rnn"],
+    x: ArrayLike,
+    kernel: ArrayLike,
+    recurrent_kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    h0: ArrayLike | None = None,
+    c0: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    recurrent_dropout: ArrayLike | None = None,
+    activation: Activation | None = "tanh",
+    recurrent_activation: Activation | None = "sigmoid",
+    reset_after: bool = True,
+    go_backwards: bool = False,
+    return_sequences: bool = True,
+    zero_output_for_mask: bool = False,
+    out: tuple[FloatArray | None, ...] | None = None,
+) -> tuple[Any, ...]: ...
+def recurrent_backward(
+    cell: Literal["lstm", "gru", "simple_rnn"],
+    dy: ArrayLike,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    recurrent_kernel: ArrayLike,
+    tape: ArrayLike,
+    dh: ArrayLike | None = None,
+    dc: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    recurrent_dropout: ArrayLike | None = None,
+    activation: Activation | None = "tanh",
+    recurrent_activation: Activation | None = "sigmoid",
+    reset_after: bool = True,
+    go_backwards: bool = False,
+    return_sequences: bool = True,
+    zero_output_for_mask: bool = False,
+    need_dx: bool = True,
+    need_db: bool = True,
+    need_d0: bool = True,
+    out: tuple[FloatArray | None, ...] | None = None,
+) -> tuple[Any, ...]: ...
+
 # reductions
 def max(
     x: ArrayLike,

@@ -11,6 +11,7 @@ from conformance import (
     samples_operators,
     samples_picks,
     samples_pools,
+    samples_recurrent,
     samples_reductions,
 )
 from conformance.cases import Op
@@ -25,5 +26,6 @@ ROWS: list[Op] = [
     *samples_images.ROWS,
     *samples_pools.ROWS,
     *samples_norms.ROWS,
+    *samples_recurrent.ROWS,
 ]
 TABLE = {op.name: op for op in ROWS}

@@ -31,6 +31,10 @@ enum class Scratch {
     images_out,   // an output in the other layout
     weights,      // kernels in the other layout
     weights_out,  // their gradient
+    sequence,     // a recurrent layer's input or its gradient, time first
+    gates,        // the gradients of its gates
+    states,       // those of its states
+    panels,       // its recurrent kernel, packed for all steps
     count
 };
 

@@ -340,6 +340,36 @@ struct DropoutKernels {
     void (*apply)(const T* x, const std::uint8_t* mask, index_t n, T scale, T* y, bool stream);
 };
 
+// One row of a recurrent cell at a time: n numbers, and the gates n apart (ops/recurrent.h).
+template <class T>
+struct RecurrentKernels {
+    void (*add_product)(const T* a, const T* b, T* out, index_t n);      // out += a * b
+    void (*mix)(const T* z, const T* a, const T* b, T* out, index_t n);  // z * a + (1 - z) * b
+    // out = dy * act'(y), from the activation's output; out may be dy.
+    void (*gradient)(Activation kind, const T* dy, const T* y, T* out, index_t n);
+    // dz (4 n) of the gates, and dc becomes that of the cell before.
+    void (*lstm_backward)(Activation act,
+                          Activation gates,
+                          const T* dh,
+                          const T* row,
+                          const T* c_before,
+                          T* dz,
+                          T* dc,
+                          index_t n);
+    // The parts z and g of dz (3 n); dh becomes what goes past the gates to the state before.
+    void (*gru_backward)(
+        Activation act, Activation gates, const T* row, const T* h_before, T* dz, T* dh, index_t n);
+    // dr = d * other * gate'(r); out = d * r, or more by it with `add`.
+    void (*gru_reset)(Activation gates,
+                      const T* d,
+                      const T* r,
+                      const T* other,
+                      T* dr,
+                      T* out,
+                      bool add,
+                      index_t n);
+};
+
 template <class T>
 struct ProbeKernels {
     int flops_a_round;
@@ -366,6 +396,7 @@ struct ProbeKernels {
     X(pool_planes, PoolPlaneKernels)      \
     X(norm, NormKernels)                  \
     X(dropout, DropoutKernels)            \
+    X(recurrent, RecurrentKernels)        \
     X(probe, ProbeKernels)
 
 template <class T>

@@ -114,21 +114,3 @@ def checked_size(owner: str, name: str, sizes: Iterable[int | None]) -> int:
             )
             raise ValueError(msg)
     return 0 if 0 in known else most
-
-
-def sample_shape(owner: str, name: str, value: Any) -> tuple[int, ...]:
-    """Read the shape of one sample, of which every size must be known.
-
-    Raises
-    ------
-    ValueError
-        ``owner: name must ...``; also for an open axis, since steps are recorded for one size.
-    """
-    sizes = shape(owner, name, value)
-    if None in sizes:
-        msg = (
-            f"{owner}: {name} must say every size of a sample, got {tuple(sizes)}; a model works on "
-            "samples of one size, so pad or crop them, and leave out the batch axis"
-        )
-        raise ValueError(msg)
-    return tuple(size or 0 for size in sizes)

@@ -69,6 +69,10 @@ def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> lis
     def call(node: Node, parts: tuple[Any, ...]) -> Any:
         layer, told = node.layer, node.told(training)
         if parts:
+            own = parts[: len(parts) - len(node.roles)]
+            beside = dict(zip(node.roles, parts[len(own) :], strict=True))
+            if beside or node.parts:
+                return layer.on_values(list(own) if layer.takes_several else own[0], told, beside)
             return layer(list(parts) if layer.takes_several else parts[0], training=told)
         if not isinstance(layer, OwnWeights):
             return _drawn(layer, _cache(node, batch), told)
@@ -90,14 +94,16 @@ def on_arrays(graph: Graph, inputs: list[Array], training: bool, dtype: Any) -> 
         values[number] = np.ascontiguousarray(np.asarray(x, dtype) * scale + offset, dtype)
     batch = len(values[graph.inputs[0]])
 
-    def call(node: Node, parts: tuple[Array, ...]) -> Array:
-        given: Any = parts if node.layer.takes_several else parts[0]
-        return np.array(node.layer.forward(given, _cache(node, batch), node.told(training)))
+    def call(node: Node, parts: tuple[Array, ...]) -> Any:
+        given: Any = parts if node.layer.takes_several or node.roles else parts[0]
+        cache = _cache(node, batch)
+        y = np.array(node.layer.forward(given, cache, node.told(training)))
+        return [y, *cache.further] if node.parts else y
 
     return graph.evaluate(values, call)
 
 
 def _cache(node: Node, batch: int) -> Cache:
     cache = Cache(node.layer)
-    cache.which, cache.batch = node.which, batch
+    cache.which, cache.batch, cache.roles = node.which, batch, node.roles
     return cache

@@ -19,6 +19,7 @@ from hotloop.optimizers.arrays import FlatSlots, twin
 from hotloop.parameters import FlatParameters
 
 _KEPT = 8
+_KEPT_OF_OPEN = 32  # of models whose batches differ in length
 
 
 class Executor:
@@ -45,6 +46,7 @@ class Executor:
         # How many attributes had been set when the settings were last looked at.
         self.seen = -1
         self._steps: OrderedDict[Any, Step] = OrderedDict()
+        self._graphs: dict[Any, Graph] = {}
         # Arrays whose views must never be bound: a step would mistake them for its own operands.
         self.private = frozenset(
             id(flat if flat.base is None else flat.base)
@@ -101,14 +103,37 @@ class Executor:
             self.settings = now
         self.seen = seen
 
-    def forward_step(self, n: int, training: bool) -> Step:
-        """Return the forward for batches of `n`."""
-        return self._step_of(("forward", n, training), lambda: Step(self, n, training))
+    def sized(self, xs: Sequence[Any]) -> Graph:
+        """Return the calls for batches like `xs`, which say the sizes that the model leaves open."""
+        if not self.graph.is_open:
+            return self.graph
+        ranks = [len(self.graph.shapes[value]) for value in self.graph.inputs]
+        shapes = tuple(
+            (None, *x.shape[1:rank], *((1,) * (rank - x.ndim)))
+            for x, rank in zip(xs, ranks, strict=True)
+        )
+        found = self._graphs.get(shapes)
+        if found is None:
+            found = self._graphs[shapes] = self.graph.sized(shapes)
+        return found
+
+    def forward_step(self, n: int, training: bool, xs: Sequence[Any] = ()) -> Step:
+        """Return the forward for batches of `n` like `xs`."""
+        graph = self.sized(xs)
+        return self._step_of(
+            ("forward", n, training, self._sizes(graph)),
+            lambda: Step(self, n, training, graph=graph),
+        )
+
+    def _sizes(self, graph: Graph) -> Any:
+        open_one = graph is not self.graph
+        return tuple(graph.shapes[value] for value in graph.inputs) if open_one else None
 
     def loss_step(
         self,
         n: int,
         *,
+        xs: Sequence[Any] = (),
         forms: Sequence[Form],
         train: bool,
         reads: Sequence[bool],
@@ -117,9 +142,11 @@ class Executor:
         """Return forward and losses for batches of `n`, with backward and update as asked."""
         if optimizer is not None:
             optimizer.flat_slots(self.store.params)  # made now, as that counts as a change
-        key = ("loss", n, forms, train, reads, optimizer is not None)
-        goal = self.objective
-        return self._step_of(key, lambda: Step(self, n, train, goal, forms, reads, optimizer))
+        goal, graph = self.objective, self.sized(xs)
+        key = ("loss", n, forms, train, reads, optimizer is not None, self._sizes(graph))
+        return self._step_of(
+            key, lambda: Step(self, n, train, goal, forms, reads, optimizer, graph)
+        )
 
     def _step_of(self, key: Any, make: Callable[[], Step]) -> Step:
         step = self._find(key)
@@ -145,7 +172,7 @@ class Executor:
 
     def _keep(self, key: Any, step: Step) -> Step:
         self._steps[key] = step
-        while len(self._steps) > _KEPT:
+        while len(self._steps) > (_KEPT_OF_OPEN if self.graph.is_open else _KEPT):
             self._steps.popitem(last=False)
         return step
 

@@ -74,6 +74,11 @@ class Network:
         graph = self.graph()
         return [graph.shapes[value] for value in graph.outputs]
 
+    def output_shapes_for(self, xs: Sequence[Array]) -> list[Any]:
+        """Shape of each output for batches like `xs`, batch in front (None)."""
+        graph = self.executor().sized(xs)
+        return [graph.shapes[value] for value in graph.outputs]
+
     def graph(self, x: Any = None) -> Graph:
         """Return the calls, building the model on the first use; `x` may say the shape."""
         if self._graph is None:
@@ -116,7 +121,7 @@ class Network:
 
     def forward(self, arrays: Sequence[Array], training: bool) -> list[Array]:
         """Return the outputs for one batch of checked samples; with `training`, keep it for `backward`."""
-        step = self.executor().forward_step(len(arrays[0]), training)
+        step = self.executor().forward_step(len(arrays[0]), training, arrays)
         for port, array in zip(step.ports, arrays, strict=True):
             port.load(direct(array))
         step.forward()

@@ -97,7 +97,10 @@ class PythonCall:
 
     def __init__(self, node: Node, x: Any, y: Array, training: bool, batch: int) -> None:
         self.layer, self.x, self.y, self.training = node.layer, _shown(x), y, training
-        self.which, self.batch = node.which, batch
+        self.which, self.batch, self.roles = node.which, batch, node.roles
+        # Buffers of further answers by place, and the gradients of those that have one.
+        self.further: dict[int, Array] = {}
+        self.dfurther: dict[int, Array] = {}
         self.cache = Cache(node.layer)
         self.need_dx = True
         self.accumulate = False
@@ -108,7 +111,7 @@ class PythonCall:
         """Run the layer's forward and keep its answer in the step's own buffer."""
         cache = self.cache = Cache(self.layer)
         cache.need_dx = self.need_dx
-        cache.which, cache.batch = self.which, self.batch
+        cache.which, cache.batch, cache.roles = self.which, self.batch, self.roles
         y = np.asarray(self.layer.forward(self.x, cache, self.training))
         if y.shape != self.y.shape:
             msg = (
@@ -118,6 +121,8 @@ class PythonCall:
             raise ValueError(msg)
         if y is not self.y:
             self.y[...] = y
+        for place, buffer in self.further.items():
+            buffer[...] = cache.further[place - 1]
 
     def backward(self) -> None:
         """Run the layer's backward; gradients of a further call of the same layer add up."""
@@ -126,6 +131,7 @@ class PythonCall:
         for weight in weights:
             if weight.grad is not None:
                 weight.grad[...] = 0
+        self.cache.dfurther = self.dfurther
         answer = self.layer.backward(self.dy, self.cache)
         for weight, sum_before in zip(weights, before, strict=False):
             if weight.grad is not None:
@@ -133,14 +139,18 @@ class PythonCall:
         if not self.need_dx:
             return
         parts = answer if isinstance(answer, tuple) else (answer,)
-        if len(parts) != len(self.dx) or any(part is None for part in parts):
+        own = len(parts) - len(self.roles)
+        if len(parts) != len(self.dx) or any(part is None for part in parts[:own]):
             msg = (
                 f"layer {self.layer.name!r} ({type(self.layer).__name__}): backward must return "
                 f"the gradient of each of its {len(self.dx)} inputs"
             )
             raise ValueError(msg)
         for target, part in zip(self.dx, parts, strict=True):
-            array = np.asarray(part)
+            array = np.asarray(0 if part is None else part)
+            if part is None:
+                array = target
+                array[...] = 0
             if array.shape != target.shape:
                 msg = (
                     f"layer {self.layer.name!r} ({type(self.layer).__name__}): backward answered "
@@ -169,6 +179,8 @@ class Pass:
         calls do.
     frozen : set of int
         Identities of the layers that did not train when the weights were laid out.
+    dtype : dtype, optional
+        Of the values; without it that of the first input.
 
     Attributes
     ----------
@@ -184,6 +196,7 @@ class Pass:
         training: bool,
         logits: bool | frozenset[int] = False,
         frozen: frozenset[int] = frozenset(),
+        dtype: Any = None,
     ) -> None:
         self.graph = graph
         if isinstance(logits, bool):
@@ -196,8 +209,9 @@ class Pass:
         self._slopes: dict[int, list[Array]] = {}
         self.state: list[Array] = []
         first = next(iter(inputs.values()))
+        self._dtype = dtype or first.dtype
 
-        def record(node: Node, parts: tuple[Array, ...]) -> Array:
+        def record(node: Node, parts: tuple[Array, ...]) -> Any:
             told, x = node.told(training), parts[0] if len(parts) == 1 else parts
             cache = Cache(node.layer)
             cache.trainable = id(node.layer) not in frozen
@@ -206,6 +220,7 @@ class Pass:
                 return self._python(node, x, told, first)
             cache.logits = node.output in logits
             cache.recorded, cache.backward_follows = True, training
+            cache.roles = node.roles
             self._calls.append(cache)
             with program.recording():
                 answer: Array = node.layer.forward(x, cache, told)
@@ -220,7 +235,7 @@ class Pass:
                     "package's runs in its forward; write a subclass, which has its own forward"
                 )
                 raise RuntimeError(msg)
-            return answer
+            return [answer, *cache.further] if node.parts else answer
 
         self.values: dict[int, Array] = graph.evaluate(inputs, record)
         # Collected once: to look for them at each of n nodes would take n^2 steps.
@@ -231,14 +246,22 @@ class Pass:
             for value in set(node.inputs):
                 self._readers.setdefault(value, []).append(node)
 
-    def _python(self, node: Node, x: Any, told: bool, like: Array) -> Array:
-        """Append a call that runs in Python, and return the buffer of its answer."""
-        n, sizes = like.shape[0], self.graph.shapes[node.output]
-        y = aligned_zeros(tuple(n if size is None else size for size in sizes), like.dtype)
+    def _python(self, node: Node, x: Any, told: bool, like: Array) -> Any:
+        """Append a call that runs in Python, and return the buffers of its answers."""
+        n, dtype = like.shape[0], np.uint8 if node.layer.is_mask else self._dtype
+
+        def buffer(value: int) -> Array:
+            sizes = self.graph.shapes[value]
+            return aligned_zeros(tuple(n if size is None else size for size in sizes), dtype)
+
+        y = buffer(node.output)
         call = PythonCall(node, x, y, told, n)
+        call.further = {place: buffer(value) for place, value in node.parts}
         self._program.python(call.forward)
         self._calls.append(call)
-        return y
+        if not node.parts:
+            return y
+        return [y, *(call.further.get(k, y) for k in range(1, 1 + max(call.further)))]
 
     def penalize(self, backward: bool) -> None:
         """Append the losses that layers add: of their outputs, and those of a `call`."""
@@ -328,6 +351,10 @@ class Pass:
             for slope in self._slopes.get(node.output, []) if node.output in needed else []:
                 self._collect(program, grads, owned, node.output, slope, False)
             dy = grads.pop(node.output, None)
+            further = {place: grads.pop(v, None) for place, v in node.parts}
+            call.dfurther = {place: d for place, d in further.items() if d is not None}
+            if dy is None and call.dfurther:
+                dy = aligned_zeros(self.values[node.output].shape, self._dtype)
             if dy is None:
                 continue
             need_dx = any(i in needed for i in node.inputs)

@@ -117,6 +117,8 @@ class Port:
             self.release()
         if not self.is_exact and array.shape[1:] != self.shape[1:]:
             array = array.reshape(len(array), *self.shape[1:])
+        if self.dtype == np.int64 and array.dtype.kind == "f":
+            array = array.astype(np.int64)
         _core.gather_rows(array, rows, self.buffer, self.scale, self.offset)
 
     def release(self) -> None:
@@ -184,6 +186,8 @@ class Head:
         self.weights: Weights | None = None
         self.dy: Array | None = None
         self.kernel: str | None = None
+        self.mask: Array | None = None
+        self.masked = self.value
         if loss is None or ids is None:
             return
         takes_over = end is not None
@@ -204,6 +208,27 @@ class Head:
             shape = {None: lead[:1], "softmax_cross_entropy": lead}.get(self.kernel, output.shape)
             self.weights = Weights(aligned_zeros(shape, output.dtype), mean)
 
+    def cover(self, mask: Array) -> None:
+        """Let only the steps count that a mask of the output, or of its first axes, holds."""
+        if self.targets is None or mask.ndim >= self.y.ndim:
+            return
+        by_kernel = {None: mask.shape, "softmax_cross_entropy": self.y.shape[:-1]}
+        shape = by_kernel.get(self.kernel, self.y.shape)
+        self.mask, self.masked = mask, aligned_zeros(shape, self.y.dtype)
+
+    def _weigh(self) -> None:
+        """Weigh each step: those that count share what all would have, as in Keras."""
+        assert self.loss is not None
+        assert self.mask is not None
+        whole = self.mask.reshape(*self.mask.shape, *(1,) * (self.masked.ndim - self.mask.ndim))
+        self.masked[...] = whole != 0
+        if self.loss.reduction != "sum":
+            total = float(np.sum(self.mask != 0))
+            self.masked *= self.mask.size / total if total else 0.0
+        if self.weights is not None:
+            given = self.weights.buffer
+            self.masked *= given.reshape(*given.shape, *(1,) * (self.masked.ndim - given.ndim))
+
     def record(self, program: Program, reads: bool) -> None:
         """Append the loss, and its gradient to `dy` where there is one."""
         if self.targets is None:
@@ -211,6 +236,9 @@ class Head:
         loss, y, n = self.loss, self.y, len(self.y)
         assert loss is not None
         weights = None if self.weights is None else self.weights.buffer
+        if self.mask is not None:
+            program.python(self._weigh)
+            weights = self.masked
         if self.end is not None and reads and self.kernel != "softmax_cross_entropy":
             with program.recording():
                 soft = self.end == "softmax"
@@ -280,7 +308,13 @@ class Head:
         if self.ids:
             self.check_ids()
         weights = None if self.weights is None else self.weights.buffer
-        self.value[0] = self.loss.compute(self.y, self.targets.bound, weights, self.dy)
+        y, t, dy = self.y, self.targets.bound, self.dy
+        if self.mask is not None:  # each step a sample
+            axes = self.mask.ndim
+            y, t = (a.reshape(-1, *a.shape[axes:]) for a in (y, t))
+            dy = None if dy is None else dy.reshape(y.shape)
+            weights = self.masked.reshape(-1)
+        self.value[0] = self.loss.compute(y, t, weights, dy)
         if self.dy is not None and self.weight != 1.0:
             self.dy *= self.dy.dtype.type(self.weight)
 
@@ -314,6 +348,8 @@ class Step:
         Of which outputs metrics look at the values.
     optimizer : Optimizer, optional
         What updates the weights.
+    graph : Graph, optional
+        The executor's, with the sizes that it leaves open.
     """
 
     def __init__(
@@ -325,8 +361,9 @@ class Step:
         forms: Sequence[Form] = (),
         reads: Sequence[bool] = (),
         optimizer: Optimizer | None = None,
+        graph: Graph | None = None,
     ) -> None:
-        graph: Graph = executor.graph
+        graph = executor.graph if graph is None else graph
         self.graph, self.n, self.objective, self.optimizer = graph, n, objective, optimizer
         self.settings: Any = executor.settings
         self.slots: Any = None
@@ -335,7 +372,10 @@ class Step:
         logits = frozenset(value for value, end in taken if end is not None)
         self.inputs = [
             Port(
-                aligned_zeros((n, *(k or 0 for k in graph.shapes[v][1:])), executor.dtype),
+                aligned_zeros(
+                    (n, *(k or 0 for k in graph.shapes[v][1:])),
+                    np.int64 if v in graph.ids else executor.dtype,
+                ),
                 graph.scaling(v),
                 executor.private,
             )
@@ -343,7 +383,15 @@ class Step:
         ]
         buffers = {v: port.buffer for v, port in zip(graph.inputs, self.inputs, strict=True)}
         self.forward_program, self.backward_program = Program(), Program()
-        self.passed = Pass(graph, buffers, self.forward_program, training, logits, executor.frozen)
+        self.passed = Pass(
+            graph,
+            buffers,
+            self.forward_program,
+            training,
+            logits,
+            executor.frozen,
+            executor.dtype,
+        )
         # The by-hand caller may change x before backward, which reads it again.
         if objective is not None or not training:
             for v, port in zip(graph.inputs, self.inputs, strict=True):
@@ -362,6 +410,9 @@ class Step:
                 strict=True,
             )
         ]
+        for head, value in zip(self.heads, graph.masks, strict=False):
+            if value is not None:
+                head.cover(self.passed.values[value])
         self.penalized = penalized(graph) if self.heads else []
         self._penalty = 0.0
         needed = bool(self.heads) and training and bool(executor.store.params)

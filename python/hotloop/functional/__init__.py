@@ -57,6 +57,14 @@ from .rectifiers import (
     relu,
     relu_backward,
 )
+from .recurrent import (
+    gru,
+    gru_backward,
+    lstm,
+    lstm_backward,
+    simple_rnn,
+    simple_rnn_backward,
+)
 from .reductions import argmax, argmin, max, mean, min, prod, sum
 from .rounding import absolute, ceil, floor, negative, reciprocal, rint, rsqrt, sign, sqrt, square
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
@@ -103,6 +111,8 @@ __all__ = [
     "global_avg_pool2d_backward",
     "greater",
     "greater_equal",
+    "gru",
+    "gru_backward",
     "identity",
     "im2col",
     "layer_norm",
@@ -115,6 +125,8 @@ __all__ = [
     "log1p",
     "log_softmax",
     "log_softmax_backward",
+    "lstm",
+    "lstm_backward",
     "matmul",
     "max",
     "max_pool2d",
@@ -148,6 +160,8 @@ __all__ = [
     "sigmoid_backward",
     "sign",
     "silu",
+    "simple_rnn",
+    "simple_rnn_backward",
     "sin",
     "softmax",
     "softmax_backward",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar
 
 from hotloop._support.typing import Shape
 from hotloop.graph.layer import LayerLike
@@ -23,6 +24,15 @@ class Node:
     training: bool | None = None
     # Which of its layer's values it answers; only nodes that read none have several.
     which: str | None = None
+    # What the inputs behind the layer's own are: "mask", "h0", "c0".
+    roles: tuple[str, ...] = ()
+    # Further answers: their places among the layer's, and the values that they are.
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Every value that the call makes."""
+        return (self.output, *(value for _, value in self.parts))
 
     def told(self, training: bool) -> bool:
         """Return the `training` that the layer is told in a run with `training`."""
@@ -41,6 +51,38 @@ class Graph:
     rescale: dict[int, LayerLike] = field(default_factory=dict)
     # What turns an input's data, such as texts, into numbers before they are checked.
     fronts: dict[int, LayerLike] = field(default_factory=dict)
+    # The mask of each output, where there is one.
+    masks: tuple[int | None, ...] = ()
+
+    @cached_property
+    def ids(self) -> frozenset[int]:
+        """The inputs that are read as whole numbers alone, and stay such."""
+        readers = {v: [n for n in self.nodes if v in n.inputs] for v in self.inputs}
+        return frozenset(
+            v
+            for v, nodes in readers.items()
+            if nodes and v not in self.outputs and all(node.layer.reads_ids for node in nodes)
+        )
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether batches say sizes of an input, besides their own."""
+        return any(None in self.shapes[value][1:] for value in self.inputs)
+
+    def sized(self, shapes: Sequence[Shape]) -> Graph:
+        """Return the calls for inputs of whole shapes, batch in front (None)."""
+        if not self.is_open:
+            return self
+        found = dict(zip(self.inputs, shapes, strict=True))
+        for node in self.nodes:
+            given: Any = tuple(found[i] for i in node.inputs)
+            open_ones = [v for v in node.outputs if None in self.shapes[v][1:]]
+            found |= {v: self.shapes[v] for v in node.outputs}
+            if open_ones:
+                layer = node.layer
+                shape = layer.compute_output_shape(given if layer.takes_several else given[0])
+                found[node.output] = tuple(shape)
+        return replace(self, shapes=found)
 
     def scaling(self, value: int) -> tuple[float, float]:
         """Return scale and offset that are applied to an input when a batch is gathered."""
@@ -50,6 +92,8 @@ class Graph:
     def is_recorded(self, node: Node) -> bool:
         """Whether a call consists of core calls alone."""
         shapes = [self.shapes[i] for i in node.inputs]
+        if node.layer.reads_ids and node.inputs[0] not in self.ids:
+            return False
         return node.layer.is_recorded(shapes)
 
     def evaluate(
@@ -62,11 +106,16 @@ class Graph:
         inputs : mapping of int to value
             Values of the inputs, scaled where `rescale` says so.
         call : callable
-            ``call(node, parts)`` answers what a node makes of the values that it reads.
+            ``call(node, parts)`` answers what a node makes of the values that it reads; all answers
+            where the node has further ones.
         """
         values = dict(inputs)
         for node in self.nodes:
-            values[node.output] = call(node, tuple(values[i] for i in node.inputs))
+            answer: Any = call(node, tuple(values[i] for i in node.inputs))
+            if node.parts:
+                values |= {value: answer[place] for place, value in node.parts}
+                answer = answer[0]
+            values[node.output] = answer
         return values
 
     def needs_gradient(self) -> set[int]:
@@ -75,7 +124,7 @@ class Graph:
         for node in self.nodes:
             trains = any(weight.grad is not None for weight in node.layer.ordered_weights())
             if trains or any(i in needed for i in node.inputs):
-                needed.add(node.output)
+                needed.update(node.outputs)
         return needed
 
 

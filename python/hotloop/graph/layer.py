@@ -21,6 +21,8 @@ class LayerLike(Protocol):
     is_view: bool
     adds_losses: bool
     reads_text: bool
+    reads_ids: bool
+    is_mask: bool
     activity_regularizer: Any
 
     @property

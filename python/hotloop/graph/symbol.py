@@ -121,6 +121,10 @@ class Symbol:
         The model, or the layer made of layers, whose call made it; None for a call of its own.
     which : str or None
         For a value that reads no other: which of its layer's values it is. An `Input` has none.
+    roles : tuple of str
+        What the inputs behind the layer's own are: ``"mask"``, ``"h0"``, ``"c0"``.
+    part : int
+        A further answer of a call: its place; it reads the first one alone.
     """
 
     __array_ufunc__ = None
@@ -133,10 +137,41 @@ class Symbol:
         given_dtype: str | None = None,
         training: bool | None = None,
         which: str | None = None,
+        roles: tuple[str, ...] = (),
+        part: int = 0,
     ) -> None:
         self.shape, self.layer, self.inputs = shape, layer, inputs
+        self.roles, self.part = roles, part
+        self._mask: Any = False  # not looked for yet
         self.given_dtype, self.training, self.which = given_dtype, training, which
         self.unit = _caller.get()
+
+    @property
+    def own_inputs(self) -> tuple[Symbol, ...]:
+        """What the call reads but for masks and states."""
+        return self.inputs[: len(self.inputs) - len(self.roles)]
+
+    @property
+    def mask(self) -> Symbol | None:
+        """Which steps count, as Keras passes it on; None where all do."""
+        stack = [(self, False)] if self._mask is False else []
+        while stack:  # not recursive, as models may be deep
+            symbol, ready = stack.pop()
+            own = () if symbol.part else symbol.own_inputs
+            if ready:
+                symbol._mask = symbol.layer.mask_symbol(own)
+            elif symbol._mask is False:
+                symbol._mask = None
+                if own:
+                    stack += [(symbol, True), *((part, False) for part in own)]
+        found: Symbol | None = self._mask
+        return found
+
+    @mask.setter
+    def mask(self, mask: Symbol | None) -> None:
+        self._mask = mask
+
+    _keras_mask = mask
 
     @property
     def dtype(self) -> str:
@@ -304,6 +339,7 @@ def connect(
     several: bool,
     training: bool | None = None,
     which: str | None = None,
+    roles: tuple[str, ...] = (),
 ) -> Symbol:
     """Return what `layer` answers to symbols, building it at its first call.
 
@@ -318,7 +354,8 @@ def connect(
         msg = f"layer {layer.name!r}: a model has one dtype, it is called for {asked}"
         raise ValueError(msg)
     dtype = asked[0] if asked else None
-    shapes: Any = tuple(symbol.shape for symbol in inputs) if several else inputs[0].shape
+    own_inputs = inputs[: len(inputs) - len(roles)]
+    shapes: Any = tuple(symbol.shape for symbol in own_inputs) if several else inputs[0].shape
     try:
         shape = layer.ensure_built(shapes, dtype or (layer.dtype if layer.built else None))
     except (IndexError, TypeError) as error:
@@ -326,10 +363,22 @@ def connect(
         raise ValueError(msg) from error
     if which is not None:
         shape = layer.output_shape_of(which)
-    made = Symbol(shape, layer, inputs, dtype, training, which)
+    made = Symbol(shape, layer, inputs, dtype, training, which, roles)
     if layer.first_output is None:
         layer.first_output = made
     return made
+
+
+def further(made: Symbol) -> list[Symbol]:
+    """Return every answer of a call: the first, and those behind it."""
+    shapes = made.layer.further_shapes(made.inputs[0].shape)
+    return [
+        made,
+        *(
+            Symbol(shape, made.layer, (made,), made.given_dtype, part=i)
+            for i, shape in enumerate(shapes, 1)
+        ),
+    ]
 
 
 def ordered(outputs: Sequence[Symbol], inputs: Sequence[Symbol]) -> tuple[list[Symbol], list[Any]]:
@@ -391,6 +440,7 @@ __all__ = [
     "Unit",
     "calls_of",
     "connect",
+    "further",
     "one_call",
     "ordered",
     "symbols_in",

@@ -71,7 +71,7 @@ def parts_of(unit: Unit) -> list[Any]:
     return list(found.values())
 
 
-def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
+def call_on_symbols(unit: Any, given: Any, training: int | None, mask: Any = None) -> Any:
     """Return what the `call` of `unit` answers to symbols.
 
     Raises
@@ -80,7 +80,11 @@ def call_on_symbols(unit: Any, given: Any, training: int | None) -> Any:
         When the call does anything but use layers, models and ``+ - *`` on values.
     """
     call: Any = own_call(unit)
-    told = {"training": TRAINING if training is None else training} if wants_training(call) else {}
+    told: dict[str, Any] = {}
+    if wants_training(call):
+        told["training"] = TRAINING if training is None else training
+    if mask is not None and "mask" in inspect.signature(call).parameters:
+        told["mask"] = mask
     kind = type(unit).__name__
     advice = (
         f"{kind} {unit.name!r}: a call may use layers, models, operators and hotloop.ops on values, "

@@ -49,6 +49,8 @@ from hotloop.layers.framing import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from hotloop.layers.dropout import Dropout
+from hotloop.layers.embedding import Embedding, Masking, StepMask
 from hotloop.layers.functions import Lambda
 from hotloop.layers.global_pool import (
     GlobalAvgPool1D,
@@ -88,6 +90,8 @@ from hotloop.layers.operation import Operation
 from hotloop.layers.order import Identity, Permute, RepeatVector
 from hotloop.layers.pool import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
 from hotloop.layers.prelu import PReLU
+from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from hotloop.layers.recurrent import GRU, LSTM, SimpleRNN
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
 from hotloop.layers.separable import (
     DepthwiseConv1D,
@@ -143,6 +147,10 @@ PREPROCESSING: tuple[type[Layer], ...] = (
 CLASSES: dict[str, type[Layer]] = enter(
     "layer",
     (
+        ELU,
+        GELU,
+        GRU,
+        LSTM,
         Activation,
         ActivityRegularization,
         AdaptiveAveragePooling1D,
@@ -172,6 +180,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         Dropout,
         ELU,
         EinsumDense,
+        Embedding,
         Flatten,
         GELU,
         GaussianDropout,
@@ -187,6 +196,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         LayerNormalization,
         LeakyReLU,
         MaxPool1D,
+        Masking,
         MaxPool2D,
         Maximum,
         Minimum,
@@ -206,11 +216,13 @@ CLASSES: dict[str, type[Layer]] = enter(
         SeparableConv1D,
         SeparableConv2D,
         Sigmoid,
+        SimpleRNN,
         Softmax,
         SpatialDropout1D,
         SpatialDropout2D,
         SpectralNormalization,
         Subtract,
+        StepMask,
         Tanh,
         UnitNormalization,
         UpSampling1D,
@@ -224,6 +236,8 @@ CLASSES: dict[str, type[Layer]] = enter(
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -261,6 +275,7 @@ __all__ = [
     "Dot",
     "Dropout",
     "EinsumDense",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -283,6 +298,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "MaxPool1D",
+    "Masking",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
@@ -314,6 +330,7 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -21,7 +21,7 @@ from hotloop._support.watched import Watched
 from hotloop.autodiff.rule import TensorBase, mode
 from hotloop.autodiff.variable import Variable, penalties_of
 from hotloop.data.targets import real_array
-from hotloop.graph.symbol import Unit, connect, one_call, symbols_in
+from hotloop.graph.symbol import Symbol, Unit, connect, further, one_call, symbols_in
 from hotloop.graph.tracing import (
     call_on_symbols,
     fixed,
@@ -121,6 +121,17 @@ class Layer(Unit, Watched):
     _constraints: Mapping[str, Any] = MappingProxyType({})
     # True for the layer whose further inputs are losses.
     adds_losses = False
+    # True for layers whose input is whole numbers.
+    reads_ids = False
+    # What a call may be given beside its inputs: "mask" is passed on by itself, and states.
+    takes_beside: tuple[str, ...] = ()
+    # Whether the mask of the input is that of the output, and whether the layer makes one.
+    supports_masking = False
+    makes_mask = False
+    # What stands before the names of its weights: of a layer inside of another one.
+    weight_prefix = ""
+    # True for a layer whose answer is a mask.
+    is_mask = False
 
     def __init__(
         self,
@@ -157,7 +168,7 @@ class Layer(Unit, Watched):
         self.given_input_shape = (
             None
             if input_shape is None
-            else arguments.sample_shape(type(self).__name__, "input_shape", input_shape)
+            else arguments.shape(type(self).__name__, "input_shape", input_shape)
         )
         self.built = False
         self.input_shape: Shape | None = None
@@ -265,6 +276,27 @@ class Layer(Unit, Watched):
     def set_state(self, state: dict[str, int]) -> None:
         """Go on from what `get_state` saw."""
 
+    @property
+    def reads_mask(self) -> bool:
+        """Whether a call is told which steps count."""
+        return "mask" in self.takes_beside
+
+    def mask_symbol(self, inputs: tuple[Any, ...]) -> Any:
+        """Return the mask of what a call on symbols answers; None where every step counts."""
+        if not self.supports_masking:
+            return None
+        masks = [symbol.mask for symbol in inputs]
+        return next((mask for mask in masks if mask is not None), None)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask of the output, from that of the input."""
+        del inputs
+        return mask if self.supports_masking else None
+
+    def further_shapes(self, input_shape: Shape) -> list[Shape]:  # noqa: ARG002
+        """Return the shapes of what a call answers behind its first answer."""
+        return []
+
     # -- what subclasses use -----------------------------------------------------------------
 
     def add_weight(
@@ -335,7 +367,8 @@ class Layer(Unit, Watched):
             raise ValueError(msg)
         sizes = arguments.shape(f"layer {self.name!r}", f"shape of {name!r}", shape, least=0)
         shape = tuple(n or 0 for n in sizes)
-        value = loaded_value(f"{self.name}/{name}", shape, self.dtype)
+        full = self.weight_prefix + name
+        value = loaded_value(f"{self.name}/{full}", shape, self.dtype)
         if value is None:
             drawn = initializers.get(initializer)(shape, self.dtype)
             value = np.array(drawn, dtype=self.dtype, order="C")
@@ -351,7 +384,7 @@ class Layer(Unit, Watched):
             given = (self._constraints.get(f"{stem}_constraint") for stem in stems)
             constraint = next((one for one in given if one is not None), None)
         self._weights[name] = Weight(
-            name, value, trainable, regularizers.get(regularizer), constraints.get(constraint)
+            full, value, trainable, regularizers.get(regularizer), constraints.get(constraint)
         )
         return value
 
@@ -536,7 +569,7 @@ class Layer(Unit, Watched):
         known = [n for n in shape if isinstance(n, int)]
         arguments.checked_size(f"layer {self.name!r}", what, known)
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return the output for an array or a list of them, building the layer at first.
 
         Called on what `Input` or another layer answered, it returns a `Symbol`: a value of a
@@ -550,21 +583,38 @@ class Layer(Unit, Watched):
             raise TypeError(msg)
         symbols = symbols_in(x)
         if self.is_composite:
-            return self._call(x, symbols, training)
+            return self._call(x, symbols, training, mask)
         if symbols is not None:
             if len(symbols) > 1 and not self.takes_several:
                 msg = f"{type(self).__name__} {self.name!r} takes one input, got {len(symbols)}"
                 raise ValueError(msg)
-            return connect(self, symbols, self.takes_several, fixed(training))
+            return self.on_symbols(symbols, training, {"mask": mask})
         if self.takes_several and not isinstance(x, list | tuple):
             msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {quoted(x)}"
             raise ValueError(msg)
+        return self.on_values(x, training, {"mask": mask})
+
+    def on_symbols(self, symbols: tuple[Any, ...], training: Any, beside: dict[str, Any]) -> Any:
+        """Return what a call on symbols answers; `beside` may hold a mask and states."""
+        if self.reads_mask and beside.get("mask") is None:
+            beside = {**beside, "mask": symbols[0].mask}
+        given = {key: beside[key] for key in self.takes_beside if beside.get(key) is not None}
+        parts = (*symbols, *given.values())
+        made = connect(self, parts, self.takes_several, fixed(training), roles=tuple(given))
+        if beside.get("mask") is not None and not self.reads_mask:
+            made.mask = beside["mask"] if self.supports_masking else made.mask
+        answers = further(made)
+        return answers if len(answers) > 1 else made
+
+    def on_values(self, x: Any, training: Any, beside: dict[str, Any]) -> Any:
+        """Return what a call on arrays or tensors answers."""
         given: Any = x if self.takes_several else [x]
+        beside = {key: beside[key] for key in self.takes_beside if beside.get(key) is not None}
         if mode.tapes or any(isinstance(part, TensorBase) for part in given):
             with one_call(self):
-                y = call_on_tensors(self, x, bool(training))
+                y = call_on_tensors(self, x, bool(training), beside)
                 if self.activity_regularizer is not None:
-                    self.add_loss(self.activity_penalty(y))
+                    self.add_loss(self.activity_penalty(y[0] if isinstance(y, list) else y))
                 if self.adds_losses:
                     self.add_loss(list(x[1:]))
             return y
@@ -576,9 +626,17 @@ class Layer(Unit, Watched):
         shapes = [(None, *part.shape[1:]) for part in parts]
         self.ensure_built(tuple(shapes) if self.takes_several else shapes[0])
         given = tuple(parts) if self.takes_several else parts[0]
-        return answered(np.array(self.forward(given, Cache(self), bool(training)), copy=True))
+        cache = Cache(self)
+        if beside:
+            cache.roles = tuple(beside)
+            given = (*parts, *(np.ascontiguousarray(part) for part in beside.values()))
+        first = np.array(self.forward(given, cache, bool(training)), copy=True)
+        count = len(self.further_shapes(shapes[0]))
+        if not count:
+            return answered(first)
+        return [answered(first), *(answered(np.array(part)) for part in cache.further[:count])]
 
-    def _call(self, x: Any, symbols: Any, training: bool | None) -> Any:
+    def _call(self, x: Any, symbols: Any, training: bool | None, mask: Any = None) -> Any:
         """Run the `call` of a layer that writes one."""
         if symbols is None and not _is_data(x):
             x = np.asarray(x, dtype=self.dtype)
@@ -593,19 +651,26 @@ class Layer(Unit, Watched):
             if mode.recorder is not None:
                 mode.recorder.reads_attributes(self)
             call: Any = own_call(self)
-            wants = "training" in inspect.signature(call).parameters
+            takes = inspect.signature(call).parameters
+            told = {"training": bool(training)} if "training" in takes else {}
+            if mask is not None and "mask" in takes:
+                told["mask"] = mask
             with one_call(self):
-                answer = call(x, **({"training": bool(training)} if wants else {}))
+                answer = call(x, **told)
                 if self.activity_regularizer is not None and isinstance(answer, TensorBase):
                     self.add_loss(self.activity_penalty(answer))
             return answer
-        made = call_on_symbols(self, x, training)
+        if mask is None:
+            mask = symbols[0].mask
+        made = call_on_symbols(self, x, training, mask)
         if self.activity_regularizer is not None:
             penalized = own("layer")["Activation"]
             made = penalized("linear", activity_regularizer=self.activity_regularizer)(made)
         if self.first_output is None:
             self.first_output = made
             self.output_shape = getattr(made, "shape", None)
+        if mask is not None and isinstance(made, Symbol):
+            made.mask = self.compute_mask(x, mask)
         return made
 
     @classmethod
@@ -633,9 +698,9 @@ class Layer(Unit, Watched):
                 weights[known[name]].assign(value)
                 return
             if isinstance(value, np.ndarray):
-                for weight in weights.values():
+                for key, weight in weights.items():
                     if weight.value is value:
-                        known[name] = weight.name
+                        known[name] = key
                         self.__dict__.pop(name, None)
                         return
         if self.builtin:

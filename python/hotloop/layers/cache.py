@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -36,6 +37,12 @@ class Cache:
         Whether the layer trained when the weights of its model were laid out.
     backward_follows : bool
         False in a pass that ends with the outputs.
+    roles : tuple of str
+        What the inputs behind the layer's own are; forward then gets a tuple.
+    further : list of ndarray
+        What a layer of several answers answers behind the first.
+    dfurther : dict of int to ndarray
+        Gradients of those, by place from 1.
     """
 
     need_dx: bool = True
@@ -44,6 +51,9 @@ class Cache:
     folded: str | None = None
     recorded: bool = False
     backward_follows: bool = True
+    roles: tuple[str, ...] = ()
+    further: Sequence[Array] = ()
+    dfurther: Mapping[int, Array] = MappingProxyType({})
 
     def __init__(self, layer: LayerLike, accumulate: bool = False) -> None:
         self._layer = layer

@@ -45,6 +45,8 @@ class Dense(Layer, builtin=True):
     array([[3., 3.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,

@@ -102,6 +102,8 @@ class Dropout(Seeded, builtin=True):
     [0.0, 2.0]
     """
 
+    supports_masking = True
+
     def __init__(
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:

@@ -135,6 +135,8 @@ class BatchNormalization(AffineNormalization, builtin=True):
     array([0.02], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,
@@ -306,6 +308,8 @@ class LayerNormalization(AffineNormalization, builtin=True):
     >>> hl.layers.LayerNormalization(epsilon=0.0)([[1.0, 3.0]])
     array([[-1.,  1.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class InputLayer(Layer, builtin=True):
     Raises
     ------
     ValueError
-        When no shape is given, or more than one, or one with an open axis.
+        When no shape is given, or more than one.
 
     Examples
     --------
@@ -258,7 +258,7 @@ def Input(
     Parameters
     ----------
     shape : tuple of int
-        Shape of one sample.
+        Shape of one sample; batches say the sizes that are None.
     batch_size : int, optional
         Accepted as Keras does; any number of samples is taken.
     dtype : str, optional
@@ -275,7 +275,7 @@ def Input(
     Raises
     ------
     ValueError
-        When no shape is given, or more than one, or one with an open axis.
+        When no shape is given, or more than one.
 
     Examples
     --------

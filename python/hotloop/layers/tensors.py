@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,21 +23,24 @@ class _LayerCall:
         "core" when forward and backward are core calls alone, else "python".
     """
 
-    def __init__(self, layer: LayerLike, names: list[str], shapes: list[Any]) -> None:
-        self.layer, self.names = layer, names
+    def __init__(
+        self, layer: LayerLike, names: list[str], shapes: list[Any], count: int = 0
+    ) -> None:
+        self.layer, self.names, self.count = layer, names, count
         self.name = f"layer {layer.name!r}"
         self.how = "core" if layer.is_recorded(shapes) else "python"
 
     def forward(self, cache: Cache, arrays: tuple[Array, ...], training: bool) -> Array:
         """Return the output."""
-        given: Any = arrays if self.layer.takes_several else arrays[0]
+        given: Any = arrays if self.layer.takes_several or cache.roles else arrays[0]
         return np.asarray(self.layer.forward(given, cache, training))
 
-    def backward(self, cache: Cache, dy: Array) -> tuple[Array | None, ...]:
+    def backward(self, cache: Cache, dy: Array, *further: Array) -> tuple[Array | None, ...]:
         """Return the gradients of the inputs, then of the weights."""
         cache.targets = {}
+        cache.dfurther = dict(enumerate(further, 1))
         parts = self.layer.backward(np.asarray(dy, order="C"), cache)
-        inputs = parts if self.layer.takes_several else (parts,)
+        inputs = parts if self.layer.takes_several or cache.roles else (parts,)
         if inputs is None:
             inputs = (None,)
         return (*inputs, *(cache.targets.get(name) for name in self.names))
@@ -52,7 +57,9 @@ def watched(x: Any) -> Any:
     return None
 
 
-def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
+def call_on_tensors(
+    layer: LayerLike, x: Any, training: bool, beside: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     """Return what a layer answers to tensors, or to arrays inside a tape's block."""
     several = layer.takes_several
     parts = list(x) if several else [x]
@@ -66,6 +73,11 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
             for part in parts
         ]
     shapes = [(None, *array.shape[1:]) for array in arrays]
+    count = len(layer.further_shapes(shapes[0]))
+    for part in beside.values():
+        tensors.append(watched(part))
+        data = part.data if isinstance(part, TensorBase) else part
+        arrays.append(recorder.live(part) if recorder is not None else np.asarray(data, order="C"))
     layer.ensure_built(tuple(shapes) if several else shapes[0])
     tape = next((t for t in reversed(mode.tapes) if t.watches_weights), None)
     weights = []
@@ -73,8 +85,8 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
         weights = [w for w in layer.ordered_weights() if w.trainable]
     cache = Cache(layer, accumulate=True)
     needs = [t is not None and t.requires_grad for t in tensors]
-    cache.need_dx = any(needs)
-    rule = _LayerCall(layer, [w.name for w in weights], shapes)
+    cache.need_dx, cache.roles = any(needs), tuple(beside)
+    rule = _LayerCall(layer, [w.name for w in weights], shapes, count)
     if recorder is not None:
         y = _recorded(recorder, rule, cache, arrays, training)
     else:
@@ -84,16 +96,29 @@ def call_on_tensors(layer: LayerLike, x: Any, training: bool) -> Any:
             y = rule.forward(cache, tuple(arrays), training)
         finally:
             mode.tapes = before
+    ys = [y, *cache.further[:count]]
+
+    def made(entry: Any) -> Any:
+        answers = [
+            (
+                (Tensor(part) if entry is None else Tensor.made_by(part, entry, i))
+                if recorder is None
+                else recorder.made(part, entry, i)
+            )
+            for i, part in enumerate(ys)
+        ]
+        return answers if count else answers[0]
+
     if not mode.enabled or not (any(needs) or weights):
-        return Tensor(y) if recorder is None else recorder.made(y, None, 0)
+        return made(None)
     leaves = [] if tape is None else [tape.leaf_of_weight(w) for w in weights]
     entry = Entry(
         rule,
         cache,
         (*(t if need else None for t, need in zip(tensors, needs, strict=True)), *leaves),
-        None,
+        [(part.shape, part.dtype) for part in ys] if count else None,
     )
-    return Tensor.made_by(y, entry, 0) if recorder is None else recorder.made(y, entry, 0)
+    return made(entry)
 
 
 def _recorded(

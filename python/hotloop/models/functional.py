@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hotloop._support import arguments
@@ -10,7 +11,7 @@ from hotloop._support.quoting import quoted
 from hotloop._support.typing import Shape
 from hotloop.graph.graph import Graph, Node, put_first
 from hotloop.graph.layer import LayerLike
-from hotloop.graph.symbol import Symbol, Unit, connect
+from hotloop.graph.symbol import Symbol, Unit, connect, further, ordered
 from hotloop.graph.tracing import fixed
 from hotloop.layers import CLASSES, InputLayer
 from hotloop.layers.base import Layer
@@ -30,6 +31,12 @@ def symbol_list(what: str, given: Any) -> list[Symbol]:
         )
         raise TypeError(msg)
     return items
+
+
+def between(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> tuple[list[Symbol], list[Any]]:
+    """Return the values from inputs to outputs and their masks, and the layers, as `ordered` does."""
+    masks = [symbol.mask for symbol in outputs]
+    return ordered([*outputs, *(mask for mask in masks if mask is not None)], inputs)
 
 
 def units(order: Sequence[Symbol], ranked: Sequence[Layer]) -> list[Any]:
@@ -59,8 +66,16 @@ def graph_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol], order: Sequenc
     rescale: dict[int, LayerLike] = {}
     fronts: dict[int, LayerLike] = {}
     nodes: list[Node] = []
+    makers: dict[int, int] = {}
     for symbol in order:
         if id(symbol) in numbers:
+            continue
+        if symbol.part:
+            number = numbers[id(symbol)] = len(shapes)
+            shapes[number] = symbol.shape
+            place = makers[id(symbol.inputs[0])]
+            node = nodes[place]
+            nodes[place] = replace(node, parts=(*node.parts, (symbol.part, number)))
             continue
         read = tuple(numbers[id(part)] for part in symbol.inputs)
         if symbol.layer.builtin and symbol.layer.reads_text:
@@ -74,11 +89,13 @@ def graph_of(inputs: Sequence[Symbol], outputs: Sequence[Symbol], order: Sequenc
             rescale[read[0]] = symbol.layer
             numbers[id(symbol)] = read[0]
             continue
-        number = numbers[id(symbol)] = len(inputs) + len(nodes)
-        nodes.append(Node(symbol.layer, read, number, symbol.training, symbol.which))
+        number = numbers[id(symbol)] = len(shapes)
+        makers[id(symbol)] = len(nodes)
+        nodes.append(Node(symbol.layer, read, number, symbol.training, symbol.which, symbol.roles))
         shapes[number] = symbol.shape
     ends = tuple(numbers[id(symbol)] for symbol in outputs)
-    return Graph(tuple(range(len(inputs))), ends, tuple(nodes), shapes, rescale, fronts)
+    masks = tuple(None if s.mask is None else numbers.get(id(s.mask)) for s in outputs)
+    return Graph(tuple(range(len(inputs))), ends, tuple(nodes), shapes, rescale, fronts, masks)
 
 
 def _scales_input(
@@ -112,12 +129,22 @@ def connect_again(
         ):
             msg = f"model {name!r}: input {mine.name!r} is {mine.shape}, got {theirs.shape}"
             raise ValueError(msg)
+    answers: dict[int, list[Symbol]] = {}
     for symbol in order:
         if id(symbol) not in values:
             parts = tuple(values[id(part)] for part in symbol.inputs)
+            if symbol.part:
+                first = answers.setdefault(id(parts[0]), [])
+                first[:] = first or further(parts[0])
+                values[id(symbol)] = first[symbol.part]
+                continue
             told = symbol.training if symbol.training is not None else fixed(training)
-            layer = symbol.layer
-            values[id(symbol)] = connect(layer, parts, layer.takes_several, told, symbol.which)
+            layer, roles = symbol.layer, symbol.roles
+            if layer.reads_mask and "mask" not in roles and parts and parts[0].mask is not None:
+                parts, roles = (*parts, parts[0].mask), (*roles, "mask")
+            values[id(symbol)] = connect(
+                layer, parts, layer.takes_several, told, symbol.which, roles
+            )
     return [values[id(symbol)] for symbol in outputs]
 
 
@@ -141,6 +168,8 @@ def described(
             told: list[Any] = [] if symbol.training is None else [symbol.training]
             if symbol.which is not None:
                 told = [symbol.training, symbol.which]
+            if symbol.roles or symbol.part:
+                told = [symbol.training, symbol.which, list(symbol.roles), symbol.part]
             calls.append([places[id(symbol.layer)], read, *told])
     return {
         "layers": [serialize(layer) for layer in layers],
@@ -167,12 +196,20 @@ def ends_from(
     for place, read, *told in config["calls"]:
         layer = layers[place]
         parts = tuple(values[_index(i, len(values))] for i in read)
+        roles = _roles(layer, told, parts)
+        if len(told) > 3 and told[3]:
+            values.append(_answer(layer, told[3], parts))
+            continue
         which = _which(layer, told)
-        if (not parts and which is None) or (len(parts) > 1 and not layer.takes_several):
+        if (not parts and which is None) or (
+            len(parts) - len(roles) > 1 and not layer.takes_several
+        ):
             msg = f"the description gives {layer.name!r} {len(parts)} inputs"
             raise ValueError(msg)
         training = bool(told[0]) if told and told[0] is not None else None
-        values.append(connect(layer, parts, layer.takes_several, training, which))
+        if "mask" in roles and parts:
+            parts[0].mask = parts[len(parts) - len(roles) + roles.index("mask")]
+        values.append(connect(layer, parts, layer.takes_several, training, which, roles))
     outputs = [values[_index(i, len(values))] for i in config["outputs"]]
     input_names, output_names = config["names"]
     return _named(input_names, inputs), _named(output_names, outputs), layers
@@ -183,6 +220,24 @@ def _index(i: Any, limit: int) -> int:
         msg = f"the description reads value {i!r}, of {limit} that exist by then"
         raise ValueError(msg)
     return i
+
+
+def _roles(layer: Layer, told: list[Any], parts: tuple[Symbol, ...]) -> tuple[str, ...]:
+    """Return what the inputs of a described call behind the layer's own are."""
+    roles = tuple(told[2]) if len(told) > 2 and isinstance(told[2], list) else ()
+    if roles and (len(roles) >= len(parts) or not set(roles) <= set(layer.takes_beside)):
+        msg = f"the description gives {layer.name!r} no such inputs: {quoted(roles)}"
+        raise ValueError(msg)
+    return roles
+
+
+def _answer(layer: Layer, part: Any, parts: tuple[Symbol, ...]) -> Symbol:
+    """Return a further answer of a described call."""
+    found = further(parts[0]) if parts and parts[0].layer is layer and parts[0].inputs else []
+    if not isinstance(part, int) or not 0 < part < len(found):
+        msg = f"the description asks {layer.name!r} for answer {quoted(part)}"
+        raise ValueError(msg)
+    return found[part]
 
 
 def _which(layer: Layer, told: list[Any]) -> str | None:
@@ -228,6 +283,7 @@ def name_layers(layers: Sequence[Layer]) -> None:
 
 
 __all__ = [
+    "between",
     "connect_again",
     "described",
     "ends_from",

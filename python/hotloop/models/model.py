@@ -18,7 +18,7 @@ from hotloop.engine.executor import Executor
 from hotloop.engine.network import Network
 from hotloop.exporting import export_model
 from hotloop.graph.graph import Graph
-from hotloop.graph.symbol import Symbol, calls_of, one_call, ordered, symbols_in
+from hotloop.graph.symbol import Symbol, calls_of, one_call, symbols_in
 from hotloop.graph.tracing import own_call, parts_of, wants_training
 from hotloop.layers.base import Layer
 from hotloop.layers.checks import assign_all, check_dtype
@@ -114,7 +114,7 @@ class Model(Trained):
     def _set_ends(self, inputs: Any, outputs: Any) -> None:
         self._inputs = functional.symbol_list("inputs", inputs)
         self._outputs = functional.symbol_list("outputs", outputs)
-        self._order, self._ranked = ordered(self._outputs, self._inputs)
+        self._order, self._ranked = functional.between(self._inputs, self._outputs)
         self._given_names = (
             list(inputs) if isinstance(inputs, Mapping) else None,
             list(outputs) if isinstance(outputs, Mapping) else None,

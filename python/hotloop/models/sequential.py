@@ -13,11 +13,11 @@ from hotloop._support import arguments
 from hotloop._support.quoting import quoted
 from hotloop._support.typing import Shape
 from hotloop.graph.graph import Graph, chain, extended
-from hotloop.graph.symbol import Symbol, calls_of, ordered
+from hotloop.graph.symbol import Symbol, calls_of
 from hotloop.layers import InputLayer, Rescaling
 from hotloop.layers.base import Layer
 from hotloop.models.cloning import unit_from
-from hotloop.models.functional import name_layers
+from hotloop.models.functional import between, name_layers
 from hotloop.models.layer_names import Names
 from hotloop.models.model import Model
 from hotloop.models.summary import NotBuilt
@@ -134,7 +134,7 @@ class Sequential(Model):
             return False
         dtype = self._outputs[0].dtype
         plain = type(layer) not in (InputLayer, Rescaling) and not layer.is_composite
-        plain = plain and not layer.reads_text
+        plain = plain and not (layer.reads_text or layer.makes_mask)
         if not plain or layer.given_dtype not in (None, dtype):
             return False
         with calls_of(None):
@@ -187,7 +187,9 @@ class Sequential(Model):
 
     def _is_plain(self) -> bool:
         """Whether every item is one layer."""
-        return not any(isinstance(item, Model) or item.is_composite for item in self._layers)
+        return not any(
+            isinstance(item, Model) or item.is_composite or item.makes_mask for item in self._layers
+        )
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Make the weights for inputs of `input_shape`, batch in front.
@@ -205,7 +207,7 @@ class Sequential(Model):
         if input_shape is not None:
             owner = type(self).__name__
             sizes = arguments.shape(owner, "input_shape", input_shape, least=0)
-            self._build_shape = (None, *arguments.sample_shape(owner, "input_shape", sizes[1:]))
+            self._build_shape = (None, *sizes[1:])
         self._network.replace(None)
         self.graph()
 
@@ -245,7 +247,7 @@ class Sequential(Model):
             start = self._start(shape)
             end = self.connect((start,))
         self._inputs, self._outputs = [start], [end]
-        self._order, self._ranked = ordered(self._outputs, self._inputs)
+        self._order, self._ranked = between(self._inputs, self._outputs)
         known = self.all_layers()
         # Operations of a layer's `call` are in the graph alone.
         name_layers([*known, *(layer for layer in self._ranked if layer not in known)])

@@ -142,14 +142,14 @@ def _predicted(
     with trainer.step_lock:
         arrays = trainer.samples("predict", x)
     n = len(arrays[0]) if steps is None else min(len(arrays[0]), steps * size)
-    shapes = [tuple(k or 0 for k in shape[1:]) for shape in network.output_shapes]
+    shapes = [tuple(k or 0 for k in shape[1:]) for shape in network.output_shapes_for(arrays)]
     outs = [np.empty((n, *shape), network.dtype) for shape in shapes]
     plain = [is_direct(array) for array in arrays]
     for batch, start in enumerate(range(0, n, size), first):
         rows = slice(start, min(n, start + size))
         calls.batch_begin("predict", batch)
         with trainer.step_lock:
-            step = network.executor().forward_step(rows.stop - start, training=False)
+            step = network.executor().forward_step(rows.stop - start, False, arrays)
             for port, array, whole_rows in zip(step.ports, arrays, plain, strict=True):
                 part = array[rows]
                 port.load(part if whole_rows else direct(part))

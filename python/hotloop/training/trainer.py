@@ -179,7 +179,7 @@ class Trainer:
             sample_weight,
             goal,
             network.output_names,
-            network.output_shapes,
+            network.output_shapes_for(arrays),
             network.dtype,
         )
 
@@ -198,6 +198,7 @@ class Trainer:
         executor.use(self.objective, self.optimizer)
         return executor.loss_step(
             n,
+            xs=data.xs,
             forms=data.form,
             train=train,
             reads=self._reads or (False,) * len(data.form),
