@@ -86,3 +86,42 @@ def weights(shapes: Sequence[Any]) -> list[Any]:
     """Return the same first weights for both."""
     rng = np.random.default_rng(3)
     return [(rng.normal(size=tuple(shape)) * 0.4).astype("float32") for shape in shapes]
+
+
+def wrapped(cell: str, merge_mode: str | None = "concat", **options: Any) -> Build:
+    """Go over masked sequences from both ends, then label each step."""
+
+    def build(keras: Any) -> Any:
+        layers, words = keras.layers, keras.Input((None,), dtype="int32")
+        h = layers.Embedding(15, 6, mask_zero=True)(words)
+        one = getattr(layers, cell)(4, return_sequences=True, **options)
+        h = layers.Bidirectional(one, merge_mode=merge_mode)(h)
+        return keras.Model(words, layers.TimeDistributed(layers.Dense(3, activation="softmax"))(h))
+
+    return build
+
+
+def cells(*names: str, **options: Any) -> Build:
+    """Stack cells in one layer."""
+
+    def build(keras: Any) -> Any:
+        layers, steps = keras.layers, keras.Input((None, 4))
+        stack = [getattr(layers, f"{name}Cell")(4, **options) for name in names]
+        h = layers.RNN(stack if len(stack) > 1 else stack[0], go_backwards=len(stack) == 1)(
+            layers.Masking(0.0)(steps)
+        )
+        return keras.Model(steps, layers.Dense(3, activation="softmax")(h))
+
+    return build
+
+
+CASES |= {
+    "tagger from both ends LSTM": wrapped("LSTM"),
+    "tagger from both ends GRU": wrapped("GRU", "sum"),
+    "tagger from both ends SimpleRNN": wrapped("SimpleRNN", "mul"),
+    "tagger from both ends LSTM ave": wrapped("LSTM", "ave", use_bias=False),
+    "cells LSTM": cells("LSTM"),
+    "cells GRU": cells("GRU", reset_after=False),
+    "cells of all kinds": cells("LSTM", "GRU", "SimpleRNN"),
+    "classifier LSTM of elu": classifier("LSTM", activation="elu"),
+}

@@ -82,7 +82,7 @@ def _calls(dtype: str) -> dict[str, Call]:
         "layer_norm": lambda: _core.layer_norm(wide, gamma, beta),
         "recurrent": lambda: _core.recurrent(*lstm),
         "recurrent_backward": lambda: _core.recurrent_backward(
-            "lstm", lstm[1], *lstm[1:4], lstm_tape, None, None
+            "lstm", lstm[1], lstm[1], lstm[2], lstm[3], lstm_tape
         ),
         "layer_norm_backward": lambda: _core.layer_norm_backward(other, wide, gamma, *normal[1:]),
         "dropout": lambda: _core.dropout(wide, 0.5, 3),

@@ -72,7 +72,9 @@ def evaluate(graph: Graph, inputs: list[Any], training: bool, dtype: str) -> lis
             own = parts[: len(parts) - len(node.roles)]
             beside = dict(zip(node.roles, parts[len(own) :], strict=True))
             if beside or node.parts:
-                return layer.on_values(list(own) if layer.takes_several else own[0], told, beside)
+                return layer.answer_values(
+                    list(own) if layer.takes_several else own[0], told, beside
+                )
             return layer(list(parts) if layer.takes_several else parts[0], training=told)
         if not isinstance(layer, OwnWeights):
             return _drawn(layer, _cache(node, batch), told)

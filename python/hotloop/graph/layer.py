@@ -50,7 +50,7 @@ class LayerLike(Protocol):
     def changed_arrays(self, cache: Any, training: bool) -> list[Any]:
         """Return what `forward` changes and later calls read."""
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the output for arrays, tensors or symbols."""
 
     def __getattr__(self, name: str) -> Any:

@@ -104,6 +104,9 @@ from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalizati
 from hotloop.layers.spectral import SpectralNormalization, Wrapper
 from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.layers.words import IntegerLookup, StringLookup, TextVectorization
+from hotloop.layers.rnn import RNN, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from hotloop.layers.sources import OwnWeights, RandomDraw
+from hotloop.layers.wrappers import Bidirectional, TimeDistributed
 from hotloop.registry import enter
 
 # Keras's other names.
@@ -151,6 +154,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         GELU,
         GRU,
         LSTM,
+        RNN,
         Activation,
         ActivityRegularization,
         AdaptiveAveragePooling1D,
@@ -166,6 +170,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         AvgPool1D,
         AvgPool2D,
         BatchNormalization,
+        Bidirectional,
         Concatenate,
         Conv1D,
         Conv1DTranspose,
@@ -186,6 +191,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         GaussianDropout,
         GaussianNoise,
         GlobalAvgPool1D,
+        GRUCell,
         GlobalAvgPool2D,
         GlobalMaxPool1D,
         GlobalMaxPool2D,
@@ -193,6 +199,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         GroupQueryAttention,
         Identity,
         InputLayer,
+        LSTMCell,
         LayerNormalization,
         LeakyReLU,
         MaxPool1D,
@@ -217,6 +224,7 @@ CLASSES: dict[str, type[Layer]] = enter(
         SeparableConv2D,
         Sigmoid,
         SimpleRNN,
+        SimpleRNNCell,
         Softmax,
         SpatialDropout1D,
         SpatialDropout2D,
@@ -230,6 +238,10 @@ CLASSES: dict[str, type[Layer]] = enter(
         Wrapper,
         ZeroPadding1D,
         ZeroPadding2D,
+        StackedRNNCells,
+        StepMask,
+        Tanh,
+        TimeDistributed,
     ),
 )
 
@@ -238,6 +250,7 @@ __all__ = [
     "GELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -254,6 +267,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "Cache",
     "CategoryEncoding",
     "CenterCrop",
@@ -280,6 +294,7 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
+    "GRUCell",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
@@ -293,6 +308,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "IntegerLookup",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -331,6 +347,7 @@ __all__ = [
     "SeparableConvolution2D",
     "Sigmoid",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -346,6 +363,9 @@ __all__ = [
     "StringLookup",
     "Tanh",
     "TextVectorization",
+    "StackedRNNCells",
+    "Tanh",
+    "TimeDistributed",
     "add",
     "average",
     "concatenate",

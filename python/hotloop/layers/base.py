@@ -588,13 +588,15 @@ class Layer(Unit, Watched):
             if len(symbols) > 1 and not self.takes_several:
                 msg = f"{type(self).__name__} {self.name!r} takes one input, got {len(symbols)}"
                 raise ValueError(msg)
-            return self.on_symbols(symbols, training, {"mask": mask})
+            return self.answer_symbols(symbols, training, {"mask": mask})
         if self.takes_several and not isinstance(x, list | tuple):
             msg = f"{type(self).__name__} {self.name!r}: it takes a list of inputs, got {quoted(x)}"
             raise ValueError(msg)
-        return self.on_values(x, training, {"mask": mask})
+        return self.answer_values(x, training, {"mask": mask})
 
-    def on_symbols(self, symbols: tuple[Any, ...], training: Any, beside: dict[str, Any]) -> Any:
+    def answer_symbols(
+        self, symbols: tuple[Any, ...], training: Any, beside: dict[str, Any]
+    ) -> Any:
         """Return what a call on symbols answers; `beside` may hold a mask and states."""
         if self.reads_mask and beside.get("mask") is None:
             beside = {**beside, "mask": symbols[0].mask}
@@ -606,7 +608,7 @@ class Layer(Unit, Watched):
         answers = further(made)
         return answers if len(answers) > 1 else made
 
-    def on_values(self, x: Any, training: Any, beside: dict[str, Any]) -> Any:
+    def answer_values(self, x: Any, training: Any, beside: dict[str, Any]) -> Any:
         """Return what a call on arrays or tensors answers."""
         given: Any = x if self.takes_several else [x]
         beside = {key: beside[key] for key in self.takes_beside if beside.get(key) is not None}

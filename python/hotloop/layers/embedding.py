@@ -43,7 +43,7 @@ class StepMask(Layer, builtin=True):
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Compare."""
         differs = x != x.dtype.type(self.value)
-        return differs.any(axis=-1) if self.features else differs
+        return np.asarray(differs.any(axis=-1) if self.features else differs)
 
     def backward(self, dy: Array, cache: Cache) -> Array | None:  # noqa: ARG002
         """No gradient passes."""
@@ -86,12 +86,12 @@ class Masking(Layer, builtin=True):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where a step holds anything else."""
         del mask
-        return (np.asarray(inputs) != self.mask_value).any(axis=-1)
+        return np.any(np.asarray(inputs) != self.mask_value, axis=-1)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
         """Set steps to 0."""
         cache.keep = (x != x.dtype.type(self.mask_value)).any(axis=-1, keepdims=True)
-        return x * cache.keep
+        return np.asarray(x * cache.keep)
 
     def backward(self, dy: Array, cache: Cache) -> Array:
         """Set their gradients to 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from hotloop.layers.base import Layer
 from hotloop.layers.cache import Array, Cache
 from hotloop.layers.checks import require_known, require_rank
 from hotloop.layers.dropout import Dropout
+from hotloop.layers.inside import Remembered
+from hotloop.layers.steps import STEPS, over_steps
 from hotloop.parameters import aligned_zeros
 from hotloop.registry import serialize
 
@@ -26,7 +29,78 @@ _SHARED = (
 )  # fmt: skip
 
 
-class Recurrent(Layer):
+class OverSteps(Layer):
+    """A layer over sequences that may be given states to begin with."""
+
+    state_names: tuple[str, ...] = ()
+    sizes: Sequence[int] = ()
+    states: list[Array] | None = None
+    stateful = False
+
+    def __call__(  # type: ignore[override]  # Keras's order
+        self,
+        x: Any,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        """Return outputs, and last states with `return_state`, for arrays, tensors or symbols.
+
+        Parameters
+        ----------
+        x : array_like ``(N, T, I)``
+            A list gives the initial states behind the sequences.
+        initial_state : list of array_like ``(N, U)``, optional
+            Zeros without.
+        mask : array_like of bool ``(N, T)``, optional
+            Which steps count.
+        training : bool, optional
+            Whether dropout drops.
+        """
+        if isinstance(x, list | tuple) and len(x) > 1 and np.ndim(_data(x[0])) == 3:
+            x, initial_state = x[0], list(x[1:])
+        if initial_state is not None and not isinstance(initial_state, list | tuple):
+            initial_state = [initial_state]
+        names = self.state_names
+        if initial_state is not None and len(initial_state) != len(names):
+            msg = (
+                f"{type(self).__name__} {self.name!r}: initial_state must be {len(names)} arrays, "
+                f"got {len(initial_state)}"
+            )
+            raise ValueError(msg)
+        beside = {"mask": mask, **dict(zip(names, initial_state or (), strict=False))}
+        symbols = symbols_in(x)
+        if symbols is not None:
+            return self.answer_symbols(symbols, training, beside)
+        if training is not None and not isinstance(training, bool | int | np.bool_):
+            return super().__call__(x, training)
+        return self.answer_values(x, training, beside)
+
+    def _initial(self, given: dict[str, Array], x: Array) -> list[Array]:
+        """Return the states to begin with."""
+        names = self.state_names
+        if self.stateful and names[0] not in given:
+            if self.states is None:
+                self.states = [aligned_zeros((len(x), n), x.dtype) for n in self.sizes]
+            if len(self.states[0]) != len(x):
+                msg = (
+                    f"{type(self).__name__} {self.name!r}: stateful, so each batch must have "
+                    f"{len(self.states[0])} samples, got {len(x)}"
+                )
+                raise ValueError(msg)
+            return list(self.states)
+        zeros = (np.zeros((len(x), n), x.dtype) for n in self.sizes)
+        return [given.get(name, zero) for name, zero in zip(names, zeros, strict=True)]
+
+    def reset_states(self) -> None:
+        """Set the states that batches hand on to 0."""
+        for state in self.states or ():
+            state[...] = 0
+
+    reset_state = reset_states
+
+
+class Recurrent(OverSteps):
     """What LSTM, GRU and SimpleRNN share."""
 
     cell: ClassVar[str]
@@ -58,7 +132,10 @@ class Recurrent(Layer):
             setattr(self, key, bool(given[key]))
         self.zero_output_for_mask = bool(given["zero_output_for_mask"])
         self.bias: Array | None = None
-        self.states: list[Array] | None = None
+        self.state_names, self.sizes = (
+            ("h0", "c0")[: self.states_count],
+            [units] * self.states_count,
+        )
         self._drops = [
             Dropout(rate, seed=None if self.seed is None else self.seed + i)
             for i, rate in enumerate((self.dropout, self.recurrent_dropout))
@@ -109,60 +186,6 @@ class Recurrent(Layer):
         """(N, U) for each last state that is returned."""
         return [(input_shape[0], self.units)] * (self.states_count * self.return_state)
 
-    def __call__(
-        self,
-        x: Any,
-        initial_state: Any = None,
-        mask: Any = None,
-        training: bool | None = None,
-    ) -> Any:
-        """Return outputs, and last states with `return_state`, for arrays, tensors or symbols.
-
-        Parameters
-        ----------
-        x : array_like ``(N, T, I)``
-            A list gives the initial states behind the sequences.
-        initial_state : list of array_like ``(N, U)``, optional
-            Zeros without.
-        mask : array_like of bool ``(N, T)``, optional
-            Which steps count.
-        training : bool, optional
-            Whether dropout drops.
-        """
-        if isinstance(x, list | tuple) and len(x) > 1 and np.ndim(_data(x[0])) == 3:
-            x, initial_state = x[0], list(x[1:])
-        if initial_state is not None and not isinstance(initial_state, list | tuple):
-            initial_state = [initial_state]
-        names = ("h0", "c0")[: self.states_count]
-        if initial_state is not None and len(initial_state) != len(names):
-            msg = (
-                f"{type(self).__name__} {self.name!r}: initial_state must be {len(names)} arrays, "
-                f"got {len(initial_state)}"
-            )
-            raise ValueError(msg)
-        beside = {"mask": mask, **dict(zip(names, initial_state or (), strict=False))}
-        symbols = symbols_in(x)
-        if symbols is not None:
-            return self.on_symbols(symbols, training, beside)
-        if training is not None and not isinstance(training, bool | int | np.bool_):
-            return super().__call__(x, training)
-        return self.on_values(x, training, beside)
-
-    def _initial(self, given: dict[str, Array], x: Array) -> list[Array | None]:
-        """Return the states to begin with."""
-        if self.stateful and "h0" not in given:
-            shape = (len(x), self.units)
-            if self.states is None:
-                self.states = [aligned_zeros(shape, x.dtype) for _ in range(self.states_count)]
-            if self.states[0].shape != shape:
-                msg = (
-                    f"{type(self).__name__} {self.name!r}: stateful, so each batch must have "
-                    f"{len(self.states[0])} samples, got {len(x)}"
-                )
-                raise ValueError(msg)
-            return [*self.states, None][:2]
-        return [given.get("h0"), given.get("c0")]
-
     def _options(self) -> dict[str, Any]:
         return {
             "activation": self.activation.fused_name,
@@ -177,7 +200,7 @@ class Recurrent(Layer):
         """Return the dropout mask of this call, or None."""
         if not training or self._drops[i].rate == 0.0:
             return None
-        ones = _core.filled(like, shape, 1.0)
+        ones = _core.filled(like, tuple(n or 0 for n in shape), 1.0)
         return self._drops[i].forward(ones, cache, training)
 
     def forward(self, x: Any, cache: Cache, training: bool) -> Array:
@@ -189,12 +212,16 @@ class Recurrent(Layer):
         n, _, features = x.shape
         cache.scale = self._drawn(0, x, (n, 1, features), inner, training)
         drop = self._drawn(1, x, (n, self.units), inner, training)
+        if not self.recordable:
+            return self._by_steps(x, cache, given, drop)
         if cache.scale is not None:
             x = _core.multiply(x, cache.scale)
-        first = self._initial(given, x)
         mask = given.get("mask")
-        y, h, c, tape = _core.recurrent(
-            self.cell,  # type: ignore[arg-type]
+        known = self.stateful or "h0" in given
+        first: list[Any] = [*(self._initial(given, x) if known else ()), None, None][:2]
+        forward: Any = _core.recurrent
+        y, h, c, tape = forward(
+            self.cell,
             x,
             self.kernel,
             self.recurrent_kernel,
@@ -212,8 +239,38 @@ class Recurrent(Layer):
         cache.saved = (x, tape, mask, drop)
         return np.asarray(y)
 
+    def _by_steps(self, x: Array, cache: Cache, given: dict[str, Array], drop: Any) -> Array:
+        """Compute with activations that no kernel has."""
+        first = dict(zip(self.state_names, self._initial(given, x), strict=True))
+
+        def dropped(i: int, part: Any) -> Any:
+            scale = drop if i else None if cache.scale is None else cache.scale[:, 0]
+            return part if scale is None else part * scale
+
+        def call(sequence: Any, **states: Any) -> list[Any]:
+            return over_steps(
+                lambda part, before: STEPS[self.cell](self, part, before, dropped),
+                sequence,
+                list(states.values()),
+                given.get("mask"),
+                go_backwards=self.go_backwards,
+                return_sequences=self.return_sequences,
+                zero_output_for_mask=self.zero_output_for_mask,
+            )
+
+        cache.call = Remembered(self, call, {"sequence": x, **first})
+        y, *last = cache.call.arrays()
+        for state, value in zip(self.states or (), last, strict=False):
+            state[...] = value
+        cache.further = last
+        return np.asarray(y)
+
     def backward(self, dy: Array, cache: Cache) -> Any:
         """Gradients of inputs, weights and initial states."""
+        if not self.recordable:
+            found = cache.call.backward(cache, {0: dy, **cache.dfurther})
+            dx = found["sequence"]
+            return (dx, *(found.get(role) for role in cache.roles)) if cache.roles else dx
         x, tape, mask, drop = cache.saved
         dx = aligned_zeros(x.shape, x.dtype) if cache.need_dx else None
         given = "h0" in cache.roles
@@ -246,13 +303,6 @@ class Recurrent(Layer):
         """Return counts of dropouts, and the states that batches hand on."""
         drops = [a for drop in self._drops for a in drop.changed_arrays(cache, training)]
         return [*drops, *(self.states or ())]
-
-    def reset_states(self) -> None:
-        """Set the states that batches hand on to 0."""
-        for state in self.states or ():
-            state[...] = 0
-
-    reset_state = reset_states
 
     def get_state(self) -> dict[str, int]:
         """Return seeds and counts of the dropouts."""
@@ -533,4 +583,4 @@ def _data(x: Any) -> Any:
     return np.empty((0,) * len(x.shape)) if isinstance(x, Symbol) else x
 
 
-__all__ = ["GRU", "LSTM", "Recurrent", "SimpleRNN"]
+__all__ = ["GRU", "LSTM", "OverSteps", "Recurrent", "SimpleRNN"]

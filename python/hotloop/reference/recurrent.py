@@ -34,7 +34,7 @@ def _forward(
 ) -> Any:
     x, kernel, recurrent, bias, h0, c0, drop = arrays
     act, gate = (_ACT[name] for name in acts)
-    n, t, u = *x.shape[:2], len(recurrent)
+    (n, t, _), u = x.shape, len(recurrent)
     xs, keep = _steps(x, mask, back)
     at = _STATE[cell]
     tape = np.zeros((t + 1, n, at + 1 + (drop is not None), u), x.dtype)
@@ -84,7 +84,7 @@ def _backward(
 ) -> Any:
     dy, x, kernel, recurrent, tape, dh, dc, drop = arrays
     act, gate = (_BACK[name] for name in acts)
-    n, t, u = *x.shape[:2], len(recurrent)
+    (n, t, _), u = x.shape, len(recurrent)
     xs, keep = _steps(x, mask, back)
     at = _STATE[cell]
     dh = np.zeros((n, u), x.dtype) if dh is None else dh.copy()
