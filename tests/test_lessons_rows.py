@@ -118,6 +118,10 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "the same repaired": ("pytorch_repaired", "lessons_r3::test_pytorch_repaired"),
     "SimpleConvNet": ("simple_convnet", "lessons_r3::test_simple_convnet"),
+    "an LSTM over the rows of images": (
+        "lstm_mnist",
+        "recurrent::test_forward_and_twenty_steps_are_keras",
+    ),
     "DeepConvNet": ("deep_convnet", "lessons_r3::test_deep_convnet"),
     # Learning made visible.
     "histograms of the activations": (

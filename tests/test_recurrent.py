@@ -170,7 +170,8 @@ def test_masks_are_the_reference() -> None:
     mask = np.array([[False, True, False, True], [True, True, False, False]])
     y = layer(x, mask=mask)
     given: dict[str, Any] = {"mask": mask, "zero_output_for_mask": True}
-    want = R.lstm(x, *layer.get_weights(), **given)[0]
+    kernel, recurrent, bias = layer.get_weights()
+    want = R.lstm(x, kernel, recurrent, bias, **given)[0]
     np.testing.assert_allclose(y, want, atol=1e-6)
     assert not y[~mask].any()
 

@@ -23,7 +23,8 @@ void add_product(const T* a, const T* b, T* out, index_t n) {
 template <class T>
 void mix(const T* z, const T* a, const T* b, T* out, index_t n) {
     each_vector<T>(n, [=](index_t, auto load, auto store) HOTLOOP_LAMBDA {
-        store(out, simd::fma(load(z), load(a) - load(b), load(b)));
+        const auto weight = load(z);
+        store(out, simd::fma(weight, load(a), (Vec<T>::set(T{1}) - weight) * load(b)));
     });
 }
 

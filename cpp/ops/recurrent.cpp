@@ -87,6 +87,7 @@ void activate(Activation kind, const T* x, T* y, index_t n) {
 // x (N, T, I) and its time-first twin (T, N, I), which goes through the steps in their order.
 template <class T, class F>
 void each_step(const RecurrentForm& s, F f) {
+    if (s.N == 0) return;  // however many steps
     const double cost = 16.0 * static_cast<double>(s.N * s.T * s.I) * sizeof(T);
     parallel_for(s.T, cost, [&](index_t begin, index_t end) {
         for (index_t step = begin; step < end; ++step) {

@@ -12,8 +12,8 @@ from conformance.cases import SEEDS, F, Gradient, Op, R, Sample, draw
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 # (N, T, I, U)
 SIZES = (
-    (3, 4, 5, 2), (1, 1, 1, 1), (2, 5, 3, 4), (17, 3, 2, 9), (33, 2, 7, 16), (1, 7, 4, 3),
-    (35, 9, 70, 65), (32, 12, 64, 96),
+    (3, 4, 5, 2), (1, 1, 1, 1), (2, 5, 3, 4), (17, 3, 2, 9),
+    (35, 9, 70, 65), (130, 20, 40, 64),
 )  # fmt: skip
 NONE = ((0, 3, 2, 4), (2, 3, 0, 4))
 
@@ -24,6 +24,7 @@ def layer(cell: str, size: Any, form: int = 0, seed: int = 0) -> Sample:
     g = GATES[cell] * u
     on = [bool(form >> k & 1) for k in range(9)]
     reset = not on[0]
+    on[1] = on[1] or on[2]  # as gradients come in this order
     scale = 0.6 / np.sqrt(max(i, u))
     arrays: dict[str, Any] = {
         "x": draw((n, t, i), seed),
@@ -94,7 +95,7 @@ def rows(cell: str) -> list[Op]:
             samples=tuple(
                 layer(cell, size, FORMS[(k + i) % len(FORMS)], k)
                 for k, size in enumerate(sizes)
-                for i in range(3)
+                for i in range(2 if size[0] < 35 else 1)
             ),
             draws=st.builds(layer, st.just(cell), ANY, st.integers(0, 511), SEEDS),
             bad=(
@@ -114,13 +115,14 @@ def rows(cell: str) -> list[Op]:
                 ("x", "kernel", "recurrent_kernel", "bias", *states),
                 ("y", *ends, "tape"),
             ),
+            infinite=False,
         ),
         Op(
             f"{cell}_backward",
             samples=tuple(
                 back(cell, size, FORMS[(k + i) % len(FORMS)], k)
                 for k, size in enumerate(sizes)
-                for i in range(3)
+                for i in range(2 if size[0] < 35 else 1)
             ),
             draws=st.builds(back, st.just(cell), ANY, st.integers(0, 511), SEEDS),
             bad=(
@@ -133,6 +135,7 @@ def rows(cell: str) -> list[Op]:
                 ),
             ),
             why_no_gradient="it is one",
+            infinite=False,
         ),
     ]
 

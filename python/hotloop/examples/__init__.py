@@ -34,6 +34,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Networks on MNIST": {
         "keras_mlp": "5 s",
+        "lstm_mnist": "60 s",
         "keras_onehot": "10 s",
         "keras_binary": "10 s",
         "keras_functional": "10 s",

@@ -128,6 +128,10 @@ class Symbol:
     """
 
     __array_ufunc__ = None
+    # Of symbols that an earlier version wrote.
+    roles: tuple[str, ...] = ()
+    part = 0
+    _mask: Any = False
 
     def __init__(
         self,
@@ -142,7 +146,7 @@ class Symbol:
     ) -> None:
         self.shape, self.layer, self.inputs = shape, layer, inputs
         self.roles, self.part = roles, part
-        self._mask: Any = False  # not looked for yet
+        self._mask = False  # not looked for yet
         self.given_dtype, self.training, self.which = given_dtype, training, which
         self.unit = _caller.get()
 

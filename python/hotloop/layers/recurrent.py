@@ -220,6 +220,7 @@ class Recurrent(OverSteps):
         known = self.stateful or "h0" in given
         first: list[Any] = [*(self._initial(given, x) if known else ()), None, None][:2]
         forward: Any = _core.recurrent
+        options = self._options()
         y, h, c, tape = forward(
             self.cell,
             x,
@@ -229,7 +230,7 @@ class Recurrent(OverSteps):
             *first,
             mask,
             drop,
-            **self._options(),
+            **options,
         )
         last = [h, c][: self.states_count]
         if self.stateful and self.states is not None:
