@@ -156,7 +156,7 @@ def lstm_backward(
     >>> w = [[0.0] * 4]
     >>> y, h, c, tape = F.lstm([[[1.0]]], w, w)
     >>> F.lstm_backward([[[1.0]]], [[[1.0]]], w, w, tape)[1].round(3)
-    array([[0.   , 0.   , 0.25 , 0.   ]])
+    array([[0.  , 0.  , 0.25, 0.  ]])
     """
     return _core.recurrent_backward(
         "lstm",
