@@ -23,6 +23,7 @@ from hotloop.layers.adaptive import (
     AdaptiveMaxPooling2D,
 )
 from hotloop.layers.added import AddedLoss
+from hotloop.layers.attention import AdditiveAttention, Attention
 from hotloop.layers.augmentation import (
     RandomBrightness,
     RandomContrast,
@@ -34,13 +35,13 @@ from hotloop.layers.augmentation import (
     RandomTranslation,
     RandomZoom,
 )
-from hotloop.layers.attention import AdditiveAttention, Attention
 from hotloop.layers.base import Layer
 from hotloop.layers.cache import Cache
 from hotloop.layers.conv import Conv1D, Conv2D
 from hotloop.layers.dense import Dense
 from hotloop.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D
 from hotloop.layers.einsum_dense import EinsumDense
+from hotloop.layers.embedding import Embedding, Masking, StepMask
 from hotloop.layers.framing import (
     Cropping1D,
     Cropping2D,
@@ -49,8 +50,6 @@ from hotloop.layers.framing import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from hotloop.layers.dropout import Dropout
-from hotloop.layers.embedding import Embedding, Masking, StepMask
 from hotloop.layers.functions import Lambda
 from hotloop.layers.global_pool import (
     GlobalAvgPool1D,
@@ -90,9 +89,9 @@ from hotloop.layers.operation import Operation
 from hotloop.layers.order import Identity, Permute, RepeatVector
 from hotloop.layers.pool import AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D
 from hotloop.layers.prelu import PReLU
-from hotloop.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from hotloop.layers.recurrent import GRU, LSTM, SimpleRNN
 from hotloop.layers.reshape import Flatten, Input, InputLayer, Rescaling, Reshape
+from hotloop.layers.rnn import RNN, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from hotloop.layers.separable import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -100,12 +99,10 @@ from hotloop.layers.separable import (
     SeparableConv2D,
 )
 from hotloop.layers.sources import OwnWeights, RandomDraw
-from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
 from hotloop.layers.spectral import SpectralNormalization, Wrapper
+from hotloop.layers.tabular import CategoryEncoding, Discretization, Normalization
 from hotloop.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from hotloop.layers.words import IntegerLookup, StringLookup, TextVectorization
-from hotloop.layers.rnn import RNN, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from hotloop.layers.sources import OwnWeights, RandomDraw
 from hotloop.layers.wrappers import Bidirectional, TimeDistributed
 from hotloop.registry import enter
 
@@ -291,10 +288,10 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
-    "GRUCell",
     "GlobalAveragePooling2D",
     "GlobalAvgPool1D",
     "GlobalAvgPool2D",
@@ -313,8 +310,8 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
-    "MaxPool1D",
     "Masking",
+    "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
@@ -352,20 +349,18 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpectralNormalization",
+    "StackedRNNCells",
+    "StringLookup",
     "Subtract",
     "Tanh",
+    "TextVectorization",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
-    "StringLookup",
-    "Tanh",
-    "TextVectorization",
-    "StackedRNNCells",
-    "Tanh",
-    "TimeDistributed",
     "add",
     "average",
     "concatenate",
