@@ -6,8 +6,6 @@ import contextlib
 import io
 import pickle
 import tempfile
-import zipfile
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,8 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from fuzz_targets import CORPUS, SEPARATOR, small, unpacked
-from hotloop import layers, torch
-from hotloop._support import archive as archives
+from fuzz_targets import CORPUS, small, unpacked
+from hotloop import layers
 
 
 class _Stop(Exception):
@@ -84,15 +81,6 @@ def seeds() -> dict[str, dict[str, bytes]]:
         small().save_weights(folder / "weights")
         weights = (folder / "weights").read_bytes()
         made["weights"] = {"raw": b"R" + weights, "parts": unpacked("weights", weights)}
-        for name, model in _models().items():
-            model.save(folder / "m.keras")
-            with zipfile.ZipFile(folder / "m.keras") as archive:
-                parts = (archive.read("config.json"), archive.read("model.weights.h5"))
-            made.setdefault("keras", {})[name] = b"Z" + SEPARATOR.join(parts)
-            hl.onnx.export(model, folder / "m.onnx")
-            made.setdefault("onnx", {})[name] = (folder / "m.onnx").read_bytes()
-        made["keras"]["raw"] = b"R" + (folder / "m.keras").read_bytes()
-        made["torch_state"] = {"small": archives.to_tensors(small().torch_state_dict())}
         state = _state(folder)
         made["state"] = {"raw": b"R" + state[-2000:], "watched": unpacked("state", state)}
     image = bytes(range(24))
@@ -117,15 +105,6 @@ def seeds() -> dict[str, dict[str, bytes]]:
         header, {"descr": "|O", "fortran_order": False, "shape": (3,)}
     )
     made["lists"] = {f"protocol{n}": header.getvalue() + pickle.dumps(lists, n) for n in (2, 4)}
-    w = torch.arange(6.0).reshape(2, 3)
-    kept = OrderedDict(w=w, turned=w.T, n=torch.ones(2, dtype=torch.int64))
-    file = io.BytesIO()
-    torch.save({"net": kept, "p": torch.nn.Parameter(w[1]), "plain": [1, 2.5, None]}, file)
-    with zipfile.ZipFile(file) as archive:
-        made["torch"] = {
-            "raw": b"R" + file.getvalue(),
-            "parts": b"Z" + archive.read("archive/data.pkl"),
-        }
     made["cli"] = {
         "info": b"info",
         "train": b"train\0--data\0digits\0--model\0mlp\0--epochs\x001\0--batch-size\x0032\0--out\0run",
@@ -134,8 +113,6 @@ def seeds() -> dict[str, dict[str, bytes]]:
         "evaluate": b"evaluate\0model.hotloop\0--data\0digits\0--batch-size\x005",
         "bench": b"bench\0--quick\0--only\0matmul\0--json\0x.json",
         "help": b"train\0--help",
-        "export": b"export\0model.hotloop\0--to\0net.c",
-        "convert": b"convert\0model.hotloop\0w.safetensors",
     }
     for target, inputs in fuzz_sizes.seeds().items():
         made.setdefault(target, {}).update(inputs)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import importlib.util
 import io
 import json
 import math
@@ -34,7 +33,7 @@ import numpy as np
 import fuzz_sizes
 import fuzz_watch
 import hotloop as hl
-from hotloop import cli, layers, torch
+from hotloop import cli, layers
 from hotloop._bench import compare
 from hotloop.book.weights import load_params
 from hotloop.cli import data as cli_data
@@ -169,42 +168,6 @@ def model_file(data: bytes) -> None:
                 raise Fault(msg) from error
             raise
         _run(loaded)
-
-
-def keras_file(data: bytes) -> None:
-    """Load a model of Keras's: an archive, or (``Z``) its config and weights, packed soundly."""
-    content = data[1:]
-    if data[:1] == b"Z":
-        config, _, weights = content.partition(SEPARATOR)
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("config.json", config)
-            archive.writestr("model.weights.h5", weights)
-        content = file.getvalue()
-    path = _file(content)
-    with fuzz_sizes.little_memory(), refused(ValueError, OSError, naming=path):
-        _run(hl.models.load_model(path))
-
-
-def onnx_file(data: bytes) -> None:
-    """Load an ONNX graph, and run it."""
-    path = _file(data)
-    with fuzz_sizes.little_memory(), refused(ValueError, OSError, naming=path):
-        _run(hl.onnx.load(path))
-
-
-def torch_state(data: bytes) -> None:
-    """Load PyTorch's weights from safetensors: all or none."""
-    path, model = folder() / "input.safetensors", small()
-    path.write_bytes(data)
-    before = _bits(model)
-    read = False
-    with refused(ValueError, OSError):
-        model.load_torch_state_dict(path)
-        read = True
-    if not read and _bits(model) != before:
-        msg = "a refused file has changed weights"
-        raise Fault(msg)
 
 
 @cache
@@ -352,20 +315,6 @@ def arguments(data: bytes) -> None:
         raise Fault(msg)
 
 
-def tensor_file(data: bytes) -> None:
-    """Load a file of PyTorch's; the first byte says whether the rest is a pickle to be packed with eight bytes."""
-    content = data[1:]
-    if data[:1] == b"Z":
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("a/data.pkl"), content)
-            archive.writestr(zipfile.ZipInfo("a/data/0"), bytes(24))
-        content = file.getvalue()
-    path = _file(content)
-    with fuzz_sizes.little_memory(), refused(ValueError, OSError, naming=path):
-        torch.load(path)
-
-
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "model": model_file,
     "calls": fuzz_sizes.call,
@@ -373,17 +322,10 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "state": training_state,
     "idx": idx_file,
     "pickle": book_pickle,
-    "torch": tensor_file,
     "lists": list_file,
     "json": json_description,
     "cli": arguments,
-    "torch_state": torch_state,
 }
-# Readers that need an extra.
-EXTRAS = {"h5py": {"keras": keras_file}, "onnx": {"onnx": onnx_file}}
-for package, readers in EXTRAS.items():
-    if importlib.util.find_spec(package) is not None:
-        TARGETS |= readers
 
 
 def run(target: str, data: bytes) -> None:

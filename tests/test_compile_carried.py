@@ -252,14 +252,14 @@ def test_a_clone_is_not_compiled_and_set_weights_keeps_it(
 def test_a_checkpoint_of_a_model_with_functions(tmp_path: Path) -> None:
     model = fresh(several=False, name="metrics", make=lambda: [farthest])
     model.optimizer = optimizers.SGD(rate)
-    keep = callbacks.ModelCheckpoint(tmp_path / "m.hotloop")
+    keep = callbacks.ModelCheckpoint(tmp_path / "m.keras")
     model.fit(X, T, verbose=0, callbacks=[keep])
-    again = hl.models.load_model(tmp_path / "m.hotloop", OWN)
+    again = hl.models.load_model(tmp_path / "m.keras", OWN)
     assert again.evaluate(X, T, verbose=0) == model.evaluate(X, T, verbose=0)
 
 
 def test_loading_asks_for_a_function_or_goes_on_without(tmp_path: Path) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     trained(several=False, name="metrics", make=lambda: [farthest]).save(path)
     for own in (None, {"farthest": Pull}, {"farthest": 3}):
         with pytest.raises(ValueError, match=r"unknown metric function 'farthest'") as caught:
@@ -272,7 +272,7 @@ def test_loading_asks_for_a_function_or_goes_on_without(tmp_path: Path) -> None:
 
 
 def test_a_lambda_is_asked_for_by_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     nearest = lambda t, y: np.abs(t - y).min(axis=1)  # noqa: E731
     model = trained(several=False, name="metrics", make=lambda: [nearest])
     model.save(path)
@@ -283,7 +283,7 @@ def test_a_lambda_is_asked_for_by_its_name(tmp_path: Path) -> None:
 
 
 def test_a_registered_function_needs_no_custom_objects(tmp_path: Path) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     hl.saving.register_keras_serializable("carried")(farthest)
     try:
         model = trained(several=False, name="metrics", make=lambda: [farthest])
@@ -296,7 +296,7 @@ def test_a_registered_function_needs_no_custom_objects(tmp_path: Path) -> None:
 
 
 def test_an_initializer_that_is_a_function(tmp_path: Path) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     model = hl.Sequential([layers.Dense(2, input_shape=(3,), kernel_initializer=threes)])
     model.save(path)
     with pytest.raises(ValueError, match="unknown initializer 'threes'"):
@@ -308,7 +308,7 @@ def test_an_initializer_that_is_a_function(tmp_path: Path) -> None:
 
 
 def test_a_function_is_no_layer_and_a_class_no_function(tmp_path: Path) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     called = []
 
     def layer(**config: Any) -> Any:
@@ -337,7 +337,7 @@ def test_a_function_is_no_layer_and_a_class_no_function(tmp_path: Path) -> None:
 def test_a_file_that_says_it_wrongly_is_refused(
     tmp_path: Path, change: tuple[bytes, bytes]
 ) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     trained(several=False, name="weighted_metrics", make=lambda: ["mae"]).save(path)
     altered(path, *change)
     with pytest.raises(ValueError, match="load_model: "):
@@ -351,7 +351,7 @@ def test_a_file_that_says_it_wrongly_is_refused(
 def test_losses_of_a_file_are_those_of_its_outputs(
     tmp_path: Path, change: tuple[bytes, bytes]
 ) -> None:
-    path = tmp_path / "m.hotloop"
+    path = tmp_path / "m.keras"
     trained(several=True, name="loss_weights", make=lambda: [1.0, 2.0]).save(path)
     altered(path, *change)
     with pytest.raises(ValueError, match=r"load_model: .*compile: "):

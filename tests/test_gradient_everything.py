@@ -136,6 +136,13 @@ def of_a_step(net: Any, x: Array, t: Array) -> dict[str, Array]:
     return grads
 
 
+def of_a_fit(net: Any, x: Array, t: Array) -> dict[str, Array]:
+    """Train one batch at rate 0: the weights stay, the gradients are left."""
+    list(net.fit(x, t, x, t, epochs=1, batch_size=len(x), learning_rate=0.0))
+    grads: dict[str, Array] = net.grads
+    return grads
+
+
 def mean_loss(net: Any, x: Array, t: Array) -> float:
     y = net.predict(x)
     return float(np.mean(np.log(np.exp(y).sum(1)) - y[np.arange(len(t)), t]))
@@ -150,6 +157,10 @@ def training_loss(net: Any, x: Array, t: Array) -> float:
     return float(net.loss(x, t, is_train=True))
 
 
+def plain_loss(net: Any, x: Array, t: Array) -> float:
+    return float(net.loss(x, t))
+
+
 NETS: list[tuple[Callable[[], Any], int, Any, Any]] = [
     (lambda: MultiLayerNet(6, [5, 4], 3, "sigmoid", 0.5, 0.1), 6, training_loss, of_training),
     (
@@ -161,6 +172,8 @@ NETS: list[tuple[Callable[[], Any], int, Any, Any]] = [
         *(6, training_loss, of_training),
     ),
     (lambda: lessons.BackpropNet((6, 5, 3)), 6, mean_loss, of_a_step),
+    (lessons.ProbabilityNet, 784, plain_loss, of_a_fit),
+    (lessons.RepairedNet, 784, plain_loss, of_a_fit),
 ]
 
 

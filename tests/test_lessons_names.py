@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hotloop as hl
-import torch_lesson
 from hotloop.book import lessons
 
 NAMES = """ReLU Layer Sigmoid Softmax BatchNormalization Dropout MyModel SGD Momentum AdaGrad RMSProp Adam
@@ -227,39 +225,34 @@ def test_images_become_rows() -> None:
 @pytest.mark.parametrize("repaired", [False, True])
 def test_the_pytorch_lessons_step_is_adam_on_its_loss(repaired: bool, dtype: str) -> None:
     """One step by hand: gradient by differences, Adam's first move is the rate times its sign."""
-    hl.set_seed(4)
-    net = torch_lesson.Net(repaired).to(getattr(torch_lesson.torch, dtype))
-    x = np.random.default_rng(0).normal(size=(2, 784)).astype(dtype)
+    kind = lessons.RepairedNet if repaired else lessons.ProbabilityNet
+    net = kind(seed=4, dtype=dtype)
+    assert net.flat.dtype == dtype
+    x = np.random.default_rng(0).normal(size=(2, 784)).astype(np.float32)
     t = np.array([3, 7])
-    names = {
-        "w_1": "layer1.weight",
-        "b_1": "layer1.bias",
-        "w_2": "layer2.weight",
-        "b_2": "layer2.bias",
-    }
-    names |= {"w_3": "layer3.weight", "b_3": "layer3.bias"} if repaired else {}
-    params = {key: net.get_parameter(name) for key, name in names.items()}
-    before = {key: p.detach().numpy().astype(np.float64) for key, p in params.items()}
+    before = {key: value.astype(np.float64) for key, value in net.params.items()}
 
     def loss(_: Any) -> float:
         y = x.astype(np.float64)
         for i in (1, 2):
-            y = 1 / (1 + np.exp(-(y @ before[f"w_{i}"].T + before[f"b_{i}"])))
+            y = 1 / (1 + np.exp(-(y @ before[f"w_{i}"] + before[f"b_{i}"])))
         if repaired:
-            y = y @ before["w_3"].T + before["b_3"]
+            y = y @ before["w_3"] + before["b_3"]
         p = np.exp(y) / np.exp(y).sum(1, keepdims=True)
         p = p[[0, 1], t]
         return float(-np.log(p).mean() if repaired else -p.mean())
 
     expected = {key: lessons.differential(loss, before[key]) for key in ("w_2", "b_2", "b_1")}
-    losses = torch_lesson.fit(net, x, t, 1, 2)
-    assert losses == [pytest.approx(loss(None), rel=1e-5)]
+    reports = list(net.fit(x, t, x, t, epochs=1, batch_size=2))
+    assert [report.seen for report in reports] == [0, None]
+    assert reports[0].loss == pytest.approx(loss(None), rel=1e-5)
     for key, grad in expected.items():
-        found = params[key].grad.numpy()
-        np.testing.assert_allclose(found, grad, rtol=2e-3, atol=1e-6, err_msg=key)
-        moved = params[key].detach().numpy() - before[key]
+        np.testing.assert_allclose(net.grads[key], grad, rtol=2e-3, atol=1e-6, err_msg=key)
+        moved = net.params[key] - before[key]
         clear = np.abs(grad) > 1e-3
         np.testing.assert_allclose(moved[clear], -0.001 * np.sign(grad[clear]), rtol=0.01)
+    assert str(reports[0]).startswith("Train Epoch: 1 [0/2 (0%)] Loss: ")
+    assert str(reports[1]).startswith("Test Epoch: 1 Loss: ")
 
 
 def test_backpropagation_is_the_gradient() -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import hotloop as hl
-import torch_lesson
 from hotloop.book import lessons
 
 pytestmark = pytest.mark.slow
@@ -146,16 +145,13 @@ def normalised(data: Any) -> Any:
 
 def test_pytorch_as_the_lesson_wrote_it(data: Any) -> None:
     ends = []
-    x, y, x_test, y_test = normalised(data)
     for seed in SEEDS:
-        hl.set_seed(seed)
-        net = torch_lesson.Net(repaired=False)
-        losses = torch_lesson.fit(net, x, y, epochs=10, batch_size=1)
+        reports = list(lessons.ProbabilityNet(seed).fit(*normalised(data), epochs=10))
+        print("\n".join(map(str, reports[:3] + reports[-2:])))  # noqa: T201
         # A hundred equal probabilities would be -.01; the first depends on the weights drawn.
-        assert abs(losses[0] + 0.0089) < 0.003
-        assert -0.0267 < losses[20_000] < 0
-        ends.append(torch_lesson.judged(net, x_test, y_test))
-    print(f"as written: {ends}")  # noqa: T201
+        assert abs(reports[0].loss + 0.0089) < 0.003
+        assert str(reports[1]).startswith("Train Epoch: 1 [20000/60000 (33%)] Loss: -0.0")
+        ends.append((reports[-1].loss, reports[-1].accuracy))
     loss, accuracy = np.median(np.asarray(ends, float), axis=0)
     assert abs(loss + 0.0260) < 0.0005
     assert accuracy >= 0.83 - TOLERANCE
@@ -168,11 +164,9 @@ def test_pytorch_as_the_lesson_wrote_it(data: Any) -> None:
 def test_pytorch_repaired(data: Any, batch_size: int) -> None:
     ends = []
     for seed in SEEDS:
-        x, y, x_test, y_test = normalised(data)
-        hl.set_seed(seed)
-        net = torch_lesson.Net(repaired=True)
-        torch_lesson.fit(net, x, y, 10, batch_size)
-        ends.append(torch_lesson.judged(net, x_test, y_test)[1])
+        net = lessons.RepairedNet(seed, "float32")
+        reports = list(net.fit(*normalised(data), epochs=10, batch_size=batch_size))
+        ends.append(reports[-1].accuracy)
     print(f"repaired, batch {batch_size}: {ends}")  # noqa: T201
     assert np.median(np.asarray(ends, float)) >= 0.965 - TOLERANCE
 

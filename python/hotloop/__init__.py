@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     )
     from hotloop import book as book
     from hotloop import estimators as estimators
-    from hotloop import onnx as onnx
     from hotloop import plotting as plotting
     from hotloop.autodiff import GradientTape, Tensor
     from hotloop.autodiff import compile as compile
@@ -85,7 +84,6 @@ _MODULES = (
     "metrics",
     "mixed_precision",
     "models",
-    "onnx",
     "ops",
     "optimizers",
     "plotting",

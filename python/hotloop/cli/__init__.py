@@ -1,4 +1,4 @@
-"""The command ``hotloop``: ``train``, ``evaluate``, ``predict``, ``export``, ``convert``, ``bench`` and ``info``.
+"""The command ``hotloop``: ``train``, ``evaluate``, ``predict``, ``bench`` and ``info``.
 
 Exit codes: 0 done; 1 failed, with one line on stderr that says why; 2 usage.
 """
@@ -24,7 +24,7 @@ from hotloop import zoo
 from hotloop._bench import compare
 from hotloop._support.atomic import atomic_open
 from hotloop._support.quoting import quoted
-from hotloop.cli import converting, runs
+from hotloop.cli import runs
 from hotloop.cli.data import Data, images_for, load
 
 __all__ = ["main"]
@@ -189,8 +189,6 @@ def _parser() -> argparse.ArgumentParser:
         help="PNG and JPEG files, brought to its size",
     )
     predict.set_defaults(command=_predict)
-
-    converting.add_commands(commands)
 
     bench = commands.add_parser(
         "bench",

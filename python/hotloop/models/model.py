@@ -16,7 +16,6 @@ from hotloop.callbacks import History
 from hotloop.engine import eager
 from hotloop.engine.executor import Executor
 from hotloop.engine.network import Network
-from hotloop.exporting import export_model
 from hotloop.graph.graph import Graph
 from hotloop.graph.symbol import Symbol, calls_of, one_call, symbols_in
 from hotloop.graph.tracing import own_call, parts_of, wants_training
@@ -28,7 +27,6 @@ from hotloop.models.summary import NotBuilt, print_summary
 from hotloop.models.trained import Trained
 from hotloop.parameters import ArrayDict
 from hotloop.registry import snake_case
-from hotloop.saving import torch_weights
 from hotloop.training import in_order
 from hotloop.training.trainer import Trainer, compiled_before
 
@@ -500,7 +498,7 @@ class Model(Trained):
         Parameters
         ----------
         filepath : path
-            ``.keras`` is Keras's own format (needs `h5py`), any other name ours.
+            Any name; ``.hotloop`` and ``.keras`` are usual.
         overwrite : bool
             False refuses to replace a file.
 
@@ -513,43 +511,13 @@ class Model(Trained):
         """
         saving.save_model(self, filepath, overwrite=overwrite)
 
-    def export(self, filepath: str | os.PathLike[str]) -> None:
-        """Write what the model computes outside of training to a file that needs no hotloop.
-
-        ``net.c`` is one file of C99 (``void net(const float *x, float *y)`` for one sample, no heap;
-        with ``-DNET_MAIN`` a program), ``net.py`` one script that needs NumPy alone.
-
-        Parameters
-        ----------
-        filepath : path
-            The ending says which.
-
-        Raises
-        ------
-        ValueError
-            When the ending is another, the model is not built, or a layer has no such form; the
-            text names it.
-
-        Examples
-        --------
-        >>> import pathlib, tempfile
-        >>> import hotloop as hl
-        >>> model = hl.Sequential([hl.Input((4,)), hl.layers.Dense(2)])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = pathlib.Path(folder) / "net.c"
-        ...     model.export(path)
-        ...     print(path.read_text().count("static void"))
-        1
-        """
-        export_model(self, filepath)
-
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights alone to one file, atomically.
 
         Parameters
         ----------
         filepath : path
-            ``.weights.h5`` is Keras's own format (needs `h5py`), any other name ours.
+            Any name; ``.weights.h5``, Keras's, is taken too, the content is ours.
         overwrite : bool
             False refuses to replace a file.
 
@@ -563,7 +531,7 @@ class Model(Trained):
         saving.save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Copy the weights of a file of `save_weights` or `save`, ours or Keras's, into this model.
+        """Copy the weights of a file that `save_weights` or `save` wrote into this model.
 
         Weights are matched by name; where the names differ, in order.
 
@@ -576,51 +544,6 @@ class Model(Trained):
             weight has changed then.
         """
         saving.load_weights(self, filepath)
-
-    def load_torch_state_dict(self, state: Any, strict: bool = True) -> Any:
-        """Copy the weights of a PyTorch module into this model, in our orders of axes.
-
-        Modules are matched by the names of layers, else in the order of the calls. Linear is transposed,
-        filters become (KH, KW, I, O), and rows behind a flatten follow the image's order here.
-
-        Parameters
-        ----------
-        state : dict or path
-            ``module.state_dict()``, or a ``.safetensors`` file of one.
-        strict : bool
-            Whether everything must fit; otherwise what fits is copied.
-
-        Returns
-        -------
-        Report
-            ``missing``, ``unexpected`` and ``misfits``: names of ours that got nothing, names that
-            went nowhere, and shapes that differ.
-
-        Raises
-        ------
-        ValueError
-            When something does not fit and `strict` is true; no weight has changed then.
-
-        Examples
-        --------
-        >>> import numpy as np, hotloop as hl
-        >>> model = hl.Sequential([hl.Input((3,)), hl.layers.Dense(2)])
-        >>> model.load_torch_state_dict({"0.weight": np.ones((2, 3)), "0.bias": np.zeros(2)})
-        Report(missing=[], unexpected=[], misfits=[])
-        """
-        return torch_weights.load_torch_state_dict(self, state, strict)
-
-    def torch_state_dict(self) -> dict[str, Array]:
-        """Return copies of the weights under PyTorch's names (``"dense.weight"``) and in its orders.
-
-        Examples
-        --------
-        >>> import hotloop as hl
-        >>> model = hl.Sequential([hl.Input((3,)), hl.layers.Dense(2)])
-        >>> {name: w.shape for name, w in model.torch_state_dict().items()}
-        {'dense.weight': (2, 3), 'dense.bias': (2,)}
-        """
-        return torch_weights.torch_state_dict(self)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this model again, without weights."""

@@ -348,9 +348,7 @@ def load_model(
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
 ) -> Model:
-    """Return the model that `Model.save`, or Keras, wrote.
-
-    Keras's are ``.keras`` archives and ``.h5`` files; they need `h5py`.
+    """Return the model that `Model.save` wrote.
 
     Parameters
     ----------

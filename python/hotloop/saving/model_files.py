@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 
 from hotloop import losses, metrics, optimizers, registry
 from hotloop._support import archive, arguments
-from hotloop._support.atomic import atomic_open
 from hotloop._support.quoting import quoted
 from hotloop.engine.objective import Objective
 from hotloop.parameters import values_from
 from hotloop.registry import deserialize, own, serialize
-from hotloop.saving import keras_files
 from hotloop.version import __version__
 
 Array = NDArray[Any]
@@ -95,9 +93,6 @@ def save_model(model: Any, filepath: str | os.PathLike[str], *, overwrite: bool 
             "state": layer_states(model),
             "compile": compiled,
         }
-    if path.suffix == ".keras":
-        keras_files.save_model(model, path, description)
-        return
     members = {
         _DESCRIPTION: archive.to_json("save", description),
         _WEIGHTS: archive.to_tensors(weights),
@@ -228,26 +223,11 @@ def load_model(
         msg = f"load_model: there is no file {path}"
         raise FileNotFoundError(msg)
     try:
-        if keras_files.is_archive(path):
-            return _load_keras(path, custom_objects, compile)
-        if path.is_file() and keras_files.is_h5(path):
-            return keras_files.load_legacy(path, custom_objects, compile)
         description, weights, slots = _read(path)
         return _restore(description, weights, slots, custom_objects, compile)
     except archive.ERRORS as error:
         msg = f"load_model: {path}: {archive.reason(error)}"
         raise ValueError(msg) from error
-
-
-def _load_keras(path: Path, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
-    """Return the model of an archive of Keras's; by our own description where it holds one."""
-    content = keras_files.members(path)
-    if keras_files.NATIVE not in content:
-        with registry.known(custom_objects):
-            return keras_files.load_model(content, custom_objects, compile)
-    native = archive.description(content, keras_files.NATIVE, FORMAT, FORMAT_VERSION, "model")
-    weights, slots = keras_files.native_arrays(content, native)
-    return _restore(native, weights, slots, custom_objects, compile)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array], dict[str, Array]]:
@@ -366,15 +346,8 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], *, overwrite: boo
     if not overwrite and path.exists():
         msg = f"save_weights: {path} exists and overwrite is False"
         raise FileExistsError(msg)
-    if path.name.endswith(".weights.h5"):
-        keras_files.save_weights(model, path)
-        return
     with model._trainer.step_lock:
         weights = {name: value.copy() for name, value in named_weights(model).items()}
-    if path.suffix == ".safetensors":
-        with atomic_open(path) as file:
-            file.write(archive.to_tensors(weights))
-        return
     description = {
         "format": _WEIGHTS_FORMAT,
         "format_version": FORMAT_VERSION,
@@ -395,16 +368,6 @@ def load_weights(model: Any, filepath: str | os.PathLike[str]) -> None:
         msg = f"load_weights: there is no file {path}"
         raise FileNotFoundError(msg)
     try:
-        if keras_files.is_archive(path):
-            keras_files.load_weights(model, keras_files.members(path)[keras_files.WEIGHTS])
-            return
-        if path.is_file() and keras_files.is_h5(path):
-            keras_files.load_weights(model, path)
-            return
-        if path.suffix == ".safetensors":
-            weights = archive.tensors(path.name, path.read_bytes())
-            _copy_weights(model, weights)
-            return
         members = (_WEIGHTS_DESCRIPTION, _DESCRIPTION, _WEIGHTS, _OPTIMIZER)
         contents = archive.read(path, members, "weights")
         if _DESCRIPTION in contents:
@@ -423,15 +386,10 @@ def load_weights(model: Any, filepath: str | os.PathLike[str]) -> None:
         if order is not None and set(order) != set(named) and len(order) == len(named):
             # As Keras does: the same layers under other names go by their order.
             weights = {name: weights[old] for name, old in zip(named, order, strict=True)}
-        _copy_weights(model, weights)
+        check_weights(named, weights)
     except archive.ERRORS as error:
         msg = f"load_weights: {path}: {archive.reason(error)}"
         raise ValueError(msg) from error
-
-
-def _copy_weights(model: Any, weights: dict[str, Array]) -> None:
-    named = named_weights(model)
-    check_weights(named, weights)
     with model._trainer.step_lock:
         for name, live in named.items():
             live[...] = weights[name]

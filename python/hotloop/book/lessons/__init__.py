@@ -45,6 +45,8 @@ pixels divided by .255 in `RECIPES`                        any scale, ``layers.R
 `NumericalModel`: two losses for every weight              backpropagation
 `conv_op`: one filter for all channels, and 256 wraps to 0 ``functional.conv2d``: one for each; no wrap
 `filtered_image`: cut above 255, negative sums stay        ``functional.conv2d``: nothing is cut
+`ProbabilityNet`: minus the *probability* of the class as  ``losses.NLL`` takes logarithms:
+loss (`probability_nll`)                                   ``RepairedNet``
 ========================================================== ==========================================
 
 Not kept, since no figure depends on them: ``ReLU.backward`` of the lessons writes into the gradient
@@ -99,6 +101,9 @@ from hotloop.book.lessons.model import MyModel
 from hotloop.book.lessons.networks import (
     BackpropNet,
     NumericalModel,
+    ProbabilityNet,
+    RepairedNet,
+    probability_nll,
 )
 from hotloop.book.lessons.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp
 from hotloop.book.lessons.training import Line, train
@@ -122,9 +127,11 @@ __all__ = [
     "Mul",
     "MyModel",
     "NumericalModel",
+    "ProbabilityNet",
     "RMSProp",
     "ReLU",
     "Recipe",
+    "RepairedNet",
     "Sigmoid",
     "Softmax",
     "XORNet",
@@ -145,6 +152,7 @@ __all__ = [
     "mean_squared_error",
     "numerical_diff",
     "numerical_gradient",
+    "probability_nll",
     "relu",
     "relu_grad",
     "sigmoid",

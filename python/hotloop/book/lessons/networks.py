@@ -1,9 +1,10 @@
-"""Whole networks of single lessons, faults included."""
+"""Whole networks of single lessons, faults included, and one of them repaired."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -191,3 +192,179 @@ class BackpropNet(_Stack):
         loss = self.gradient(x, t)
         _core.sgd_update(self.flat, self.flat_grads, learning_rate)
         return loss
+
+
+def probability_nll(probs: ArrayLike, t: ArrayLike) -> float:
+    """Minus the mean probability of the labels: `nll_loss` fed with a softmax, a lesson's fault.
+
+    Parameters
+    ----------
+    probs : array_like (N, K)
+        Probabilities, where the loss expects their logarithms.
+    t : array_like (N,) of int
+        Class ids.
+
+    Returns
+    -------
+    float
+        Between -1 and 0.
+
+    Examples
+    --------
+    >>> probability_nll([[0.25, 0.75]], [1])
+    -0.75
+    """
+    return _core.nll(probs, t)
+
+
+class Report(NamedTuple):
+    """A line of `ProbabilityNet.fit`: a batch of an epoch, or with `seen` None the epoch's test."""
+
+    epoch: int
+    seen: int | None
+    loss: float
+    accuracy: float | None
+    rows: int
+
+    def __str__(self) -> str:
+        """Return the line as PyTorch's example prints it."""
+        if self.seen is None:
+            return f"Test Epoch: {self.epoch} Loss: {self.loss:.4f}, Accuracy: {self.accuracy:.4f}"
+        share = 100.0 * self.seen / self.rows
+        where = f"[{self.seen}/{self.rows} ({share:.0f}%)]"
+        return f"Train Epoch: {self.epoch} {where} Loss: {self.loss:.6f}"
+
+
+class ProbabilityNet(_Stack):
+    """A PyTorch lesson as it was written: 784-50-100, and the loss is minus a probability.
+
+    The third layer was forgotten in `forward`: softmax runs over the 100 sigmoids of the second,
+    of which ten stand for digits. A sigmoid ends at 1, so the largest probability there is
+    ``e / (e + 99)``, .0267: the loss cannot fall below -.0267. And the loss takes probabilities
+    where it should have their logarithms, whose gradient is small where the net is wrong. It
+    learns all the same. W and b are uniform within ``1 / sqrt(inputs)``.
+
+    Parameters
+    ----------
+    seed : int
+        Of numpy.random.
+    dtype : str
+        ``"float64"``, or ``"float32"`` as PyTorch has it. The gradients grow so small that in
+        float32 their squares, which Adam keeps, are subnormal: after an epoch a step then takes
+        longer than in float64.
+
+    Attributes
+    ----------
+    params, grads : dict
+        ``"w_1" "b_1" "w_2" "b_2"``, live.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, t = np.zeros((2, 784), np.float32), np.array([3, 4])
+    >>> reports = list(ProbabilityNet().fit(x, t, x, t, epochs=1))
+    >>> len(reports), -0.0267 < reports[0].loss < 0
+    (2, True)
+    """
+
+    sizes: tuple[int, ...] = (784, 50, 100)
+    repaired = False
+
+    def __init__(self, seed: int = 0, dtype: str = "float64") -> None:
+        hidden = ("sigmoid", "sigmoid")
+        super().__init__(self.sizes, (*hidden, None) if self.repaired else hidden, dtype)
+        np.random.seed(seed)  # noqa: NPY002 - as all lessons here
+        for i, inputs in enumerate(self.sizes[:-1], 1):
+            bound = 1.0 / np.sqrt(inputs)
+            for name in (f"w_{i}", f"b_{i}"):
+                value = self.params[name]
+                value[...] = np.random.uniform(-bound, bound, value.shape)  # noqa: NPY002
+
+    def loss(self, x: ArrayLike, t: ArrayLike) -> float:
+        """Return the loss of rows with class ids."""
+        y = self.predict(x)
+        if self.repaired:
+            return _core.nll(_core.log_softmax(y, -1), t)
+        return probability_nll(_core.softmax(y, -1), t)
+
+    def fit(
+        self,
+        x: Array,
+        t: ArrayLike,
+        x_test: Array,
+        t_test: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int = 1,
+        learning_rate: float = 0.001,
+        report: int = 20_000,
+    ) -> Iterator[Report]:
+        """Train with Adam on batches in order, and tell a line now and then.
+
+        Parameters
+        ----------
+        x, x_test : ndarray (N, 784)
+            Rows, ``(pixels / 255 - .1307) / .3081`` in the lesson.
+        t, t_test : array_like (N,) of int
+            Class ids.
+        epochs : int
+            Passes over `x`.
+        batch_size : int
+            Rows of a batch; rows that fill none are left out.
+        learning_rate : float
+            Of Adam, with beta .9 and .999 and epsilon 1e-8.
+        report : int
+            Rows between two lines of an epoch.
+
+        Yields
+        ------
+        Report
+            Lines of training, and one of the test set after each epoch.
+        """
+        x, t, n = np.ascontiguousarray(x, self.dtype), class_ids(t), batch_size
+        rows, ids = aligned_zeros((n, self.sizes[0]), self.dtype), np.zeros(n, np.int64)
+        loss, correct, places = np.zeros(1), np.zeros(1, np.int64), np.arange(n)
+        m, v = (aligned_zeros(self.flat.shape, self.dtype) for _ in "mv")
+        step = np.zeros(1)
+        plan = _core.Plan()
+        with plan.recording():
+            values = self.outputs(rows)
+            d = aligned_zeros(values[-1].shape, self.dtype)
+            if self.repaired:
+                _core.softmax_cross_entropy_train(values[-1], ids, None, loss, correct, None, d)
+            else:
+                probs = _core.softmax(values[-1], -1)
+                chosen = aligned_zeros(probs.shape, self.dtype)
+                d = _core.softmax_backward(chosen, probs, -1)
+            self.backward(d, values)
+            _core.adam_update(
+                self.flat, self.flat_grads, m, v, learning_rate, step, 0.9, 0.999, 1e-8
+            )
+        for epoch in range(1, epochs + 1):
+            for seen in range(0, len(x) - n + 1, n):
+                rows[...] = x[seen : seen + n]
+                ids[...] = t[seen : seen + n]
+                step[0] += 1
+                if not self.repaired:
+                    chosen[places, ids] = -1.0 / n
+                plan.run()
+                if not self.repaired:
+                    chosen[places, ids] = 0.0
+                if seen % report < n:
+                    value = float(loss[0]) if self.repaired else probability_nll(probs, ids)
+                    yield Report(epoch, seen, value, None, len(x))
+            tested = self.loss(x_test, t_test), self.accuracy(x_test, t_test)
+            yield Report(epoch, None, *tested, len(x_test))
+
+
+class RepairedNet(ProbabilityNet):
+    """`ProbabilityNet` with its third layer, 100-10, and the logarithm: log-softmax before the loss.
+
+    Examples
+    --------
+    >>> list(RepairedNet().params)
+    ['w_1', 'b_1', 'w_2', 'b_2', 'w_3', 'b_3']
+    """
+
+    sizes = (784, 50, 100, 10)
+    repaired = True
