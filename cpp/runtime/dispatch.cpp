@@ -14,6 +14,16 @@
 #define HOTLOOP_DECLARE_avx512(topic, Table) HOTLOOP_DECLARE(topic, Table, avx512)
 #define HOTLOOP_DECLARE_neon(topic, Table) HOTLOOP_DECLARE(topic, Table, neon)
 
+// What waits for memory is compiled once for both sets of x86 (CMakeLists.txt).
+#if defined(HOTLOOP_AVX512_SHARES)
+#define hotloop_elementwise_avx512 hotloop_elementwise_avx2
+#define hotloop_loss_avx512 hotloop_loss_avx2
+#define hotloop_norm_avx512 hotloop_norm_avx2
+#define hotloop_pool_avx512 hotloop_pool_avx2
+#define hotloop_pool_planes_avx512 hotloop_pool_planes_avx2
+#define hotloop_reduce_avx512 hotloop_reduce_avx2
+#endif
+
 // HOTLOOP_HAS_*: the sets that CMakeLists.txt compiles.
 #if defined(HOTLOOP_HAS_BASELINE)
 HOTLOOP_DECLARE_SET(baseline)

@@ -302,10 +302,10 @@ class Lookup(Layer, builtin=True):
         weights[: self.vocabulary_size()] = self.idf_weights
         return shifted * weights
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return what stands for data; of a symbol, a symbol."""
         if symbols_in(x) is not None:
-            return super().__call__(x, training)
+            return super().__call__(x, training, mask)
         return self.looked_up(x)
 
     def forward(self, x: Array, cache: Cache, training: bool) -> Array:  # noqa: ARG002
