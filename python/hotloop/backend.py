@@ -20,7 +20,7 @@ import numpy as np
 from hotloop import config, losses, ops, random
 from hotloop._support.names import serve
 from hotloop.config import check_data_format
-from hotloop.config import floatx as floatx
+from hotloop.config import floatx as floatx  # noqa: PLC0414  # also offered here
 from hotloop.graph.symbol import Symbol
 
 backend, epsilon, image_data_format = config.backend, config.epsilon, config.image_data_format
