@@ -61,7 +61,7 @@ def download(folder: Path) -> None:
     def stream(_: str, file: Any) -> None:
         file.write(bytes(10**6))
 
-    vars(_fetch)["_stream"] = stream
+    vars(_fetch)["stream"] = stream
     mnist.load_data()
 
 

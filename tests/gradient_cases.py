@@ -55,6 +55,14 @@ ACTIVATIONS = [
 ]
 
 LAYERS: list[tuple[Callable[[], Any], Any]] = [
+    (lambda: L.LSTM(3, return_sequences=True), (2, 4, 3)),
+    (lambda: L.LSTM(2, go_backwards=True), (2, 4, 3)),
+    (lambda: L.GRU(3), (2, 4, 3)),
+    (lambda: L.GRU(2, reset_after=False, return_sequences=True), (2, 4, 3)),
+    (lambda: L.SimpleRNN(3), (2, 4, 3)),
+    (lambda: L.Bidirectional(L.LSTM(2)), (2, 4, 3)),
+    (lambda: L.TimeDistributed(L.Dense(2, "tanh")), (2, 4, 3)),
+    (lambda: L.Masking(), (2, 4, 3)),
     (lambda: L.Operation("arctan2", [None, None]), [(4, 3), (4, 3)]),
     (lambda: L.Operation("logsumexp", [None], {"axis": 1, "keepdims": True}), (4, 3)),
     *[(lambda a=a: L.Activation(a), (4, 6)) for a in ACTIVATIONS],

@@ -22,6 +22,8 @@ THREADS = 8
 
 # What computes nothing, sets up the process or measures it.
 OTHER = {
+    "Member",
+    "Scope",
     "conv2d_routes",
     "region_count",
     # Into arrays of the caller's own: test_moves.py.

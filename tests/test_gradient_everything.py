@@ -47,6 +47,9 @@ MACHINERY = {
     *("Convolution", "DepthwiseConv", "GlobalAvgPool", "GlobalMaxPool", "GlobalPool", "Heads"),
     *("MaxPool", "Pool", "RuleLayer", "Seeded", "SeparableConv", "SpectralNormalization"),
     *("Windowed", "Wrapper"),
+    # Cells and their RNN, which train as Keras's do, what takes ids or makes masks (test_recurrent.py), and bases.
+    *("Embedding", "GRUCell", "LSTMCell", "OverSteps", "RNN", "Recurrent", "SimpleRNNCell"),
+    *("Remembered", "StackedRNNCells", "StepMask"),
 }  # fmt: skip
 
 

@@ -212,9 +212,17 @@ def test_shapes_that_do_not_fit_name_the_layer(layer: Any, shape: Any, text: str
         hl.Sequential([hl.Input(shape), layer])
 
 
-def test_a_function_is_no_activation() -> None:
-    with pytest.raises(TypeError, match="needs its derivative"):
-        layers.Dense(3, activation=np.tanh)
+def test_a_function_of_numpy_is_an_activation() -> None:
+    model = hl.Sequential(
+        [layers.Dense(3, np.tanh, input_shape=(4,)), layers.Dense(1)], dtype="float64"
+    )
+    model.compile("sgd", "mse")
+    x = np.linspace(-1, 1, 8).reshape(2, 4)
+    report = hl.utils.gradient_check(model, x, np.ones((2, 1)))
+    assert report.ok
+    assert report.difference < 1e-8
+    kernel, bias = model.layers[0].get_weights()
+    np.testing.assert_allclose(model.layers[0](x), np.tanh(x @ kernel + bias), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "geometry.h"
 #include "hotloop/ops/recurrent.h"
 #include "hotloop/size.h"
 
@@ -98,13 +99,19 @@ py::tuple recurrent_(const std::string& cell,
                      py::handle dropout,
                      const py::object& activation,
                      const py::object& gates,
-                     bool reset_after,
-                     bool go_backwards,
-                     bool sequences,
-                     bool zero_masked,
+                     py::handle reset_after,
+                     py::handle go_backwards,
+                     py::handle sequences,
+                     py::handle zero_masked,
                      py::handle out) {
     const char* op = cell.c_str();
-    const Options o{cell, activation, gates, reset_after, go_backwards, sequences, zero_masked};
+    const Options o{cell,
+                    activation,
+                    gates,
+                    parse_flag(op, "reset_after", reset_after),
+                    parse_flag(op, "go_backwards", go_backwards),
+                    parse_flag(op, "return_sequences", sequences),
+                    parse_flag(op, "zero_output_for_mask", zero_masked)};
     Inputs in(op, {{"x", x},
                    {"kernel", kernel},
                    {"recurrent_kernel", recurrent_kernel},
@@ -149,17 +156,23 @@ py::tuple recurrent_backward_(const std::string& cell,
                               py::handle dropout,
                               const py::object& activation,
                               const py::object& gates,
-                              bool reset_after,
-                              bool go_backwards,
-                              bool sequences,
-                              bool zero_masked,
-                              bool need_dx,
-                              bool need_db,
-                              bool need_d0,
+                              py::handle reset_after,
+                              py::handle go_backwards,
+                              py::handle sequences,
+                              py::handle zero_masked,
+                              py::handle need_dx,
+                              py::handle need_db,
+                              py::handle need_d0,
                               py::handle out) {
     const std::string name = cell + "_backward";
     const char* op = name.c_str();
-    const Options o{cell, activation, gates, reset_after, go_backwards, sequences, zero_masked};
+    const Options o{cell,
+                    activation,
+                    gates,
+                    parse_flag(op, "reset_after", reset_after),
+                    parse_flag(op, "go_backwards", go_backwards),
+                    parse_flag(op, "return_sequences", sequences),
+                    parse_flag(op, "zero_output_for_mask", zero_masked)};
     Inputs in(op, {{"dy", dy},
                    {"x", x},
                    {"kernel", kernel},
@@ -183,12 +196,14 @@ py::tuple recurrent_backward_(const std::string& cell,
     Output db;
     Output dh0;
     Output dc0;
-    if (need_dx) dx = Output(in, "dx", given[0], sx, Alias::none);
+    if (parse_flag(op, "need_dx", need_dx)) dx = Output(in, "dx", given[0], sx, Alias::none);
     Output dkernel(in, "dkernel", given[1], in.shape(2), Alias::none);
     Output drecurrent(in, "drecurrent_kernel", given[2], in.shape(3), Alias::none);
-    if (need_db) db = Output(in, "dbias", given[3], bias_of(s), Alias::none);
-    if (need_d0) dh0 = Output(in, "dh0", given[4], state, Alias::none);
-    if (need_d0 && s.cell == Cell::lstm) dc0 = Output(in, "dc0", given[5], state, Alias::none);
+    if (parse_flag(op, "need_db", need_db))
+        db = Output(in, "dbias", given[3], bias_of(s), Alias::none);
+    const bool states = parse_flag(op, "need_d0", need_d0);
+    if (states) dh0 = Output(in, "dh0", given[4], state, Alias::none);
+    if (states && s.cell == Cell::lstm) dc0 = Output(in, "dc0", given[5], state, Alias::none);
     dispatch(in.dtype(), [&]<class T>() {
         submit<RecurrentBackwardArgs<T>>(
             {s, in.data<T>(0), in.data<T>(1), in.data<T>(2), in.data<T>(3), in.data<T>(4),

@@ -95,6 +95,15 @@ def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | N
     return read
 
 
+def dtype_of(owner: str, value: Any) -> np.dtype[Any]:
+    """Return a NumPy dtype; a TypeError for what names none."""
+    try:
+        return np.dtype(value)
+    except TypeError:
+        msg = f"{owner}: dtype must name a dtype of NumPy, got {quoted(value)}"
+        raise TypeError(msg) from None
+
+
 def checked_size(owner: str, name: str, sizes: Iterable[int | None]) -> int:
     """Return the product of sizes; open ones count as 1.
 

@@ -23,7 +23,6 @@ def lstm(
     go_backwards: bool = False,
     return_sequences: bool = True,
     zero_output_for_mask: bool = False,
-    out: Arrays | None = None,
 ) -> Arrays:
     """Long short-term memory over sequences.
 
@@ -52,8 +51,6 @@ def lstm(
         Answer every output, else the last.
     zero_output_for_mask : bool
         Answer 0 at masked steps.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -94,7 +91,6 @@ def lstm(
         go_backwards,
         return_sequences,
         zero_output_for_mask,
-        out,
     )
 
 
@@ -117,9 +113,8 @@ def lstm_backward(
     need_dx: bool = True,
     need_db: bool = True,
     need_d0: bool = True,
-    out: Arrays | None = None,
 ) -> Arrays:
-    """Compute the gradients of `lstm`.
+    """Compute the gradients of `lstm`: of ``sum(dy y) + sum(dh h)``, by each array that it was given.
 
     Parameters
     ----------
@@ -133,8 +128,6 @@ def lstm_backward(
         As in `lstm`.
     need_dx, need_db, need_d0 : bool
         Whether gradients of inputs, bias and first states are wanted; None in their place if not.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -178,7 +171,6 @@ def lstm_backward(
         need_dx,
         need_db,
         need_d0,
-        out,
     )
 
 
@@ -197,7 +189,6 @@ def gru(
     go_backwards: bool = False,
     return_sequences: bool = True,
     zero_output_for_mask: bool = False,
-    out: Arrays | None = None,
 ) -> Arrays:
     """Gated recurrent units over sequences.
 
@@ -228,8 +219,6 @@ def gru(
         Answer every output, else the last.
     zero_output_for_mask : bool
         Answer 0 at masked steps.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -270,7 +259,6 @@ def gru(
         go_backwards,
         return_sequences,
         zero_output_for_mask,
-        None if out is None else (*out[:2], None, *out[2:]),
     )
     return y, h, tape
 
@@ -294,9 +282,8 @@ def gru_backward(
     need_dx: bool = True,
     need_db: bool = True,
     need_d0: bool = True,
-    out: Arrays | None = None,
 ) -> Arrays:
-    """Compute the gradients of `gru`.
+    """Compute the gradients of `gru`: of ``sum(dy y) + sum(dh h)``, by each array that it was given.
 
     Parameters
     ----------
@@ -310,8 +297,6 @@ def gru_backward(
         As in `gru`.
     need_dx, need_db, need_d0 : bool
         Whether gradients of inputs, bias and first states are wanted; None in their place if not.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -355,7 +340,6 @@ def gru_backward(
         need_dx,
         need_db,
         need_d0,
-        None if out is None else (*out, None),
     )
     return found[:5]
 
@@ -373,7 +357,6 @@ def simple_rnn(
     go_backwards: bool = False,
     return_sequences: bool = True,
     zero_output_for_mask: bool = False,
-    out: Arrays | None = None,
 ) -> Arrays:
     """Fully connected recurrent layer over sequences.
 
@@ -401,8 +384,6 @@ def simple_rnn(
         Answer every output, else the last.
     zero_output_for_mask : bool
         Answer 0 at masked steps.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -443,7 +424,6 @@ def simple_rnn(
         go_backwards,
         return_sequences,
         zero_output_for_mask,
-        None if out is None else (*out[:2], None, *out[2:]),
     )
     return y, h, tape
 
@@ -465,9 +445,8 @@ def simple_rnn_backward(
     need_dx: bool = True,
     need_db: bool = True,
     need_d0: bool = True,
-    out: Arrays | None = None,
 ) -> Arrays:
-    """Compute the gradients of `simple_rnn`.
+    """Compute the gradients of `simple_rnn`: of ``sum(dy y) + sum(dh h)``, by each array that it was given.
 
     Parameters
     ----------
@@ -481,8 +460,6 @@ def simple_rnn_backward(
         As in `simple_rnn`.
     need_dx, need_db, need_d0 : bool
         Whether gradients of inputs, bias and first states are wanted; None in their place if not.
-    out : tuple, optional
-        Arrays for the results.
 
     Returns
     -------
@@ -526,6 +503,5 @@ def simple_rnn_backward(
         need_dx,
         need_db,
         need_d0,
-        None if out is None else (*out, None),
     )
     return found[:5]

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotloop import config
-from hotloop._support.quoting import quoted
+from hotloop._support.arguments import dtype_of
+from hotloop._support.quoting import quoted, shortened
 from hotloop.config import check_data_format
 from hotloop.data import pixels
+from hotloop.data.targets import real_array
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "pillow", "save_img", "smart_resize"]
 
@@ -87,7 +89,7 @@ def load_img(
         msg = f"load_img: color_mode must be one of {', '.join(_MODES)}, got {quoted(color_mode)}"
         raise ValueError(msg)
     if not isinstance(path, str | bytes | os.PathLike | io.IOBase):
-        msg = f"load_img: path must be a path or a file, got {type(path).__name__}"
+        msg = f"load_img: path must be a path or a file, got {shortened(type(path).__name__)}"
         raise TypeError(msg)
     source = path if isinstance(path, io.IOBase) else Path(os.fsdecode(path))
     with image.open(source) as opened:
@@ -142,7 +144,8 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     (1, 2, 1)
     """
     form = _format("img_to_array", data_format)
-    array = np.array(img, dtype=dtype or config.floatx())
+    kind = dtype_of("img_to_array", dtype or config.floatx())
+    array = real_array("img_to_array", "img", img).astype(kind)
     if array.ndim not in (2, 3):
         msg = f"img_to_array: a picture has two or three axes, got shape {array.shape}"
         raise ValueError(msg)
@@ -182,7 +185,8 @@ def array_to_img(
     """
     image = pillow("array_to_img")
     form = _format("array_to_img", data_format)
-    array = np.asarray(x, dtype=dtype or config.floatx())
+    kind = dtype_of("array_to_img", dtype or config.floatx())
+    array = real_array("array_to_img", "x", x).astype(kind, copy=False)
     if array.ndim != 3:
         msg = f"array_to_img: a picture has three axes, got shape {array.shape}"
         raise ValueError(msg)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from hotloop import registry
-from hotloop._support.quoting import quoted
+from hotloop._support.quoting import quoted, shortened
 
 __all__ = [
     "CustomObjectScope",
@@ -154,7 +154,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if thing is obj:
         return {**found, "class_name": "function", "config": name}
     if not hasattr(obj, "get_config"):
-        msg = f"serialize_keras_object: {type(obj).__name__} has no get_config: {quoted(obj)}"
+        msg = f"serialize_keras_object: {shortened(type(obj).__name__, 80)} has no get_config: {quoted(obj)}"
         raise ValueError(msg)
     return {**found, "class_name": thing.__name__, "config": obj.get_config()}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop._support.arguments import whole
+from hotloop._support.arguments import dtype_of, whole
 from hotloop._support.quoting import quoted
 
 __all__ = ["pad_sequences"]
@@ -62,7 +62,7 @@ def pad_sequences(
     if not hasattr(sequences, "__len__") or not all(hasattr(each, "__len__") for each in sequences):
         msg = f"pad_sequences: sequences must be a list of sequences, got {quoted(sequences)}"
         raise ValueError(msg)
-    kind = np.dtype(dtype)
+    kind = dtype_of("pad_sequences", dtype)
     if isinstance(value, str) and kind.kind not in "OUS":
         msg = f"pad_sequences: dtype {kind} cannot hold {quoted(value)}; give dtype=object"
         raise ValueError(msg)

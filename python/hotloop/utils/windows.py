@@ -190,6 +190,6 @@ def _count(name: str, size: Any, n: int) -> int | None:
         msg = f"split_dataset: {name} must be a number, got {quoted(size)}"
         raise TypeError(msg)
     if size < 0 or size > (n if isinstance(size, int) else 1):
-        msg = f"split_dataset: {name} must be a share, or a number up to {n}, got {size}"
+        msg = f"split_dataset: {name} must be a share, or a number up to {n}, got {quoted(size)}"
         raise ValueError(msg)
     return size if isinstance(size, int) else round(size * n)
