@@ -62,7 +62,7 @@ LAYERS: list[tuple[Callable[[], Any], Any]] = [
     (lambda: L.SimpleRNN(3), (2, 4, 3)),
     (lambda: L.Bidirectional(L.LSTM(2)), (2, 4, 3)),
     (lambda: L.TimeDistributed(L.Dense(2, "tanh")), (2, 4, 3)),
-    (lambda: L.Masking(), (2, 4, 3)),
+    (lambda: L.Masking(0.5), (2, 4, 3)),
     (lambda: L.Operation("arctan2", [None, None]), [(4, 3), (4, 3)]),
     (lambda: L.Operation("logsumexp", [None], {"axis": 1, "keepdims": True}), (4, 3)),
     *[(lambda a=a: L.Activation(a), (4, 6)) for a in ACTIVATIONS],

@@ -98,10 +98,11 @@ def shape(owner: str, name: str, value: Any, *, least: int = 1) -> tuple[int | N
 def dtype_of(owner: str, value: Any) -> np.dtype[Any]:
     """Return a NumPy dtype; a TypeError for what names none."""
     try:
-        return np.dtype(value)
+        found: np.dtype[Any] = np.dtype(value)
     except TypeError:
         msg = f"{owner}: dtype must name a dtype of NumPy, got {quoted(value)}"
         raise TypeError(msg) from None
+    return found
 
 
 def checked_size(owner: str, name: str, sizes: Iterable[int | None]) -> int:
