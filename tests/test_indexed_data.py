@@ -314,3 +314,23 @@ def test_an_iterator_that_is_used_up_says_so() -> None:
     with pytest.raises(ValueError, match=r"fit: validation_data: .*no batch.* is used up"):
         made.fit(X, Y, epochs=2, validation_data=one_shot(), verbose=0)
     assert len(made.fit(X, Y, validation_data=one_shot(), verbose=0).history["val_loss"]) == 1
+
+
+def test_a_dataset_may_have_an_attribute_that_arrays_have() -> None:
+    class Typed(hl.utils.PyDataset):
+        dtype = "float32"
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Any:
+            return np.ones((3, 1), np.float32), np.ones((3, 1), np.float32)
+
+        def __iter__(self) -> Any:
+            while True:
+                yield self[0]
+
+    model = hl.Sequential([hl.Input((1,)), hl.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert len(model.fit(Typed(), epochs=1, verbose=0).history["loss"]) == 1
+    assert model.predict(Typed(), verbose=0).shape == (6, 1)

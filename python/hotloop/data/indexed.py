@@ -145,6 +145,8 @@ def _nothing() -> None:
 def is_indexed(x: Any) -> bool:
     """Whether `x` is data behind an index and a length, and neither array, list nor mapping."""
     kind = type(x)
+    if isinstance(x, PyDataset):  # whatever attributes a subclass has
+        return True
     if not hasattr(kind, "__getitem__") or isinstance(x, type):
         return False
     if not (hasattr(kind, "__len__") or hasattr(kind, "num_batches")):
