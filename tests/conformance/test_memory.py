@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import sys
@@ -83,17 +84,26 @@ def test_untouched(name: str, dtype: str) -> None:
         count(op, "untouched")
 
 
+def _of_core(name: str) -> Callable[..., Any]:
+    cell = name.removesuffix("_backward")
+    if cell in {"lstm", "gru", "simple_rnn"}:  # one operation for all cells
+        return functools.partial(getattr(CORE, name.replace(cell, "recurrent")), cell)
+    function: Callable[..., Any] = getattr(CORE, name)
+    return function
+
+
 class Outs:
     """The calls of one op with `out`: through functional, or the core where that has none."""
 
     def __init__(self, op: Op, sample: Sample) -> None:
         self.op, self.sample = op, sample
         public = "out" in inspect.signature(getattr(F, op.name)).parameters
-        self.function = getattr(F if public else CORE, op.name)
+        self.function = getattr(F, op.name) if public else _of_core(op.name)
         # The arrays that come back; a loss beside them is not written to `out`.
         results = flat(getattr(F, op.name)(**sample.fresh().arrays, **sample.options))
         self.plain: list[Array] = [a for a in results if isinstance(a, np.ndarray)]
-        self.exists = bool(self.plain) and (public or "out:" in (self.function.__doc__ or ""))
+        documented = getattr(self.function, "func", self.function).__doc__ or ""
+        self.exists = bool(self.plain) and (public or "out:" in documented)
         whole = self.function(**sample.fresh().arrays, **sample.options)
         self.slots = [isinstance(part, np.ndarray) for part in _parts(whole)]
         self.many = isinstance(whole, tuple) and not op.loss
