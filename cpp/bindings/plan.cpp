@@ -1,7 +1,6 @@
 #include "plan.h"
 
 #include <algorithm>
-#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -106,9 +105,9 @@ py::list Plan::held() const {
 
 bool Plan::holds(const py::array& array) const {
     // From the end: what is asked for is what was made last.
-    return std::ranges::any_of(held_ | std::views::reverse, [&](const Held& held) {
-        return py::reinterpret_borrow<py::array>(held.array).data() == array.data();
-    });
+    for (std::size_t i = held_.size(); i-- > 0;)
+        if (py::reinterpret_borrow<py::array>(held_[i].array).data() == array.data()) return true;
+    return false;
 }
 
 void Plan::rebind(const py::array& old, const py::array& now) {

@@ -264,9 +264,8 @@ void tile(const GemmArgs<T>& g,
             for (int i = 0; i < kPointers; ++i) a[i] += step;
     };
     const index_t segments = g.segments, length = g.segment_length;
-    // Steps until B goes on in the copy of its last rows; negative when it has gone on there, or
-    // when there is no such copy.
-    index_t before_edge = copied;
+    // A tile that copies no panel is told in `copied` how many steps are left until B goes on in
+    // the copy of its last rows; negative when it has gone on there, or when there is no such copy.
     for (index_t s = 0; s < segments; ++s) {
         index_t at = g.a_segment_offset ? g.a_segment_offset[s] : 0;
         if constexpr (kRows == Rows::equal) begin_at(at);
@@ -278,10 +277,10 @@ void tile(const GemmArgs<T>& g,
             }
         else if constexpr (kPartial)
             for (index_t k = 0; k < length;) {
-                if (before_edge == 0) b = copy.from;
-                const index_t most = before_edge > 0 ? before_edge : length;
+                if (copied == 0) b = copy.from;
+                const index_t most = copied > 0 ? copied : length;
                 const index_t end = length - k < most ? length : k + most;
-                before_edge -= end - k;
+                copied -= end - k;
                 for (; k < end; ++k, at += step) rank_one(at);
             }
         else
